@@ -1,0 +1,137 @@
+"""What a user may set, as in ``sssd train --config FILE.toml``: three sections, every field with a default.
+
+    [data]      what the columns are, which timeframes to look at, which horizons to forecast
+    [model]     sizes, noise schedule, noise head
+    [training]  optimiser, batches, validation
+
+``None`` means "follow from the data"; :func:`sssd_registry.data.spec.resolve` fills it in.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sssd_registry.errors import SSSDError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """How to read the frame. Durations are strings as pandas reads them: ``5min``, ``1h``, ``4h``, ``1D``."""
+
+    time: str | None = Field(None, description="time column")
+    id: str | None = Field(None, description="column naming the series, for panels in long format")
+    columns: tuple[str, ...] | None = Field(None, description="numeric columns to look at; default: all")
+    targets: tuple[str, ...] | None = Field(None, description="columns to forecast; default: close, or all")
+    target_kind: Literal["level", "log-return"] = Field(
+        "level", description="forecast the value itself, or the log-return since the origin"
+    )
+    timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")
+    bar: str | None = Field(None, description="length of one row; default: the most frequent difference")
+    timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in bars of that duration")
+    horizons: tuple[str | int, ...] | None = Field(None, description="bar counts (int) or durations (str)")
+    validation_fraction: float = Field(0.15, gt=0, lt=0.5)
+    test_fraction: float = Field(0.15, ge=0, lt=0.5)
+
+
+class ModelConfig(_Section):
+    """Sizes. The defaults train in minutes on two cores; the README lists the reference's."""
+
+    feature_size: int = Field(48, ge=1, description="width of each S4 stack")
+    state_size: int = Field(32, ge=2, multiple_of=2, description="state of each S4 channel")
+    num_layers: int = Field(2, ge=1, description="S4 layers in each timeframe's stack")
+    context_size: int = Field(64, ge=1, description="size E of the encoder's output")
+    horizon_size: int = Field(32, ge=2, multiple_of=2, description="size of the horizon embedding")
+    latent_size: int | None = Field(None, ge=1, description="D; default: the number of targets")
+    dropout: float = Field(0.1, ge=0, lt=1)
+    head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
+    head_options: dict[str, Any] = Field(default_factory=dict)
+    beta_schedule: Literal["cosine", "linear", "scaled_linear"] = "cosine"
+    num_train_timesteps: int = Field(1000, ge=2)
+    prediction_type: Literal["v_prediction", "epsilon", "sample"] = "v_prediction"
+
+
+class TrainingConfig(_Section):
+    """One optimiser step sees ``batch_size * gradient_accumulation_steps`` windows, each with ``noise_draws`` draws."""
+
+    max_steps: int = Field(3000, ge=1, description="optimiser steps")
+    batch_size: int = Field(64, ge=1, description="windows in one forward pass")
+    gradient_accumulation_steps: int = Field(1, ge=1)
+    noise_draws: int = Field(16, ge=1, description="noise draws S for each encoded window")
+    learning_rate: float = Field(2e-3, gt=0)
+    warmup_steps: int = Field(100, ge=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    ema_decay: float = Field(0.999, ge=0, lt=1)
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
+        "auto", description="auto: bf16 on a GPU that has it, else none"
+    )
+    validate_every: int = Field(250, ge=1, description="optimiser steps between validations")
+    validation_windows: int = Field(256, ge=1, description="windows, evenly spaced, in each validation")
+    patience: int = Field(5, ge=1, description="validations without a better CRPS before stopping")
+    seed: int = Field(0, ge=0)
+
+
+class Config(_Section):
+    """The whole configuration; saved with the model."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+
+def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Read ``file`` (TOML) and apply ``section.key=value`` overrides, the later ones winning.
+
+    A value is read as TOML where it is TOML (``3``, ``0.5``, ``[1, 4]``, ``true``) and as a string otherwise.
+
+    Raises:
+        SSSDError: unreadable file, or a key or value that the configuration does not have.
+    """
+    tree: dict[str, Any] = {}
+    if file is not None:
+        try:
+            tree = tomllib.loads(file.read_text())
+        except FileNotFoundError:
+            raise SSSDError(f"no such configuration file: {file}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SSSDError(f"{file} is not TOML: {error}") from None
+    for override in overrides:
+        _apply(tree, override)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SSSDError(
+            f"configuration {where or '(top)'}: {first['msg']}, got {first['input']!r}"
+            f" (sections and keys: {_menu()})"
+        ) from None
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    path, equals, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not equals or len(keys) < 2:
+        raise SSSDError(f"--set takes section.key=value, such as model.head=mlp; got {override!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise SSSDError(f"--set {override}: {key!r} is not a section")
+    tree[keys[-1]] = value
+
+
+def _menu() -> str:
+    return "; ".join(f"{name}: {', '.join(field.annotation.model_fields)}"  # type: ignore[union-attr]
+                     for name, field in Config.model_fields.items())
