@@ -75,6 +75,8 @@ class TrainingConfig(_Section):
     )
     validate_every: int = Field(250, ge=1, description="optimiser steps between validations")
     validation_windows: int = Field(256, ge=1, description="windows, evenly spaced, in each validation")
+    scheduler: str = Field("dpmsolver++", description="scheduler of validations, and the saved model's default")
+    validation_steps: int = Field(10, ge=1, description="inference steps of a validation forecast")
     patience: int = Field(5, ge=1, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0)
 

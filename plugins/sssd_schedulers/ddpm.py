@@ -1,0 +1,31 @@
+"""DDPM (Ho, Jain & Abbeel 2020, algorithm 2): ancestral sampling, one draw a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.schedule import NoiseSchedule
+
+
+@dataclass(frozen=True)
+class DDPMOptions:
+    """``fixed_small`` and ``fixed_large`` are the two variances of Ho et al. 2020, section 3.2."""
+
+    timestep_spacing: Literal["trailing", "leading", "linspace"] = "trailing"
+    variance_type: Literal["fixed_small", "fixed_large"] = "fixed_small"
+
+
+def make_ddpm(schedule: NoiseSchedule, options: DDPMOptions) -> Any:
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(
+        **schedule.scheduler_config(),
+        clip_sample=False,
+        timestep_spacing=options.timestep_spacing,
+        variance_type=options.variance_type,
+    )
+
+
+DDPM = SchedulerSpec("ddpm", "stochastic, first order; best with hundreds of steps", make_ddpm, DDPMOptions)

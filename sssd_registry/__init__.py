@@ -1,0 +1,53 @@
+"""Time-series diffusion forecasts whose schedulers and noise heads are plugins.
+
+Names are loaded when they are first used, so that ``import sssd_registry`` (and with it every plugin's module
+and ``sssd --help``) costs neither torch nor diffusers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sssd_registry.config import Config as Config
+    from sssd_registry.config import load_config as load_config
+    from sssd_registry.errors import SSSDError as SSSDError
+    from sssd_registry.forecast import Forecast as Forecast
+    from sssd_registry.hookspecs import HeadSpec as HeadSpec
+    from sssd_registry.hookspecs import SchedulerSpec as SchedulerSpec
+    from sssd_registry.hookspecs import TargetSpec as TargetSpec
+    from sssd_registry.hookspecs import hookimpl as hookimpl
+    from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
+    from sssd_registry.registry import registry as registry
+    from sssd_registry.sampler import sample as sample
+    from sssd_registry.schedule import NoiseSchedule as NoiseSchedule
+    from sssd_registry.tableau import SolverTableau as SolverTableau
+    from sssd_registry.training.loop import train as train
+
+_HOME = {
+    "Config": "config",
+    "load_config": "config",
+    "SSSDError": "errors",
+    "Forecast": "forecast",
+    "HeadSpec": "hookspecs",
+    "SchedulerSpec": "hookspecs",
+    "TargetSpec": "hookspecs",
+    "hookimpl": "hookspecs",
+    "SSSDPipeline": "pipeline",
+    "registry": "registry",
+    "sample": "sampler",
+    "NoiseSchedule": "schedule",
+    "SolverTableau": "tableau",
+    "train": "training.loop",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names are listed once, in _HOME
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'sssd_registry' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"sssd_registry.{_HOME[name]}"), name)

@@ -1,0 +1,151 @@
+"""The menu: everything a plugin can add, and what each thing has to look like.
+
+A plugin is a module with one or more of the three functions below, marked ``@hookimpl``, and an entry point:
+
+    [project.entry-points.sssd_registry]
+    my-plugin = "my_module"
+
+Importing that module should cost little: ``sssd plugins`` imports every plugin. Import torch and diffusers
+inside the factories.
+
+Options are a frozen dataclass with a default for every field; they are validated by their annotations when
+somebody passes any (``--scheduler dpmsolver++:solver_order=3``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from torch import nn
+
+    from sssd_registry.data.spec import DataSpec
+    from sssd_registry.data.windows import Windows
+    from sssd_registry.forecast import Forecast
+    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.schedule import NoiseSchedule
+    from sssd_registry.tableau import SolverTableau
+
+PROJECT = "sssd_registry"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For plugins that have nothing to set."""
+
+
+@dataclass(frozen=True)
+class SchedulerSpec:
+    """A scheduler: how a model's noise is taken away.
+
+    Attributes:
+        name: what ``--scheduler`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(schedule, options) -> scheduler``, a fresh object with the diffusers interface
+            (``set_timesteps``, ``timesteps``, ``scale_model_input``, ``init_noise_sigma``, ``step``). It must
+            honour the schedule's betas and prediction type, and be linear: no clipping, no thresholding.
+        options: frozen dataclass of what can be set.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[NoiseSchedule, Any], Any]
+    options: type = NoOptions
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """A noise head: the network that each denoising step calls.
+
+    Attributes:
+        name: what ``model.head`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(latent_size D, cond_size C, options) -> nn.Module`` with
+            ``forward(z (B, S, K, D), t (B, S), cond (B, K, C)) -> (B, S, K, D)``, float32, for any B, S and K.
+            ``t`` counts the training's time steps, 0 to ``num_train_timesteps - 1``, and may be fractional.
+            A head that also takes ``t`` as ``(1, 1)``, to be broadcast, exports faster.
+        options: frozen dataclass of what can be set.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[int, int, Any], nn.Module]
+    options: type = NoOptions
+
+
+class Engine(Protocol):
+    """A compiled forecaster, as the command line uses it: loaded from a folder, needs no torch."""
+
+    @property
+    def spec(self) -> DataSpec: ...
+
+    @property
+    def num_samples(self) -> int: ...
+
+    @property
+    def test_start(self) -> int: ...
+
+    @property
+    def random_walk_window(self) -> int: ...
+
+    def __call__(
+        self, windows: Windows, *, horizons: Sequence[int] | None, num_samples: int, seed: int
+    ) -> Forecast: ...
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What ``sssd-export`` asks of a target."""
+
+    pipeline: SSSDPipeline
+    tableau: SolverTableau
+    scheduler: str
+    scheduler_factory: Callable[[], Any]
+    horizons: tuple[int, ...]
+    num_samples: int
+    examples: Windows
+    random_walk_window: int
+    test_start: int
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """An export target: a compiler that an engine can be built for, and the runtime of its engines.
+
+    Attributes:
+        name: what ``sssd-export --target`` calls it; stored in the engine's manifest.
+        summary: one line for ``sssd plugins``.
+        build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
+        load: ``folder -> Engine``.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[ExportRequest, Path], dict[str, Any]]
+    load: Callable[[Path], Engine]
+
+
+class Hooks:
+    """The functions a plugin may have. Each takes nothing and returns a list."""
+
+    @hookspec
+    def register_schedulers(self) -> list[SchedulerSpec]:  # type: ignore[empty-body]
+        """Schedulers to add."""
+
+    @hookspec
+    def register_heads(self) -> list[HeadSpec]:  # type: ignore[empty-body]
+        """Noise heads to add."""
+
+    @hookspec
+    def register_targets(self) -> list[TargetSpec]:  # type: ignore[empty-body]
+        """Export targets to add."""

@@ -1,0 +1,1 @@
+"""The network: windows -> features -> S4 encoder -> context -> condition -> noise head."""

@@ -1,0 +1,41 @@
+"""Target codec: between C target channels and the D-dimensional latent that is denoised."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class TargetCodec(nn.Module):
+    """Identity when D = C; an orthonormal lift ``z = y Q^T``, ``y = z Q`` with ``Q^T Q = 1`` when D > C.
+
+    Q is fixed, not learnt: decoding is exact, and noise of unit variance in the latent is noise of unit variance
+    in the targets.
+
+    Args:
+        channels: C.
+        latent_size: D.
+
+    Raises:
+        ValueError: D < C, which could not be decoded.
+    """
+
+    basis: Tensor  # (D, C)
+
+    def __init__(self, channels: int, latent_size: int) -> None:
+        super().__init__()
+        if latent_size < channels:
+            raise ValueError(f"latent_size {latent_size} is smaller than the number of targets, {channels}")
+        self.identity = latent_size == channels
+        generator = torch.Generator().manual_seed(0)
+        random = torch.randn(latent_size, channels, generator=generator, dtype=torch.float64)
+        basis = torch.eye(channels) if self.identity else torch.linalg.qr(random).Q.float()
+        self.register_buffer("basis", basis)
+
+    def encode(self, y: Tensor) -> Tensor:
+        """``(..., C) -> (..., D)``."""
+        return y if self.identity else y @ self.basis.T
+
+    def decode(self, z: Tensor) -> Tensor:
+        """``(..., D) -> (..., C)``; ``decode(encode(y)) == y``."""
+        return z if self.identity else z @ self.basis

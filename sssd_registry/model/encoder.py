@@ -1,0 +1,83 @@
+"""Multi-timeframe S4 encoder: one stack for each timeframe, then attention across timeframes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sssd_registry.model.s4d import S4Block
+
+
+class S4Stack(nn.Module):
+    """``(B, L, F) -> (B, H)``: the state after the last bar."""
+
+    def __init__(self, num_features: int, channels: int, state_size: int, num_layers: int, dropout: float) -> None:
+        super().__init__()
+        self.project = nn.Linear(num_features, channels)
+        self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout) for _ in range(num_layers))
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.project(features)  # (B, L, H)
+        for block in self.blocks:
+            x = block(x)
+        return torch.as_tensor(self.norm(x[:, -1]))  # (B, H)
+
+
+class TimeframeAttention(nn.Module):
+    """Pre-norm self-attention over the T timeframes, with a learnt embedding for each: ``(B, T, H) -> (B, T, H)``."""
+
+    def __init__(self, num_timeframes: int, channels: int) -> None:
+        super().__init__()
+        self.num_heads = next(heads for heads in (4, 2, 1) if channels % heads == 0)
+        self.embedding = nn.Parameter(torch.randn(num_timeframes, channels) * 0.02)
+        self.norm = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.embedding
+        heads = self.qkv(self.norm(tokens)).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, heads, H/heads)
+        query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T, H/heads)
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        return tokens + self.out(mixed.transpose(1, 2).flatten(2))  # (B, T, H)
+
+
+class S4Encoder(nn.Module):
+    """``{timeframe: (B, L_tf, F)} -> context (B, E)``, float32.
+
+    Args:
+        timeframes: names, finest first.
+        num_features: F.
+        feature_size: width H of each stack.
+        state_size: N of each S4D layer.
+        num_layers: S4 blocks in each stack.
+        context_size: E.
+        dropout: after each block, in training.
+    """
+
+    def __init__(
+        self,
+        timeframes: Sequence[str],
+        num_features: int,
+        feature_size: int,
+        state_size: int,
+        num_layers: int,
+        context_size: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.timeframes = tuple(timeframes)
+        self.stacks = nn.ModuleList(
+            S4Stack(num_features, feature_size, state_size, num_layers, dropout) for _ in self.timeframes
+        )
+        self.attention = TimeframeAttention(len(self.timeframes), feature_size)
+        self.context = nn.Linear(len(self.timeframes) * feature_size, context_size)
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        tokens = [stack(features[name]) for name, stack in zip(self.timeframes, self.stacks, strict=True)]
+        mixed = self.attention(torch.stack(tokens, dim=1))  # (B, T, H)
+        return torch.as_tensor(self.context(F.silu(mixed.flatten(1))))  # (B, E)

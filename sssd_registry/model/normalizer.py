@@ -1,0 +1,165 @@
+"""Between data units and the scale the network works in, window by window; inside the exported graph as well.
+
+Differences are taken in float64, as the data come, and only then rounded to float32: a price of 1.08 whose
+hourly changes are 1e-4 would lose half of their digits otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sssd_registry.data.spec import DataSpec
+
+_DAY, _WEEK, _YEAR = 86_400, 604_800, 31_556_952
+# 1970 began on a Thursday.
+_MONDAY = 3 * _DAY
+# A window without any movement has scale 0; its level then sets the unit.
+_RELATIVE_FLOOR = 1e-9
+
+
+class WindowNormalizer(nn.Module):
+    """Raw windows to features, and targets to and from standard units.
+
+    A target's standard unit at horizon h is ``scale * growth(h)``: ``scale`` is the root mean square of the
+    window's one-bar changes, ``growth`` how much larger changes over h bars are, on average over the training
+    data. Changes are differences, or log-returns when the target is a log-return.
+
+    Args:
+        spec: columns, roles, targets and timeframes.
+    """
+
+    growth_horizons: Tensor  # (G,) bars, ascending
+    growth: Tensor  # (G, C)
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.log = spec.target_kind == "log-return"
+        points = growth_points(max(spec.horizons))
+        channels = len(spec.targets)
+        self.register_buffer("growth_horizons", torch.tensor(points, dtype=torch.float32))
+        self.register_buffer(
+            "growth", torch.tensor(points, dtype=torch.float32).sqrt().unsqueeze(-1).repeat(1, channels)
+        )
+
+    @property
+    def num_features(self) -> int:
+        """F, the same for every timeframe."""
+        value = sum(role not in ("high", "low", "volume") for role in self.spec.roles)
+        other = sum(role in ("high", "low", "volume") for role in self.spec.roles)
+        return 3 * value + other + 7
+
+    def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
+        return {
+            tf.name: torch.cat(
+                [self._value_features(values[tf.name]), _calendar_features(times[tf.name], tf.seconds)], dim=-1
+            )
+            for tf in self.spec.timeframes
+        }
+
+    def _value_features(self, values: Tensor) -> Tensor:
+        """Changes, their size and the distance to the last bar, each in units of the window's own movement."""
+        columns: list[Tensor] = []
+        roles = self.spec.roles
+        reference = roles.index("close") if "close" in roles else None
+        for index, role in enumerate(roles):
+            column = values[..., index]  # (B, L)
+            if role == "volume":
+                columns.append(_standardised(column.clamp(min=0).log1p()))
+            elif role in ("high", "low") and reference is not None:
+                close = values[..., reference]
+                columns.append((self._moved(column, close) / self._unit(close)).float())
+            else:
+                unit = self._unit(column)  # (B, 1)
+                change = (self._change(column) / unit).float()  # (B, L)
+                length = column.shape[-1] ** 0.5
+                distance = (self._moved(column, column[:, -1:]) / (unit * length)).float()
+                columns += [change, change.abs(), distance]
+        return torch.stack(columns, dim=-1)  # (B, L, F - 7)
+
+    def _moved(self, to: Tensor, since: Tensor) -> Tensor:
+        """The change from ``since`` to ``to``, as a difference or a log-return."""
+        return torch.log(to / since) if self.log else to - since
+
+    def _change(self, column: Tensor) -> Tensor:
+        """One-bar changes ``(B, L)``; the first bar's is 0."""
+        return torch.cat([torch.zeros_like(column[:, :1]), self._moved(column[:, 1:], column[:, :-1])], dim=1)
+
+    def _unit(self, column: Tensor) -> Tensor:
+        """Root mean square of the one-bar changes, ``(B, 1)``, above zero."""
+        square = self._change(column).square().mean(dim=1, keepdim=True)
+        level = torch.ones_like(square) if self.log else column[:, -1:].abs()
+        return torch.sqrt(square) + level * _RELATIVE_FLOOR + 1e-30
+
+    def origin(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The targets' last known values, float64 ``(B, C)``."""
+        base = values[self.spec.base.name]
+        return torch.stack([base[:, -1, index] for index in self.spec.target_indices], dim=-1)
+
+    def scale(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The targets' one-bar unit, float64 ``(B, C)``."""
+        base = values[self.spec.base.name]
+        return torch.cat([self._unit(base[..., index]) for index in self.spec.target_indices], dim=-1)
+
+    def unit_growth(self, horizons: Tensor) -> Tensor:
+        """``(K,)`` bars to ``(K, C)``: piecewise linear in log h between the fitted horizons."""
+        position = torch.log(horizons.float().clamp(min=1.0))
+        grid = torch.log(self.growth_horizons)
+        if len(grid) == 1:
+            return self.growth.expand(len(horizons), -1)
+        right = torch.searchsorted(grid, position).clamp(1, len(grid) - 1)
+        left = right - 1
+        share = ((position - grid[left]) / (grid[right] - grid[left])).clamp(0, 1).unsqueeze(-1)
+        return torch.lerp(self.growth[left], self.growth[right], share)
+
+    def standardize(self, future: Tensor, values: Mapping[str, Tensor], horizons: Tensor) -> Tensor:
+        """Future levels float64 ``(B, K, C)`` to standard units, float32 ``(B, K, C)``."""
+        moved = self._moved(future, self.origin(values).unsqueeze(1))
+        unit = self.scale(values).unsqueeze(1) * self.unit_growth(horizons)  # (B, K, C)
+        return (moved / unit).float()
+
+    def restore(self, standard: Tensor, values: Mapping[str, Tensor], growth: Tensor) -> Tensor:
+        """Inverse of ``standardize`` for samples: ``(B, S, K, C)`` to float64 data units, ``(B, S, K, C)``.
+
+        Data units are levels, or for a log-return target the log-return since the origin.
+        """
+        unit = self.scale(values)[:, None, None, :] * growth.double()  # (B, 1, K, C)
+        moved = standard.double() * unit
+        return moved if self.log else moved + self.origin(values)[:, None, None, :]
+
+    @torch.no_grad()
+    def fit_growth(self, changes: Mapping[int, Sequence[Tensor]]) -> None:
+        """Set ``growth`` from training data: horizon -> scaled changes ``(n, C)`` over that many bars."""
+        for row, horizon in enumerate(int(h) for h in self.growth_horizons):
+            square = torch.cat(list(changes[horizon])).double().square().mean(dim=0)
+            self.growth[row] = square.sqrt().clamp(min=1e-6).float()
+
+
+def growth_points(longest: int) -> tuple[int, ...]:
+    """The horizons at which growth is fitted: every bar up to 4, then about six for each doubling … at most 40."""
+    count = min(longest, 40)
+    points = {round(longest ** (i / max(count - 1, 1))) for i in range(count)}
+    return tuple(sorted(points | {1, longest}))
+
+
+def _calendar_features(times: Tensor, seconds: int) -> Tensor:
+    """Time of day, week and year as sine and cosine, and the gap before each bar: ``(B, L)`` to ``(B, L, 7)``."""
+    columns: list[Tensor] = []
+    for period in (_DAY, _WEEK, _YEAR):
+        angle = ((times + _MONDAY) % period).float() * (2 * torch.pi / period)
+        columns += [torch.sin(angle), torch.cos(angle)]
+    gap = torch.zeros_like(times[:, :1])
+    gap = torch.cat([gap, times[:, 1:] - times[:, :-1] - seconds], dim=1)
+    columns.append(torch.log1p(gap.clamp(min=0).float() / seconds))
+    return torch.stack(columns, dim=-1)
+
+
+def _standardised(column: Tensor) -> Tensor:
+    """Zero mean and unit variance over the window, ``(B, L)`` float32; zero where nothing varies."""
+    centred = column - column.mean(dim=1, keepdim=True)
+    spread = centred.square().mean(dim=1, keepdim=True).sqrt()
+    return (centred / (spread + 1e-8)).float()

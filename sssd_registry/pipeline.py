@@ -1,0 +1,205 @@
+"""A trained forecaster as a diffusers pipeline: a frame in, a forecast out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from diffusers import DiffusionPipeline
+from torch import Tensor
+
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.panel import to_panel
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows, last_origins, window_source, windows_at
+from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
+from sssd_registry.forecast import Forecast
+from sssd_registry.horizons import check_horizons, forecast_times
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.sampler import sample
+from sssd_registry.schedulers import check_process
+from sssd_registry.tableau import SolverTableau
+
+# Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
+_ROWS_AT_ONCE = 1 << 15
+
+
+class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publishes no types
+    """Encoder, noise head, codec and scheduler of a trained model.
+
+        pipe = SSSDPipeline.from_pretrained("runs/eurusd")
+        forecast = pipe(frame, horizons=[1, 4, 24], generator=0)
+        forecast.quantile(0.9)
+
+    Args:
+        model: the trained network.
+        scheduler: any object with the diffusers interface that samples ``model.schedule``. Assign another one
+            (``pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)``) at any time.
+        record: what training left to know; needed to save.
+        examples: a few windows kept with the model, for parity checks.
+    """
+
+    def __init__(
+        self,
+        model: SSSDNetwork,
+        scheduler: Any,
+        record: TrainingRecord | None = None,
+        examples: Windows | None = None,
+    ) -> None:
+        super().__init__()
+        self.register_modules(model=model, scheduler=scheduler)
+        self.record = record
+        self.examples = examples
+        model.eval()
+
+    @property
+    def spec(self) -> DataSpec:
+        """Columns, timeframes and horizons the model was trained for."""
+        return self.network.spec
+
+    @property
+    def network(self) -> SSSDNetwork:
+        """The network; its parts are ``encoder``, ``head`` and ``codec``."""
+        model: SSSDNetwork = self.model
+        return model
+
+    @property
+    def encoder(self) -> torch.nn.Module:
+        return self.network.encoder
+
+    @property
+    def head(self) -> torch.nn.Module:
+        return self.network.head
+
+    @property
+    def codec(self) -> torch.nn.Module:
+        return self.network.codec
+
+    def tableau(self, num_inference_steps: int) -> SolverTableau:
+        """What the present scheduler does in that many steps.
+
+        Raises:
+            SSSDError: the scheduler samples another process than the model's, or is not linear.
+        """
+        check_process(self.scheduler, self.network.schedule)
+        return SolverTableau.from_scheduler(self.scheduler, num_inference_steps)
+
+    def windows(self, data: pd.DataFrame | str | Path) -> Windows:
+        """The last window of every series in a raw frame, or file, read as the training data were."""
+        panel = to_panel(read_frame(data, self.spec.time), self.spec)
+        source = window_source(panel, self.spec)
+        return windows_at(source, last_origins(source))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        data: pd.DataFrame | str | Path | Windows,
+        *,
+        horizons: Sequence[float | str] | None = None,
+        num_inference_steps: int = 20,
+        num_samples: int = 100,
+        generator: torch.Generator | int | None = None,
+    ) -> Forecast:
+        """Forecast from the last bar of every series, or from given windows.
+
+        Args:
+            data: a frame or file with the training data's columns, or windows.
+            horizons: bars, or durations such as ``"4h"``; default: the trained ones.
+            num_inference_steps: N of the scheduler.
+            num_samples: S.
+            generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
+                for fresh noise.
+
+        Returns:
+            samples ``(B, S, K, C)`` float64 in data units.
+
+        Raises:
+            SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
+        """
+        windows = data if isinstance(data, Windows) else self.windows(data)
+        bars = check_horizons(horizons, self.spec)
+        tableau = self.tableau(num_inference_steps)
+        shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
+        seed = generator if not isinstance(generator, torch.Generator) else None
+        if generator is None:
+            seed = int(np.random.SeedSequence().entropy) & (2**63 - 1)  # type: ignore[operator]  # always an int here
+        at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
+        parts: list[Tensor] = []
+        for start in self.progress_bar(range(0, len(windows), at_once)):
+            part = windows.part(start, start + at_once)
+            noise = (
+                torch.randn((shape[0], len(part), *shape[1:]), generator=generator, device=generator.device)
+                if isinstance(generator, torch.Generator)
+                else torch.from_numpy(draw_noise(seed, start, len(part), shape))  # type: ignore[arg-type]
+            )
+            parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
+        return Forecast(
+            samples=torch.cat(parts).numpy(),
+            horizons=tuple(bars),
+            targets=self.spec.targets,
+            series=windows.series,
+            origin_times=windows.times[self.spec.base.name][:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
+            times=forecast_times(windows, self.spec, bars),
+            id_column=self.spec.id,
+            time_column=self.spec.time,
+        )
+
+    def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
+        """diffusers' bar, but none for a single batch."""
+        if total is None and len(iterable) < 2:
+            return iterable
+        return super().progress_bar(iterable, total)
+
+    def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
+        """Write the model folder: safetensors and JSON, complete or not at all.
+
+        Raises:
+            SSSDError: the folder cannot be written, or holds something else.
+        """
+        write_model_folder(
+            ModelFolder(self.network, self.scheduler, self.record, self.examples), Path(save_directory)
+        )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **_: Any) -> SSSDPipeline:
+        """Read a model folder. Nothing in it is executed, unpickled or imported by name.
+
+        Raises:
+            SSSDError: a file is missing, cut off, or not what it should be.
+        """
+        folder = read_model_folder(Path(pretrained_model_name_or_path))
+        return cls(folder.network, folder.scheduler, folder.record, folder.examples)
+
+
+@torch.no_grad()
+def forecast_samples(
+    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: Tensor
+) -> Tensor:
+    """The whole computation of a forecast: encode once, denoise every sample and horizon in one batch, decode.
+
+    Args:
+        network: in evaluation mode.
+        tableau: M network calls.
+        windows: B windows.
+        horizons: K, in bars.
+        noise: float32 ``(num_noises, B, S, K, D)``, on the network's device.
+
+    Returns:
+        float64 ``(B, S, K, C)``, data units.
+    """
+    values = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.values.items()}
+    times = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.times.items()}
+    bars = torch.tensor(list(horizons), dtype=torch.float32, device=noise.device)
+    condition = network.condition(network.encode(values, times), bars)  # (B, K, E + horizon_size)
+    dtype = condition.dtype
+
+    def denoiser(z: Tensor, t: Tensor) -> Tensor:
+        return torch.as_tensor(network.head(z.to(dtype), t, condition))
+
+    latents = sample(denoiser, tableau, noise)  # (B, S, K, D)
+    return network.decode(latents, values, network.normalizer.unit_growth(bars))

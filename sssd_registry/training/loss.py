@@ -1,0 +1,74 @@
+"""The denoising loss: several noise draws for each encoded window."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.training.dataset import Batch
+
+
+def diffuse(schedule: NoiseSchedule, x0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """The noised latent at step t and what the network has to predict from it.
+
+    ``z_t = alpha_t x0 + sigma_t eps``; the target is ``v = alpha_t eps − sigma_t x0`` (Salimans & Ho 2022,
+    appendix D), ``eps`` or ``x0``, by the schedule's prediction type.
+
+    Args:
+        schedule: alpha and sigma.
+        x0: ``(B, 1, K, D)``, clean latents.
+        eps: ``(B, S, K, D)``, standard normal.
+        t: int64 ``(B, S)``.
+
+    Returns:
+        ``z_t`` and the target, both ``(B, S, K, D)``.
+    """
+    alpha = torch.as_tensor(schedule.alphas, dtype=torch.float32, device=t.device)[t][..., None, None]
+    sigma = torch.as_tensor(schedule.sigmas, dtype=torch.float32, device=t.device)[t][..., None, None]
+    z = alpha * x0 + sigma * eps
+    if schedule.prediction_type == "v_prediction":
+        return z, alpha * eps - sigma * x0
+    return z, eps if schedule.prediction_type == "epsilon" else x0.expand_as(z)
+
+
+def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator: torch.Generator) -> Tensor:
+    """Time steps int64 ``(B, S)``, uniform, and spread evenly over the draws of a window.
+
+    Low-discrepancy sampling (Kingma et al. 2021, appendix I.1): the loss varies less from step to step.
+    """
+    offset = torch.rand(windows, 1, generator=generator)
+    share = (offset + torch.arange(draws) / draws) % 1.0  # (B, S)
+    return (share * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
+
+
+def denoising_loss(
+    model: torch.nn.Module, network: SSSDNetwork, batch: Batch, draws: int, generator: torch.Generator
+) -> Tensor:
+    """Mean squared error of the network's prediction, a scalar.
+
+    Args:
+        model: ``network``, or what a trainer wrapped it in.
+        network: for its normaliser, codec and schedule.
+        batch: B windows.
+        draws: S noise draws and time steps for each window.
+        generator: on the CPU, so that a run does not depend on the device's random numbers.
+    """
+    standard = network.normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
+    x0 = network.codec.encode(standard).unsqueeze(1)  # (B, 1, K, D)
+    windows, _, count, size = x0.shape
+    eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
+    t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
+    z, target = diffuse(network.schedule, x0, eps, t)
+    predicted = model(batch.values, batch.times, batch.horizons, z, t.float())
+    return F.mse_loss(predicted.float(), target)
+
+
+def draw_horizons(trained: tuple[int, ...], random: np.random.Generator) -> tuple[int, ...]:
+    """The trained horizons and as many between them, log-uniform: the embedding has to be right in between."""
+    longest = max(trained)
+    between = np.exp(random.uniform(0.0, np.log(longest + 1), size=len(trained))).astype(int).clip(1, longest)
+    return tuple(sorted({*trained, *(int(h) for h in between)}))

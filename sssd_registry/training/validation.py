@@ -1,0 +1,59 @@
+"""Validation: CRPS of forecasts in standard units, and what else is learnt from the validation part."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from sssd_registry.baselines import choose_random_walk_window
+from sssd_registry.data.windows import Origins, futures_at, history_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.sampler import sample
+from sssd_registry.scores import crps
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import TrainingData, make_batch
+
+_SAMPLES = 48
+
+
+@torch.no_grad()
+def validation_crps(
+    network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins, device: torch.device
+) -> float:
+    """Mean CRPS over windows, horizons and targets, in standard units: no horizon or target outweighs another.
+
+    The noise is the same every time, so that two validations differ by the weights only.
+    """
+    horizons = data.spec.horizons
+    batch = make_batch(data, origins, horizons, device)
+    shape = (tableau.num_noises, _SAMPLES, len(horizons), network.latent_size)
+    noise = torch.from_numpy(draw_noise(0, 0, len(origins), shape)).to(device)
+    condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
+    latents = sample(lambda z, t: network.head(z, t, condition), tableau, noise)  # (B, S, K, D)
+    samples = network.codec.decode(latents).double().cpu().numpy()
+    y = network.normalizer.standardize(batch.future, batch.values, batch.horizons).double().cpu().numpy()
+    return float(crps(samples, y).mean())
+
+
+def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:
+    """Set the normaliser's ``growth`` from the training part."""
+    normalizer = network.normalizer
+    horizons = tuple(int(h) for h in normalizer.growth_horizons)
+    normalizer.growth.fill_(1.0)
+    changes: dict[int, list[torch.Tensor]] = {h: [] for h in horizons}
+    for start in range(0, len(data.split.train), 1024):
+        part = data.split.train.take(np.arange(start, min(start + 1024, len(data.split.train))))
+        batch = make_batch(data, part, horizons, torch.device("cpu"))
+        standard = normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
+        for column, horizon in enumerate(horizons):
+            changes[horizon].append(standard[:, column])
+    normalizer.fit_growth(changes)
+
+
+def random_walk_window(data: TrainingData) -> int:
+    """The random walk's volatility window, in bars, that does best on the validation part."""
+    origins, spec = data.split.validation, data.spec
+    history = history_at(data.source, origins, spec.base.lookback)
+    futures = futures_at(data.source, origins, spec.horizons)
+    return choose_random_walk_window(history, futures, spec.horizons)
