@@ -14,21 +14,18 @@ somebody passes any (``--scheduler dpmsolver++:solver_order=3``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
     from torch import nn
 
-    from sssd_registry.data.spec import DataSpec
     from sssd_registry.data.windows import Windows
-    from sssd_registry.forecast import Forecast
+    from sssd_registry.forecaster import Forecaster
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.schedule import NoiseSchedule
     from sssd_registry.tableau import SolverTableau
@@ -83,26 +80,6 @@ class HeadSpec:
     options: type = NoOptions
 
 
-class Engine(Protocol):
-    """A compiled forecaster, as the command line uses it: loaded from a folder, needs no torch."""
-
-    @property
-    def spec(self) -> DataSpec: ...
-
-    @property
-    def num_samples(self) -> int: ...
-
-    @property
-    def test_start(self) -> int: ...
-
-    @property
-    def random_walk_window(self) -> int: ...
-
-    def __call__(
-        self, windows: Windows, *, horizons: Sequence[int] | None, num_samples: int, seed: int
-    ) -> Forecast: ...
-
-
 @dataclass(frozen=True)
 class ExportRequest:
     """What ``sssd-export`` asks of a target."""
@@ -126,13 +103,13 @@ class TargetSpec:
         name: what ``sssd-export --target`` calls it; stored in the engine's manifest.
         summary: one line for ``sssd plugins``.
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
-        load: ``folder -> Engine``.
+        load: ``folder -> Forecaster``; needs no torch.
     """
 
     name: str
     summary: str
     build: Callable[[ExportRequest, Path], dict[str, Any]]
-    load: Callable[[Path], Engine]
+    load: Callable[[Path], Forecaster]
 
 
 class Hooks:

@@ -14,7 +14,7 @@ _UNITS = {"s": 1, "sec": 1, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w"
 
 
 def parse_duration(text: str) -> int:
-    """Seconds in ``text``: a whole number and a unit (``s``, ``min``, ``h``, ``d``, ``w``; ``D`` as in pandas).
+    """Seconds in ``text``: a whole number and a unit, ``s``, ``min`` or ``m``, ``h``, ``d`` or ``D``, ``w``.
 
     Raises:
         SSSDError: not such a text, zero, or a unit without a fixed length (``M``, months).
@@ -22,9 +22,13 @@ def parse_duration(text: str) -> int:
     match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+)\s*", text)
     unit = match[2] if match else ""
     if unit == "M":
-        raise SSSDError(f"duration {text!r}: a month has no fixed length; write minutes as 'min', or days as 'd'")
+        raise SSSDError(
+            f"duration {text!r}: a month has no fixed length; write minutes as 'min', or days as 'd'"
+        )
     if match is None or unit.lower() not in _UNITS:
-        raise SSSDError(f"{text!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w")
+        raise SSSDError(
+            f"{text!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w"
+        )
     seconds = int(match[1] or 1) * _UNITS[unit.lower()]
     if seconds == 0:
         raise SSSDError(f"duration {text!r} is zero")
@@ -32,7 +36,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(seconds: int) -> str:
-    """The shortest text that :func:`parse_duration` reads back as ``seconds``: ``5min``, ``1h``, ``1d``, ``1w``."""
+    """``seconds`` in the largest unit that divides them, as :func:`parse_duration` reads them: ``5min``, ``1w``."""
     for unit, size in (("w", WEEK), ("d", DAY), ("h", HOUR), ("min", MINUTE)):
         if seconds % size == 0:
             return f"{seconds // size}{unit}"
@@ -45,8 +49,8 @@ def parse_horizons(
     """Horizons in bars, ascending.
 
     Args:
-        values: plain numbers count ``unit``; texts such as ``4h`` are durations of trading time, that is, they
-            count as many bars as fit into them, whatever gaps lie between.
+        values: plain numbers count ``unit``; texts such as ``4h`` are durations of trading time, that is,
+            they count as many bars as fit into them, whatever gaps lie between.
         bar_seconds: length of one bar.
         unit: what a plain number means: bars, or minutes.
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sssd_registry.data.timestamps import find_time_column, parse_times
+from sssd_registry.data.timestamps import find_time_column, looks_like_dates, parse_times
 from sssd_registry.errors import SSSDError, near_matches
 
 _UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
@@ -20,8 +20,8 @@ _UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
 def read_frame(source: Path | str | pd.DataFrame, time: str | None = None) -> pd.DataFrame:
     """The rows of ``source`` in their order, the time column as ``datetime64[ns, UTC]``.
 
-    Reads CSV (also compressed, also tab- or semicolon-separated), Parquet, or a DataFrame whose time is a column or
-    the index. Naive times are taken as UTC. Reading its own result again changes nothing.
+    Reads CSV (also compressed, also tab- or semicolon-separated), Parquet, or a DataFrame whose time is a column
+    or the index. Naive times are taken as UTC. Reading its own result again changes nothing.
 
     Args:
         time: name of the time column; found by name or content when not given.
@@ -74,10 +74,10 @@ def number_column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
     if len(bad):
         raise SSSDError(
-            f"{source_name(frame)}: column {name!r}, row {bad[0] + 1}: {str(column.iloc[bad[0]])!r} is not a number;"
-            " correct it, or leave the column out: --set data.columns='[…]'"
+            f"{source_name(frame)}: column {name!r}, row {bad[0] + 1}: {str(column.iloc[bad[0]])!r} is not a"
+            " number; correct it, or leave the column out: --set data.columns='[…]'"
         )
-    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan), dtype=np.float64)
 
 
 def _read_file(path: Path) -> pd.DataFrame:
@@ -99,13 +99,16 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     header = " ".join(str(name) for name in pd.read_csv(path, nrows=0).columns)
-    separator = max(",;\t", key=header.count)  # of a comma-separated header none is left to count: "," comes first
+    separator = max(
+        ",;\t", key=header.count
+    )  # of a comma-separated header none is left to count: "," comes first
     frame = pd.read_csv(path, sep=separator, low_memory=False)  # in chunks, a column could get mixed types
     first = str(frame.columns[0])
     if first == "Unnamed: 0" and "time" not in frame.columns and len(frame):  # written with its index
         if np.array_equal(frame[first].to_numpy(), np.arange(len(frame))):
             return frame.drop(columns=first)
-        return frame.rename(columns={first: "time"})
+        if looks_like_dates(frame[first]):
+            return frame.rename(columns={first: "time"})
     return frame
 
 
@@ -114,5 +117,5 @@ def _index_to_column(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
     index = frame.index
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) and (time is None or time not in frame.columns):
         name = time or str(index.name or "time")
-        return frame.reset_index(names=name)
+        return frame.reset_index(names=name, drop=name in frame.columns)
     return frame.reset_index(drop=all(name is None or name in frame.columns for name in index.names))

@@ -1,4 +1,4 @@
-"""Coarser bars from finer ones, causally: what a bar holds is known when the bar is over, and never before."""
+"""Coarser bars from finer ones, causally: what a bar holds is known when it is over, and never before."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Bars:
 def bin_starts(times: npt.NDArray[np.int64], seconds: int, row_seconds: int = 1) -> npt.NDArray[np.int64]:
     """Start of the bar of ``seconds`` that each row belongs to: the one in which the row *ends*.
 
-    Bars are aligned to the epoch, weeks to Monday. A row that straddles two bars (09:30 to 10:30 in hours) is not
-    known when the first is over; counting it to the second keeps every bar causal however rows are spaced.
+    Bars are aligned to the epoch, weeks to Monday. A row that straddles two bars (09:30 to 10:30 in hours) is
+    not known when the first is over; counting it to the second keeps bars causal however rows are spaced.
 
     Args:
         times: int64 ``(n,)``, start of each row in seconds.
@@ -54,9 +54,9 @@ def resample(
 ) -> Bars:
     """Bars of ``seconds``: open = first, high = max, low = min, close and value = last, volume = sum.
 
-    A bar without rows does not exist: gaps stay gaps. The first bar is left out when the rows begin midway in it,
-    so that the tail of a file gives the same bars as the whole file. The last bar may still be open: compare
-    ``known`` with the time at hand.
+    A bar without rows does not exist: gaps stay gaps. The first bar is left out when the rows begin midway in
+    it, so that the tail of a file gives the same bars as the whole file. The last bar may still be open:
+    compare ``known`` with the time at hand.
 
     Args:
         times: int64 ``(n,)``, ascending, starts of the rows.

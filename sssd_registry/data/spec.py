@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from sssd_registry.config import DataConfig
-from sssd_registry.data.columns import default_columns, default_targets, find_roles
+from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
 from sssd_registry.data.defaults import default_horizons, default_timeframes, season_length
 from sssd_registry.data.durations import format_duration, parse_duration, parse_horizons
-from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
+from sssd_registry.data.frame import read_frame, source_name
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.timestamps import find_time_column
@@ -84,7 +86,11 @@ class DataSpec(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(self.roles) != len(self.columns) or not self.targets or not set(self.targets) <= set(self.columns):
+        if (
+            len(self.roles) != len(self.columns)
+            or not self.targets
+            or not set(self.targets) <= set(self.columns)
+        ):
             raise ValueError("one role for each column, and targets among the columns, expected")
         if not self.timeframes or self.base.seconds != self.bar_seconds:
             raise ValueError("the first timeframe must be the bar")
@@ -95,16 +101,16 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     """Settle everything that ``config`` leaves open from the data.
 
     Raises:
-        SSSDError: columns that are not there or not numbers, timestamps out of order, or timeframes and horizons
-            that do not fit the data's bar.
+        SSSDError: columns that are not there or not numbers, timestamps out of order, or timeframes and
+            horizons that do not fit the data's bar.
     """
     frame = read_frame(frame, config.time)
-    time = find_time_column(frame, config.time, source_name(frame))
-    check_columns(frame, [config.id] if config.id is not None else [], "data.id")
+    where = source_name(frame)
+    time = find_time_column(frame, config.time, where)
     rows = series_rows(frame, time, config.id)
-    columns = _columns(config, frame, time)
+    columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
-    source_seconds = parse_duration(config.bar) if config.bar else _most_frequent_difference(rows, frame)
+    source_seconds = parse_duration(config.bar) if config.bar else _most_frequent_difference(rows, where)
     asked = _asked_timeframes(config.timeframes or {}, source_seconds)
     bar_seconds = asked[0].seconds if asked else source_seconds
     bars = _bar_times(rows, source_seconds, bar_seconds, config.timestamps)
@@ -118,14 +124,62 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         id=config.id,
         columns=columns,
         roles=roles,
-        targets=_targets(config, columns, roles),
+        targets=pick_targets(config, columns, roles),
         target_kind=config.target_kind,
         timestamps=config.timestamps,
         source_seconds=source_seconds,
         bar_seconds=bar_seconds,
-        timeframes=asked or _timeframes(default_timeframes(bar_seconds, bars)),
+        timeframes=asked or _sorted_timeframes(default_timeframes(bar_seconds, bars)),
         horizons=horizons,
         season=season_length(bar_seconds, bars),
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
     )
+
+
+def _most_frequent_difference(rows: Sequence[SeriesRows], where: str) -> int:
+    differences = np.concatenate([np.diff(series.times) for series in rows])
+    if not len(differences):
+        raise SSSDError(
+            f"{where}: no series has two rows, so the length of a row is unknown: --set data.bar=1h"
+        )
+    values, counts = np.unique(differences, return_counts=True)
+    return int(values[np.argmax(counts)])
+
+
+def _asked_timeframes(asked: Mapping[str, int], source_seconds: int) -> tuple[Timeframe, ...]:
+    """Those configured, checked: whole multiples of the rows and of the finest one."""
+    lookbacks: dict[int, int] = {}
+    for text, lookback in asked.items():
+        seconds = parse_duration(text)
+        if lookback < 1:
+            raise SSSDError(f"data.timeframes: the lookback of {text} must be 1 or more, got {lookback}")
+        if seconds in lookbacks:
+            raise SSSDError(f"data.timeframes: {format_duration(seconds)} is named twice")
+        lookbacks[seconds] = lookback
+    finest = min(lookbacks, default=source_seconds)
+    for seconds in sorted(lookbacks):
+        for unit, what in ((source_seconds, "rows"), (finest, "bars, the finest timeframe")):
+            if seconds % unit:
+                raise SSSDError(
+                    f"data.timeframes: {format_duration(seconds)} is not a whole number of"
+                    f" {format_duration(unit)} {what}"
+                )
+    return _sorted_timeframes(lookbacks)
+
+
+def _sorted_timeframes(lookbacks: Mapping[int, int]) -> tuple[Timeframe, ...]:
+    return tuple(
+        Timeframe(format_duration(seconds), seconds, lookbacks[seconds]) for seconds in sorted(lookbacks)
+    )
+
+
+def _bar_times(
+    rows: Sequence[SeriesRows], source_seconds: int, bar_seconds: int, timestamps: Literal["start", "end"]
+) -> list[npt.NDArray[np.int64]]:
+    """Starts of the bars of each series, as :func:`sssd_registry.data.panel.to_panel` will find them."""
+    shift = source_seconds if timestamps == "end" else 0
+    starts = [series.times - shift for series in rows]
+    if bar_seconds == source_seconds:
+        return starts
+    return [np.unique(bin_starts(times, bar_seconds, source_seconds)) for times in starts]

@@ -1,0 +1,65 @@
+"""Copying one ONNX graph into another, whole or in part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import onnx_ir as ir
+
+
+class Inliner:
+    """Copies nodes of one source graph into a target graph, its initializers once.
+
+    Args:
+        source: graph to copy from; without functions and subgraphs.
+        target: graph to copy into.
+        prefix: put before every name, to keep names apart.
+
+    Raises:
+        ValueError: a node of ``source`` has a subgraph.
+    """
+
+    def __init__(self, source: ir.Graph, target: ir.Graph, prefix: str) -> None:
+        for node in source:
+            if any(attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+                   for attribute in node.attributes.values()):
+                raise ValueError(f"node {node.name} ({node.op_type}) has a subgraph: it cannot be unrolled")
+        self.target, self.prefix = target, prefix
+        self.constants: dict[ir.Value, ir.Value] = {}
+        for name, value in source.initializers.items():
+            self.constants[value] = constant(target, f"{prefix}.{name}", value.const_value)
+
+    def copy(
+        self, nodes: Iterable[ir.Node], values: Mapping[ir.Value, ir.Value], suffix: str = ""
+    ) -> dict[ir.Value, ir.Value]:
+        """Copy ``nodes``, in order; ``values`` says what their outside inputs are in the target graph.
+
+        Returns:
+            source value -> target value, for ``values``, the initializers and everything the nodes compute.
+        """
+        known = {**self.constants, **values}
+        for node in nodes:
+            outputs = [
+                ir.Value(name=f"{self.prefix}.{value.name}{suffix}", type=value.type, shape=value.shape)
+                for value in node.outputs
+            ]
+            copied = ir.Node(
+                node.domain,
+                node.op_type,
+                [None if value is None else known[value] for value in node.inputs],
+                node.attributes,
+                outputs=outputs,
+                name=f"{self.prefix}.{node.name or node.op_type}{suffix}",
+            )
+            self.target.append(copied)
+            known.update(zip(node.outputs, outputs, strict=True))
+        return known
+
+
+def constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol | None) -> ir.Value:
+    """Register a constant under ``name``."""
+    if tensor is None:
+        raise ValueError(f"initializer {name} has no data")
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape), const_value=tensor)
+    graph.register_initializer(value)
+    return value

@@ -1,0 +1,55 @@
+"""The manifest of an engine folder: what is in it, how to feed it, and the hashes that prove it unchanged.
+
+Runtime half: the standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+class EngineError(ValueError):
+    """An engine folder, or what an engine was fed, is not what it should be."""
+
+
+def sha256(file: Path) -> str:
+    """Hex digest of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, with the hash of every other file in ``folder``."""
+    files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
+    text = json.dumps({"format": FORMAT, **manifest, "files": files}, indent=1)
+    (folder / MANIFEST).write_text(text + "\n")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest and check the hash of every file it names.
+
+    Raises:
+        EngineError: no manifest, another format, a missing file, or a file that was changed.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        raise EngineError(f"{folder} is not an engine folder: it has no {MANIFEST}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise EngineError(f"{folder}/{MANIFEST} is damaged: {error}") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise EngineError(f"{folder}/{MANIFEST} is not of format {FORMAT}, which this version reads: export anew")
+    for name, digest in manifest["files"].items():
+        if Path(name).name != name:
+            raise EngineError(f"{folder}/{MANIFEST} names {name!r}, which is not in the folder")
+        if not (folder / name).is_file():
+            raise EngineError(f"{folder}/{name} is missing: export anew")
+        if sha256(folder / name) != digest:
+            raise EngineError(f"{folder}/{name} is not the file that was exported (its SHA-256 differs): export anew")
+    return manifest

@@ -1,0 +1,90 @@
+"""Does an engine give what its scheduler gives? Checked after every build; a miss is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sssd_export.engine import Engine
+from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
+from sssd_registry.live import run_scheduler
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.training.dataset import to_tensors
+
+# Largest error of a sample, as a share of the samples' standard deviation, in float32.
+TOLERANCE = 1e-4
+_SAMPLES = 32
+_SEED = 20_240
+
+
+def check_parity(
+    engine: Engine,
+    network: SSSDNetwork,
+    scheduler_factory: Callable[[], Any],
+    num_inference_steps: int,
+    examples: Windows,
+) -> dict[str, float | int]:
+    """Run the engine and the live scheduler's own ``step()`` loop on the same windows and noise.
+
+    Returns:
+        ``max_error`` (share of the samples' standard deviation at each window, horizon and target), the
+        tolerance, and how many windows and samples were compared.
+
+    Raises:
+        SSSDError: the error is above the tolerance.
+    """
+    manifest = engine.manifest
+    shape = (manifest["num_noises"], _SAMPLES, len(engine.horizons), manifest["latent_size"])
+    noise = draw_noise(_SEED, 0, len(examples), shape)
+    expected = live_samples(network, scheduler_factory(), num_inference_steps, examples, engine.horizons, noise)
+    seen = engine(engine_inputs(examples), noise=noise).samples
+    spread = expected.std(axis=1, keepdims=True)  # (B, 1, K, C)
+    error = float((np.abs(seen - expected) / spread).max())
+    if not error <= TOLERANCE:
+        raise SSSDError(
+            f"the engine is off its scheduler {manifest['scheduler']} by {error:.2e} of the samples' standard"
+            f" deviation; {TOLERANCE:.0e} is allowed: it was not written"
+        )
+    return {"max_error": error, "tolerance": TOLERANCE, "windows": len(examples), "samples": _SAMPLES}
+
+
+@torch.no_grad()
+def live_samples(
+    network: SSSDNetwork,
+    scheduler: Any,
+    num_inference_steps: int,
+    windows: Windows,
+    horizons: tuple[int, ...],
+    noise: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float64]:
+    """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``.
+
+    The loop's state is float64 here, so that the reference carries no rounding of its own; the network runs in
+    float32 as ever.
+    """
+    values, times = to_tensors(windows, torch.device("cpu"))
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    condition = network.condition(network.encode(values, times), bars)
+    draws = torch.from_numpy(noise)
+
+    def denoise(call: int, z: Tensor, timestep: float) -> Tensor:
+        t = torch.full(z.shape[:2], timestep, dtype=torch.float32)
+        return torch.as_tensor(network.head(z.to(torch.get_default_dtype()), t, condition)).double()
+
+    latents, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: draws[index].double())
+    samples = network.decode(latents, values, network.normalizer.unit_growth(bars))
+    array: npt.NDArray[np.float64] = samples.numpy()
+    return array
+
+
+def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:
+    """Windows under the names an engine takes."""
+    arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
+    return arrays | {f"times_{name}": array for name, array in windows.times.items()}

@@ -1,0 +1,68 @@
+"""From the command line's words to an engine folder, whatever the target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sssd_export.manifest import MANIFEST
+from sssd_registry.atomic import atomic_directory
+from sssd_registry.errors import SSSDError
+from sssd_registry.horizons import check_horizons
+from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.registry import registry
+from sssd_registry.schedulers import make_scheduler
+
+
+def export_model(
+    model: Path,
+    out: Path,
+    target: str = "onnx",
+    scheduler: str | None = None,
+    steps: int = 20,
+    samples: int = 100,
+    horizons: str | None = None,
+) -> dict[str, Any]:
+    """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
+
+    Returns:
+        the manifest.
+
+    Raises:
+        SSSDError: unknown names, a scheduler that is no tableau, or an engine that misses parity.
+    """
+    spec = registry().targets[target]
+    if scheduler is not None:
+        registry().schedulers[scheduler.partition(":")[0]]  # a wrong name should not cost loading a model
+    pipeline = SSSDPipeline.from_pretrained(model)
+    if pipeline.record is None or pipeline.examples is None:
+        raise SSSDError(f"{model} has no training record")
+    name = scheduler or type(pipeline.scheduler).__name__
+    if scheduler is not None:
+        pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
+    wanted = None if horizons is None else [_number(part) for part in horizons.split(",")]
+    bars = check_horizons(wanted, pipeline.spec)
+    if any(bar != int(bar) for bar in bars):
+        raise SSSDError(f"an engine's horizons are whole bars, got {horizons}")
+    request = ExportRequest(
+        pipeline=pipeline,
+        tableau=pipeline.tableau(steps),
+        scheduler=name,
+        scheduler_factory=lambda: pipeline.scheduler,
+        horizons=tuple(int(bar) for bar in bars),
+        num_samples=samples,
+        examples=pipeline.examples,
+        random_walk_window=pipeline.record.random_walk_window,
+        test_start=pipeline.record.test_start,
+    )
+    with atomic_directory(out, owner=MANIFEST) as folder:
+        return spec.build(request, folder)
+
+
+def _number(text: str) -> float | str:
+    """A bar count where it is one, else a duration."""
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()

@@ -1,0 +1,174 @@
+"""The three pieces of a forecast, each traced once by torch's exporter: condition, one head call, outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.s4d import ConvolvedS4D, S4D, S4Block
+from sssd_registry.training.dataset import to_tensors
+
+OPSET = 20
+WINDOWS, SAMPLES = "windows", "samples"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """ONNX models of the pieces.
+
+    Attributes:
+        condition: ``values_*, times_* -> condition (B, K, C)``.
+        head: ``z (B, S, K, D), t, condition -> output (B, S, K, D)``.
+        outputs: ``latents (B, S, K, D), values_base -> samples, quantiles``.
+        broadcast_time: the head was traced with ``t`` of shape ``(1, 1)``, else with ``(B, S)``.
+    """
+
+    condition: ir.Model
+    head: ir.Model
+    outputs: ir.Model
+    broadcast_time: bool
+
+
+def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float], examples: Windows) -> Pieces:
+    """Trace ``network`` (CPU, evaluation mode) for fixed horizons; windows and samples stay dynamic."""
+    frozen = without_fft(network)
+    spec = network.spec
+    values, times = to_tensors(examples.part(0, 2), torch.device("cpu"))
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    names = [tf.name for tf in spec.timeframes]
+    raw = [values[name] for name in names] + [times[name] for name in names]
+    condition = ConditionPiece(frozen, bars)
+    with torch.no_grad():
+        example = condition(*raw)  # (2, K, C)
+    z = torch.randn(2, 3, len(bars), network.latent_size)
+    t = _time_input(frozen.head, z, example)
+    outputs = OutputPiece(frozen, bars, levels)
+    base = values[spec.base.name]
+    return Pieces(
+        _export(condition, raw, input_names(spec), ["condition"], [{0: WINDOWS}] * len(raw)),
+        _export(frozen.head, [z, t, example], ["z", "t", "condition"], ["output"], _head_shapes(t)),
+        _export(
+            outputs, [z, base], ["latents", f"values_{spec.base.name}"], ["samples", "quantiles"],
+            [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}],
+        ),
+        t.numel() == 1,
+    )  # fmt: skip
+
+
+def input_names(spec: DataSpec) -> list[str]:
+    """The engine's raw inputs: values of every timeframe, then times."""
+    names = [tf.name for tf in spec.timeframes]
+    return [f"values_{name}" for name in names] + [f"times_{name}" for name in names]
+
+
+def without_fft(network: SSSDNetwork) -> SSSDNetwork:
+    """A copy whose S4 layers are convolutions with a constant kernel, each for its timeframe's lookback."""
+    frozen = copy.deepcopy(network).eval().requires_grad_(False)
+    for stack, timeframe in zip(frozen.encoder.stacks, network.spec.timeframes, strict=True):
+        for block in stack.modules():
+            if isinstance(block, S4Block) and isinstance(block.ssm, S4D):
+                block.ssm = ConvolvedS4D(block.ssm, timeframe.lookback)
+    return frozen
+
+
+class ConditionPiece(nn.Module):
+    """Raw windows to the head's condition, for fixed horizons."""
+
+    def __init__(self, network: SSSDNetwork, horizons: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.names = [tf.name for tf in network.spec.timeframes]
+        self.register_buffer("horizons", horizons)
+
+    def forward(self, *raw: Tensor) -> Tensor:
+        count = len(self.names)
+        values = dict(zip(self.names, raw[:count], strict=True))
+        times = dict(zip(self.names, raw[count:], strict=True))
+        return self.network.condition(self.network.encode(values, times), self.get_buffer("horizons"))
+
+
+class OutputPiece(nn.Module):
+    """Latents to samples and quantiles, float64 in data units, for fixed horizons and quantile levels."""
+
+    def __init__(self, network: SSSDNetwork, horizons: Tensor, levels: Sequence[float]) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("growth", network.normalizer.unit_growth(horizons))
+        self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64))
+
+    def forward(self, latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        base = {self.network.spec.base.name: values}
+        samples = self.network.decode(latents, base, self.get_buffer("growth"))  # (B, S, K, C)
+        return samples, sample_quantiles(samples, self.get_buffer("levels"))
+
+
+def sample_quantiles(samples: Tensor, levels: Tensor) -> Tensor:
+    """``(B, S, K, C)`` to ``(B, Q, K, C)``: linear interpolation, numpy's default definition.
+
+    Written out because ``torch.quantile`` does not export with a dynamic number of samples.
+    """
+    ordered = torch.sort(samples, dim=1).values
+    last = samples.shape[1] - 1
+    position = levels * last  # (Q,)
+    below = position.floor().long()
+    above = (below + 1).clamp(max=last)
+    share = (position - below)[None, :, None, None]
+    return ordered.index_select(1, below) * (1 - share) + ordered.index_select(1, above) * share
+
+
+def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
+    """``t`` as one number where the head broadcasts it, else one for each sample.
+
+    One number makes everything that a head computes from ``t`` alone a constant of the step.
+    """
+    full, single = torch.full(z.shape[:2], 7.0), torch.full((1, 1), 7.0)
+    with torch.no_grad(), contextlib.suppress(RuntimeError, IndexError, ValueError):
+        if torch.allclose(head(z, single, condition), head(z, full, condition), rtol=1e-5, atol=1e-6):
+            return single
+    return full
+
+
+def _head_shapes(t: Tensor) -> list[dict[int, str]]:
+    time = {} if t.numel() == 1 else {0: WINDOWS, 1: SAMPLES}
+    return [{0: WINDOWS, 1: SAMPLES}, time, {0: WINDOWS}]
+
+
+def _export(
+    module: nn.Module, inputs: list[Tensor], names: list[str], outputs: list[str], dynamic: list[dict[int, str]]
+) -> ir.Model:
+    dims = {name: torch.export.Dim(name) for name in (WINDOWS, SAMPLES)}
+    shapes = [{axis: dims[name] for axis, name in axes.items()} for axes in dynamic]
+    variadic = isinstance(module, ConditionPiece)
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
+            input_names=names, output_names=outputs, dynamic_shapes=(tuple(shapes),) if variadic else tuple(shapes),
+        )  # fmt: skip
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    return program.model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """torch's exporter warns of torchvision's absence and of its own deprecations; neither is ours to mend."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

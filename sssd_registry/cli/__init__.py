@@ -1,0 +1,25 @@
+"""``sssd``: train, forecast, evaluate, plugins. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from sssd_registry.cli.errors import run_app
+from sssd_registry.cli.evaluate import evaluate
+from sssd_registry.cli.forecast import forecast
+from sssd_registry.cli.plugins import plugins
+from sssd_registry.cli.train import train
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
+)
+for command in (train, forecast, evaluate, plugins):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point."""
+    run_app(app)

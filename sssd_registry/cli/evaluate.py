@@ -1,0 +1,98 @@
+"""``sssd evaluate MODEL_OR_ENGINE DATA``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sssd_registry.errors import SSSDError
+
+if TYPE_CHECKING:
+    from sssd_registry.evaluation import Evaluation
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
+    horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
+    samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    start: Annotated[
+        str | None, typer.Option(help="first origin; default: the end of the model's validation data")
+    ] = None,
+    max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+) -> None:
+    """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
+    import pandas as pd
+
+    from sssd_registry.cli.horizons import split_horizons
+    from sssd_registry.evaluation import evaluate as run
+    from sssd_registry.forecaster import open_forecaster
+
+    try:
+        since = None if start is None else pd.Timestamp(start)
+    except ValueError:
+        raise SSSDError(f"--start takes a time such as 2018-01-31, got {start!r}") from None
+    forecaster = open_forecaster(model, scheduler, steps)
+    with _bar() as report:
+        result = run(
+            forecaster,
+            data,
+            start=since,
+            horizons=None if horizons is None else split_horizons(horizons),
+            num_samples=samples,
+            seed=seed,
+            max_windows=max_windows,
+            report=report,
+        )
+    if as_json:
+        typer.echo(json.dumps(result.to_dict(), indent=1))
+    else:
+        print_table(result)
+
+
+class _bar:
+    """A progress bar on standard error, so that standard output stays what was asked for."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.task = self.bar.add_task("forecasting", total=None)
+
+    def __enter__(self) -> _bar:
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        self.bar.update(self.task, completed=done, total=total)
+
+
+def print_table(result: Evaluation) -> None:
+    """One row for each score, one column for each forecaster."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"{result.windows} windows, {result.start} to {result.end},"
+        f" horizons {', '.join(map(str, result.horizons))} bars",
+        box=None,
+        header_style="bold",
+    )
+    table.add_column("score")
+    for name in result.scores:
+        table.add_column(name, justify="right")
+    rows = {name: scores.rows() for name, scores in result.scores.items()}
+    for label in next(iter(rows.values())):
+        table.add_row(label, *(rows[name][label] for name in rows))
+    Console().print(table)

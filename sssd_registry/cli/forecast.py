@@ -1,0 +1,58 @@
+"""``sssd forecast MODEL_OR_ENGINE DATA``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sssd_registry.data.windows import WindowSource
+    from sssd_registry.forecast import Forecast
+
+
+def forecast(
+    model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row")],
+    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
+    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
+    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
+    samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
+    out: Annotated[Path | None, typer.Option(help="write it to a .csv, .parquet or .json file")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
+) -> None:
+    """Forecast every series in DATA from its last row."""
+    from sssd_registry.cli.horizons import split_horizons
+    from sssd_registry.data.frame import read_frame
+    from sssd_registry.data.panel import to_panel
+    from sssd_registry.data.windows import last_origins, window_source, windows_at
+    from sssd_registry.forecast import write_forecast
+    from sssd_registry.forecaster import open_forecaster
+
+    wanted = None if horizons is None else split_horizons(horizons, unit)
+    forecaster = open_forecaster(model, scheduler, steps)
+    source = window_source(to_panel(read_frame(data, forecaster.spec.time), forecaster.spec), forecaster.spec)
+    windows = windows_at(source, last_origins(source))
+    made = forecaster(windows, horizons=wanted, num_samples=samples, seed=seed)
+    if out is not None:
+        write_forecast(made, out)
+    if plot is not None:
+        draw(made, source, plot)
+    if out is None:
+        typer.echo(made.to_frame().to_string(index=False))
+
+
+def draw(made: Forecast, source: WindowSource, path: Path) -> None:
+    """The fan chart of the first series, after its recent history."""
+    import numpy as np
+
+    from sssd_registry.data.windows import history_at, last_origins
+    from sssd_registry.plot import fan_chart
+
+    origins = last_origins(source).take(np.array([0]))
+    length = min(source.spec.base.lookback, 4 * int(max(made.horizons)) + 24)
+    times = source.panel.series[0].times[-length:].astype("datetime64[s]")
+    fan_chart(made, times, history_at(source, origins, length)[0], path)

@@ -1,0 +1,66 @@
+"""When the next bars will start, judged from the weeks that were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_registry.data.durations import WEEK
+from sssd_registry.data.resample import MONDAY
+
+_WEEKS = 8
+
+
+def future_times(times: npt.NDArray[np.int64], bar_seconds: int, steps: int) -> npt.NDArray[np.int64]:
+    """Starts of the next ``steps`` bars, int64 ``(steps,)``, seconds since 1970 UTC.
+
+    A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
+    weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday evening.
+    Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular slots), one
+    bar follows the other.
+
+    Args:
+        times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.
+        bar_seconds: length of a bar.
+    """
+    last = int(times[-1])
+    slots = _traded_slots(times, bar_seconds)
+    if not len(slots):
+        return last + bar_seconds * np.arange(1, steps + 1, dtype=np.int64)
+    found: list[int] = []
+    for time in _occurrences(slots, last):
+        if len(found) == steps:
+            break
+        # Slots that a change of the clock moved lie closer together than bars can.
+        if time - (found[-1] if found else last) >= bar_seconds:
+            found.append(time)
+    return np.asarray(found, dtype=np.int64)
+
+
+def _traded_slots(times: npt.NDArray[np.int64], bar_seconds: int) -> npt.NDArray[np.int64]:
+    """Seconds since Monday 00:00 at which bars start, ascending; empty when no week shows."""
+    last = int(times[-1])
+    span = min(_WEEKS * WEEK, last - int(times[0]) + bar_seconds)
+    if bar_seconds >= WEEK or span < WEEK:
+        return np.empty(0, dtype=np.int64)
+    recent = times[times > last - span]
+    slots, seen = np.unique((recent - MONDAY) % WEEK, return_counts=True)
+    # A slot lies in (last - span, last] once for each whole week, and once more within the rest of the span.
+    age = (last - MONDAY - slots) % WEEK
+    covered = (span - 1 - age) // WEEK + 1
+    traded = slots[2 * seen >= covered]
+    per_week = len(recent) * WEEK / span
+    return traded if 2 * len(traded) >= per_week else np.empty(0, dtype=np.int64)
+
+
+def _occurrences(slots: npt.NDArray[np.int64], last: int) -> Iterator[int]:
+    """The times after ``last`` at which a slot comes round, ascending, without end."""
+    monday = last - (last - MONDAY) % WEEK
+    for week in count():
+        for slot in slots:
+            time = monday + week * WEEK + int(slot)
+            if time > last:
+                yield time

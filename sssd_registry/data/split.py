@@ -1,0 +1,98 @@
+"""Train, validation and test by time: what is trained on is over before what is validated on begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_registry.data.durations import format_duration
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Origins, WindowSource, all_origins
+from sssd_registry.errors import SSSDError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Origins of each part, in the order of time.
+
+    Attributes:
+        train: the farthest target's bar starts before ``validation_start``.
+        validation: origin at or after ``validation_start``, farthest target's bar before ``test_start``.
+        test: origin at or after ``test_start``.
+        validation_start: seconds since 1970 UTC.
+        test_start: seconds since 1970 UTC; after the last bar when ``test_fraction`` is 0.
+    """
+
+    train: Origins
+    validation: Origins
+    test: Origins
+    validation_start: int
+    test_start: int
+
+
+def split_origins(source: WindowSource, spec: DataSpec, horizons: Sequence[int]) -> Split:
+    """Split all origins that have bars up to the farthest of ``horizons`` after them.
+
+    Raises:
+        SSSDError: the data are too short for any origin, or train or validation would be empty.
+    """
+    farthest = max(horizons)
+    validation_start, test_start = _boundaries(source, spec)
+    origins = all_origins(source, max_horizon=farthest)
+    starts = source.tables[spec.base.name].starts
+    rows = source.offsets[origins.series] + origins.row
+    origin, target = starts[rows], starts[rows + farthest]
+    split = Split(
+        train=origins.take(target < validation_start),
+        validation=origins.take((origin >= validation_start) & (target < test_start)),
+        test=origins.take(origin >= test_start),
+        validation_start=validation_start,
+        test_start=test_start,
+    )
+    for name, part in (("training", split.train), ("validation", split.validation)):
+        if not len(part):
+            raise SSSDError(_empty(name, len(origins), spec, farthest))
+    return split
+
+
+def origins_from(source: WindowSource, start: int | None, max_horizon: int) -> Origins:
+    """Origins at or after ``start`` (seconds since 1970 UTC; None: all) with ``max_horizon`` bars after them.
+
+    Raises:
+        SSSDError: there is none.
+    """
+    origins = all_origins(source, max_horizon=max_horizon)
+    if start is None:
+        return origins
+    starts = source.tables[source.spec.base.name].starts
+    late = starts[source.offsets[origins.series] + origins.row] >= start
+    if not late.any():
+        raise SSSDError(
+            f"no forecast origin at or after {np.datetime64(start, 's')} UTC with {max_horizon} bars after"
+            " it; bring later rows, or ask for shorter horizons"
+        )
+    return origins.take(late)
+
+
+def _boundaries(source: WindowSource, spec: DataSpec) -> tuple[int, int]:
+    times: npt.NDArray[np.int64] = np.sort(source.tables[spec.base.name].starts)
+    if not len(times):
+        return 0, 0  # all_origins says what is wrong
+
+    def at(fraction: float) -> int:
+        row = round((1 - fraction) * len(times))
+        return int(times[row]) if row < len(times) else int(times[-1]) + spec.bar_seconds
+
+    return at(spec.validation_fraction + spec.test_fraction), at(spec.test_fraction)
+
+
+def _empty(part: str, origins: int, spec: DataSpec, farthest: int) -> str:
+    lookback = format_duration(spec.base.lookback * spec.bar_seconds)
+    return (
+        f"nothing is left for {part}: {origins} forecast origins,"
+        f" validation_fraction {spec.validation_fraction:g}, test_fraction {spec.test_fraction:g}, lookback {lookback}, farthest horizon {farthest} bars;"
+        " shrink data.timeframes or data.horizons, change the fractions, or bring more rows"
+    )

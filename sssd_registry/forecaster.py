@@ -1,0 +1,103 @@
+"""One face for a model folder and an engine folder, so that every command takes either."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
+from sssd_registry.forecast import Forecast
+from sssd_registry.registry import registry
+
+if TYPE_CHECKING:
+    from sssd_registry.pipeline import SSSDPipeline
+
+DEFAULT_STEPS = 20
+
+
+class Forecaster(Protocol):
+    """Something that forecasts from windows. Times are seconds since 1970 UTC."""
+
+    @property
+    def spec(self) -> DataSpec:
+        """How to read a frame for it."""
+
+    @property
+    def num_samples(self) -> int:
+        """S where nothing else is asked for."""
+
+    @property
+    def test_start(self) -> int:
+        """Where training and validation data end."""
+
+    @property
+    def random_walk_window(self) -> int:
+        """The baseline's volatility window, in bars, chosen on validation data."""
+
+    def __call__(
+        self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
+    ) -> Forecast:
+        """Forecast B windows; the same seed gives the same forecast, from a model or from its engine."""
+
+
+@dataclass(frozen=True)
+class ModelForecaster:
+    """A pipeline with its scheduler and number of steps settled."""
+
+    pipeline: SSSDPipeline
+    steps: int
+    test_start: int
+    random_walk_window: int
+    num_samples: int = 100
+
+    @property
+    def spec(self) -> DataSpec:
+        return self.pipeline.spec
+
+    def __call__(
+        self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
+    ) -> Forecast:
+        return self.pipeline(
+            windows, horizons=horizons, num_inference_steps=self.steps, num_samples=num_samples, generator=seed
+        )
+
+
+def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None = None) -> Forecaster:
+    """Open a model folder or an engine folder; the latter without torch.
+
+    Raises:
+        SSSDError: neither, damaged, or a scheduler or steps asked of an engine, which has them built in.
+    """
+    manifest = path / "manifest.json"
+    if not manifest.is_file():
+        return _open_model(path, scheduler, steps)
+    if scheduler is not None or steps is not None:
+        raise SSSDError(f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export")
+    try:
+        target = json.loads(manifest.read_text())["target"]
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise SSSDError(f"{manifest} is damaged ({error}): export anew") from None
+    return registry().targets[str(target)].load(path)
+
+
+def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
+    if scheduler is not None:
+        registry().schedulers[scheduler.partition(":")[0]]  # a wrong name should not cost importing torch
+    if not (path / "model_index.json").is_file():
+        reason = "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
+        raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
+    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.schedulers import make_scheduler
+
+    pipeline = SSSDPipeline.from_pretrained(path)
+    if scheduler is not None:
+        pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
+    record = pipeline.record
+    if record is None:
+        raise SSSDError(f"{path} has no training record")
+    return ModelForecaster(pipeline, steps or DEFAULT_STEPS, record.test_start, record.random_walk_window)
