@@ -1,1 +1,173 @@
 """What a forecast is, whichever way it was made: samples in data units, and the ways to read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_registry.atomic import atomic_file
+from sssd_registry.errors import SSSDError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """S joint samples of C targets at K horizons, from B origins.
+
+    Attributes:
+        samples: float64 ``(B, S, K, C)``, data units, finite.
+        horizons: K horizons in bars; between trained ones they need not be whole.
+        targets: C names.
+        series: object ``(B,)``, the id of each window's series (``""`` in a frame without ids).
+        origin_times: ``datetime64[ns] (B,)``, start of the last known bar, UTC.
+        times: ``datetime64[ns] (B, K)``, start of the bar that each horizon falls on, UTC.
+        id_column: what the ids are called in a frame; ``None`` if there are none.
+        time_column: what the times are called in a frame.
+
+    Raises:
+        ValueError: shapes that do not belong together.
+        SSSDError: a sample that is not finite.
+    """
+
+    samples: Array
+    horizons: tuple[float, ...]
+    targets: tuple[str, ...]
+    series: npt.NDArray[np.object_]
+    origin_times: npt.NDArray[np.datetime64]
+    times: npt.NDArray[np.datetime64]
+    id_column: str | None = None
+    time_column: str = "time"
+
+    def __post_init__(self) -> None:
+        for name, dtype in (
+            ("samples", "float64"),
+            ("series", "object"),
+            ("origin_times", "datetime64[ns]"),
+            ("times", "datetime64[ns]"),
+        ):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+        object.__setattr__(self, "horizons", tuple(float(horizon) for horizon in self.horizons))
+        object.__setattr__(self, "targets", tuple(self.targets))
+        if self.samples.ndim != 4 or not self.samples.size:
+            raise ValueError(
+                f"samples have shape {self.samples.shape}, expected (B, S, K, C), none of them 0"
+            )
+        windows, _, horizons, targets = self.samples.shape
+        for name, got, expected in (
+            ("horizons", (len(self.horizons),), (horizons,)),
+            ("targets", (len(self.targets),), (targets,)),
+            ("series", self.series.shape, (windows,)),
+            ("origin_times", self.origin_times.shape, (windows,)),
+            ("times", self.times.shape, (windows, horizons)),
+        ):
+            if got != expected:
+                raise ValueError(
+                    f"{name} have shape {got}, expected {expected}: samples {self.samples.shape}"
+                )
+        self._check_finite()
+
+    def _check_finite(self) -> None:
+        bad = ~np.isfinite(self.samples)
+        if bad.any():
+            window, _, horizon, target = np.argwhere(bad)[0]
+            raise SSSDError(
+                f"{bad.sum()} of {bad.size} samples are not finite, the first for {self.targets[target]!r} at"
+                f" horizon {self.horizons[horizon]:g} of the origin {self.origin_times[window]}: the sampling"
+                " diverged; take more steps or another scheduler"
+            )
+
+    def quantile(self, q: float | Sequence[float]) -> Array:
+        """Quantiles over the samples, interpolated linearly (numpy's default definition).
+
+        Args:
+            q: one level in [0, 1], or Q of them.
+
+        Returns:
+            ``(B, K, C)`` for one level, ``(Q, B, K, C)`` for several; float64, data units.
+        """
+        result: Array = np.quantile(self.samples, q, axis=1)
+        return result
+
+    @property
+    def mean(self) -> Array:
+        """Mean over the samples, float64 ``(B, K, C)``, data units."""
+        result: Array = self.samples.mean(axis=1)
+        return result
+
+    def to_frame(self, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
+        """One row for each (window, horizon, target), in that order.
+
+        Columns: the id (if there are ids), ``origin``, ``horizon`` (bars), the time, ``target``, ``mean``,
+            and a
+        column for each quantile, named by its level: ``0.05``.
+
+        Raises:
+            SSSDError: the frame's id or time column has the name of another of these.
+        """
+        import pandas as pd
+
+        windows, _, horizons, targets = self.samples.shape
+        bars = np.array(self.horizons)
+        bars = bars.astype(np.int64) if (bars == np.rint(bars)).all() else bars
+        columns: list[tuple[str, npt.NDArray[Any]]] = []
+        if self.id_column:
+            columns.append((self.id_column, np.repeat(self.series, horizons * targets)))
+        columns += [
+            ("origin", np.repeat(self.origin_times, horizons * targets)),
+            ("horizon", np.tile(np.repeat(bars, targets), windows)),
+            (self.time_column, np.repeat(self.times.ravel(), targets)),
+            ("target", np.tile(np.array(self.targets, dtype=object), windows * horizons)),
+            ("mean", self.mean.ravel()),
+        ]
+        columns += [(f"{q:g}", self.quantile(q).ravel()) for q in levels]
+        names = [name for name, _ in columns]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise SSSDError(
+                f"a forecast's frame would have two columns {', '.join(map(repr, sorted(twice)))}:"
+                " rename yours in the data"
+            )
+        return pd.DataFrame(dict(columns))
+
+
+def write_forecast(forecast: Forecast, path: str | Path) -> None:
+    """Write ``forecast.to_frame()`` as CSV, Parquet or JSON (a list of records, ISO times), by the suffix.
+
+    The file is complete or not there at all.
+
+    Raises:
+        SSSDError: another suffix, no such folder, or a file that cannot be written.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".csv", ".parquet", ".json"):
+        raise SSSDError(
+            f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}"
+        )
+    frame = forecast.to_frame()
+    with atomic_file(path) as new:
+        if suffix == ".csv":
+            frame.to_csv(new, index=False)
+        elif suffix == ".parquet":
+            frame.to_parquet(new, index=False)
+        else:
+            new.write_text(_records(frame))
+
+
+def _records(frame: pd.DataFrame) -> str:
+    # By the standard library: pandas rounds to a number of decimals, which small values do not survive.
+    texts = frame.copy()
+    for name in frame.select_dtypes("datetime"):
+        texts[name] = [time.isoformat() for time in frame[name]]
+    return json.dumps(texts.to_dict("records"), indent=1)

@@ -6,8 +6,8 @@ Forecasts are not made with it: :mod:`sssd_registry.sampler` is the one loop tha
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -34,12 +34,21 @@ class _Capture(TorchFunctionMode):
         self.drawn = 0
         self.active = False
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Marks the scheduler's own code: the network in between may draw and cast as it likes."""
+        self.active = True
+        try:
+            yield
+        finally:
+            self.active = False
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.active and func in _DRAWS:
             self.drawn += 1
             return self.draw(self.drawn)
-        if func in (torch.Tensor.to, torch.Tensor.float) and _is_state(args[0]):
+        if self.active and func in (torch.Tensor.to, torch.Tensor.float) and _is_state(args[0]):
             wanted = torch.float32 if func is torch.Tensor.float else kwargs.get("dtype", args[1:2] and args[1])
             if wanted in (torch.float32, torch.float16, torch.bfloat16):
                 return args[0]
@@ -48,20 +57,6 @@ class _Capture(TorchFunctionMode):
 
 def _is_state(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64 and value.ndim > 0
-
-
-class _Stepping:
-    """Marks the part of the loop in which torch's draws are the scheduler's own."""
-
-    def __init__(self, capture: _Capture) -> None:
-        self.capture = capture
-
-    def __enter__(self) -> None:
-        self.capture.active = True
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.capture.active = False
 
 
 def prepared(scheduler: Any, num_inference_steps: int) -> Any:
@@ -104,9 +99,10 @@ def run_scheduler(
     with torch.no_grad(), capture:
         sample = draw(0) * scheduler.init_noise_sigma
         for call, timestep in enumerate(scheduler.timesteps):
-            scaled = scheduler.scale_model_input(sample, timestep)
+            with capture.inside():
+                scaled = scheduler.scale_model_input(sample, timestep)
             output = network(call, scaled, float(timestep))
-            with _Stepping(capture):
+            with capture.inside():
                 sample = scheduler.step(output, timestep, sample).prev_sample
             timesteps.append(float(timestep))
             drawn_in += [call] * (capture.drawn - len(drawn_in))

@@ -10,7 +10,7 @@ import typer
 
 from sssd_registry.cli.errors import run_app
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @app.command()

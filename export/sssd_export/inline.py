@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 
 class Inliner:
-    """Copies nodes of one source graph into a target graph, its initializers once.
+    """Copies nodes of one source graph into a target graph, and the initializers they use, each once.
 
     Args:
         source: graph to copy from; without functions and subgraphs.
@@ -26,8 +26,6 @@ class Inliner:
                 raise ValueError(f"node {node.name} ({node.op_type}) has a subgraph: it cannot be unrolled")
         self.target, self.prefix = target, prefix
         self.constants: dict[ir.Value, ir.Value] = {}
-        for name, value in source.initializers.items():
-            self.constants[value] = constant(target, f"{prefix}.{name}", value.const_value)
 
     def copy(
         self, nodes: Iterable[ir.Node], values: Mapping[ir.Value, ir.Value], suffix: str = ""
@@ -35,9 +33,9 @@ class Inliner:
         """Copy ``nodes``, in order; ``values`` says what their outside inputs are in the target graph.
 
         Returns:
-            source value -> target value, for ``values``, the initializers and everything the nodes compute.
+            source value -> target value, for ``values`` and everything the nodes compute.
         """
-        known = {**self.constants, **values}
+        known = dict(values)
         for node in nodes:
             outputs = [
                 ir.Value(name=f"{self.prefix}.{value.name}{suffix}", type=value.type, shape=value.shape)
@@ -46,7 +44,7 @@ class Inliner:
             copied = ir.Node(
                 node.domain,
                 node.op_type,
-                [None if value is None else known[value] for value in node.inputs],
+                [None if value is None else known.get(value) or self._initializer(value) for value in node.inputs],
                 node.attributes,
                 outputs=outputs,
                 name=f"{self.prefix}.{node.name or node.op_type}{suffix}",
@@ -54,6 +52,11 @@ class Inliner:
             self.target.append(copied)
             known.update(zip(node.outputs, outputs, strict=True))
         return known
+
+    def _initializer(self, value: ir.Value) -> ir.Value:
+        if value not in self.constants:
+            self.constants[value] = constant(self.target, f"{self.prefix}.{value.name}", value.const_value)
+        return self.constants[value]
 
 
 def constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol | None) -> ir.Value:

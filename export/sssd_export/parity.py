@@ -76,7 +76,7 @@ def live_samples(
 
     def denoise(call: int, z: Tensor, timestep: float) -> Tensor:
         t = torch.full(z.shape[:2], timestep, dtype=torch.float32)
-        return torch.as_tensor(network.head(z.to(torch.get_default_dtype()), t, condition)).double()
+        return torch.as_tensor(network.head(z.float(), t, condition)).double()
 
     latents, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: draws[index].double())
     samples = network.decode(latents, values, network.normalizer.unit_growth(bars))

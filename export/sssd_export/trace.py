@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import onnx_ir as ir
 import torch
@@ -47,16 +48,17 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
     values, times = to_tensors(examples.part(0, 2), torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
     names = [tf.name for tf in spec.timeframes]
-    raw = [values[name] for name in names] + [times[name] for name in names]
+    raw = [tuple(values[name] for name in names), tuple(times[name] for name in names)]
     condition = ConditionPiece(frozen, bars)
     with torch.no_grad():
         example = condition(*raw)  # (2, K, C)
+    every = ({0: WINDOWS},) * len(names)
     z = torch.randn(2, 3, len(bars), network.latent_size)
     t = _time_input(frozen.head, z, example)
     outputs = OutputPiece(frozen, bars, levels)
     base = values[spec.base.name]
     return Pieces(
-        _export(condition, raw, input_names(spec), ["condition"], [{0: WINDOWS}] * len(raw)),
+        _export(condition, raw, input_names(spec), ["condition"], [every, every]),
         _export(frozen.head, [z, t, example], ["z", "t", "condition"], ["output"], _head_shapes(t)),
         _export(
             outputs, [z, base], ["latents", f"values_{spec.base.name}"], ["samples", "quantiles"],
@@ -88,14 +90,12 @@ class ConditionPiece(nn.Module):
     def __init__(self, network: SSSDNetwork, horizons: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.names = [tf.name for tf in network.spec.timeframes]
         self.register_buffer("horizons", horizons)
 
-    def forward(self, *raw: Tensor) -> Tensor:
-        count = len(self.names)
-        values = dict(zip(self.names, raw[:count], strict=True))
-        times = dict(zip(self.names, raw[count:], strict=True))
-        return self.network.condition(self.network.encode(values, times), self.get_buffer("horizons"))
+    def forward(self, values: tuple[Tensor, ...], times: tuple[Tensor, ...]) -> Tensor:
+        names = [tf.name for tf in self.network.spec.timeframes]
+        context = self.network.encode(dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True)))
+        return self.network.condition(context, self.get_buffer("horizons"))
 
 
 class OutputPiece(nn.Module):
@@ -145,15 +145,12 @@ def _head_shapes(t: Tensor) -> list[dict[int, str]]:
 
 
 def _export(
-    module: nn.Module, inputs: list[Tensor], names: list[str], outputs: list[str], dynamic: list[dict[int, str]]
+    module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
 ) -> ir.Model:
-    dims = {name: torch.export.Dim(name) for name in (WINDOWS, SAMPLES)}
-    shapes = [{axis: dims[name] for axis, name in axes.items()} for axes in dynamic]
-    variadic = isinstance(module, ConditionPiece)
     with _quiet():
         program = torch.onnx.export(
             module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=names, output_names=outputs, dynamic_shapes=(tuple(shapes),) if variadic else tuple(shapes),
+            input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic),
         )  # fmt: skip
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")

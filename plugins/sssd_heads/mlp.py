@@ -40,8 +40,8 @@ class MLPHead(nn.Module):
         super().__init__()
         first, *rest = options.hidden_sizes
         self.time = TimeEmbedding(options.time_size)
-        self.from_z = nn.Linear(latent_size, first)
-        self.from_cond = nn.Linear(cond_size, first, bias=False)
+        self.from_z = nn.Linear(latent_size, first, bias=False)
+        self.from_cond = nn.Linear(cond_size, first)
         self.from_time = nn.Linear(options.time_size, first, bias=False)
         widths = [first, *rest]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, rest, strict=False))

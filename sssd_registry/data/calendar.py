@@ -18,9 +18,9 @@ def future_times(times: npt.NDArray[np.int64], bar_seconds: int, steps: int) -> 
     """Starts of the next ``steps`` bars, int64 ``(steps,)``, seconds since 1970 UTC.
 
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
-    weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday evening.
-    Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular slots), one
-    bar follows the other.
+    weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday
+    evening. Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular
+    slots), one bar follows the other.
 
     Args:
         times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.

@@ -57,7 +57,7 @@ def default_horizons(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...
 
 
 def season_length(bar_seconds: int, times: Sequence[Times]) -> int:
-    """Bars in a day, or in a week for days, or in a year for weeks and longer; 1 if the data hold less than two.
+    """Bars in a day; in a week for days; in a year for weeks and longer; 1 if the data hold less than two.
 
     Counted in the data: business days have weeks of five bars, an exchange's hours have days of seven.
     """

@@ -36,7 +36,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(seconds: int) -> str:
-    """``seconds`` in the largest unit that divides them, as :func:`parse_duration` reads them: ``5min``, ``1w``."""
+    """``seconds`` in the largest unit that divides them, for :func:`parse_duration`: ``5min``, ``1w``."""
     for unit, size in (("w", WEEK), ("d", DAY), ("h", HOUR), ("min", MINUTE)):
         if seconds % size == 0:
             return f"{seconds // size}{unit}"

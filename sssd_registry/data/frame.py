@@ -20,8 +20,8 @@ _UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
 def read_frame(source: Path | str | pd.DataFrame, time: str | None = None) -> pd.DataFrame:
     """The rows of ``source`` in their order, the time column as ``datetime64[ns, UTC]``.
 
-    Reads CSV (also compressed, also tab- or semicolon-separated), Parquet, or a DataFrame whose time is a column
-    or the index. Naive times are taken as UTC. Reading its own result again changes nothing.
+    Reads CSV (also compressed, also tab- or semicolon-separated), Parquet, or a DataFrame whose time is a
+    column or the index. Naive times are taken as UTC. Reading its own result again changes nothing.
 
     Args:
         time: name of the time column; found by name or content when not given.
@@ -104,10 +104,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
     )  # of a comma-separated header none is left to count: "," comes first
     frame = pd.read_csv(path, sep=separator, low_memory=False)  # in chunks, a column could get mixed types
     first = str(frame.columns[0])
-    if first == "Unnamed: 0" and "time" not in frame.columns and len(frame):  # written with its index
+    if first == "Unnamed: 0":  # written with its index
         if np.array_equal(frame[first].to_numpy(), np.arange(len(frame))):
             return frame.drop(columns=first)
-        if looks_like_dates(frame[first]):
+        if looks_like_dates(frame[first]) and "time" not in frame.columns:
             return frame.rename(columns={first: "time"})
     return frame
 

@@ -57,7 +57,8 @@ def _check_order(series: SeriesRows, frame: pd.DataFrame, time: str, id: str | N
         return
     before, row = series.rows[bad[0]], series.rows[bad[0] + 1]
     duplicate = series.times[bad[0]] == series.times[bad[0] + 1]
-    what = "repeats" if duplicate else "is earlier than"
+    same = frame[time].iloc[before] == frame[time].iloc[row]
+    what = "repeats" if same else "lies in the same second as" if duplicate else "is earlier than"
     advice = "keep one row for each timestamp" if duplicate else "sort the rows by time"
     if id is None:
         advice += ", or name the column that tells series apart: --set data.id=NAME"

@@ -43,8 +43,8 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     Where the rows are finer than the bar, a last bar that is not over yet is left out.
 
     Raises:
-        SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or not
-            numbers, a constant target, or values that are not positive where log-returns are taken.
+        SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or
+            not numbers, a constant target, or values that are not positive where log-returns are taken.
     """
     frame = read_frame(frame, spec.time)
     check_columns(frame, spec.columns, "a column that the model looks at")
@@ -84,8 +84,8 @@ def _check_constant(
             if len(target) > 1 and (target == target[0]).all():
                 series = f", series {one.id!r}" if spec.id else ""
                 raise SSSDError(
-                    f"{source_name(frame)}: column {spec.columns[column]!r}{series}: all {len(target)} values are"
-                    f" {target[0]:g}; a constant series cannot be forecast, leave it out"
+                    f"{source_name(frame)}: column {spec.columns[column]!r}{series}: all"
+                    f" {len(target)} values are {target[0]:g}; a constant cannot be forecast, leave it out"
                 )
 
 

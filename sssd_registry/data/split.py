@@ -42,7 +42,7 @@ def split_origins(source: WindowSource, spec: DataSpec, horizons: Sequence[int])
     farthest = max(horizons)
     validation_start, test_start = _boundaries(source, spec)
     origins = all_origins(source, max_horizon=farthest)
-    starts = source.tables[spec.base.name].starts
+    starts = source.base.starts
     rows = source.offsets[origins.series] + origins.row
     origin, target = starts[rows], starts[rows + farthest]
     split = Split(
@@ -67,7 +67,7 @@ def origins_from(source: WindowSource, start: int | None, max_horizon: int) -> O
     origins = all_origins(source, max_horizon=max_horizon)
     if start is None:
         return origins
-    starts = source.tables[source.spec.base.name].starts
+    starts = source.base.starts
     late = starts[source.offsets[origins.series] + origins.row] >= start
     if not late.any():
         raise SSSDError(
@@ -78,7 +78,7 @@ def origins_from(source: WindowSource, start: int | None, max_horizon: int) -> O
 
 
 def _boundaries(source: WindowSource, spec: DataSpec) -> tuple[int, int]:
-    times: npt.NDArray[np.int64] = np.sort(source.tables[spec.base.name].starts)
+    times: npt.NDArray[np.int64] = np.sort(source.base.starts)
     if not len(times):
         return 0, 0  # all_origins says what is wrong
 
@@ -92,7 +92,8 @@ def _boundaries(source: WindowSource, spec: DataSpec) -> tuple[int, int]:
 def _empty(part: str, origins: int, spec: DataSpec, farthest: int) -> str:
     lookback = format_duration(spec.base.lookback * spec.bar_seconds)
     return (
-        f"nothing is left for {part}: {origins} forecast origins,"
-        f" validation_fraction {spec.validation_fraction:g}, test_fraction {spec.test_fraction:g}, lookback {lookback}, farthest horizon {farthest} bars;"
-        " shrink data.timeframes or data.horizons, change the fractions, or bring more rows"
+        f"nothing is left for {part}: {origins} forecast origins, lookback {lookback}, farthest horizon"
+        f" {farthest} bars, validation_fraction {spec.validation_fraction:g},"
+        f" test_fraction {spec.test_fraction:g};"
+        " shrink data.timeframes or horizons, change the fractions, or bring more rows"
     )

@@ -95,7 +95,7 @@ def parse_times(column: pd.Series, where: str) -> pd.Series:
 
 
 def _from_texts(column: pd.Series) -> pd.Series:
-    """The reading that leaves the fewest entries unread: ISO, month first, or day first (31.01.2024 always)."""
+    """The reading that leaves the fewest entries unread: ISO, month first, or day first (as 31.01.2024)."""
     head = next((entry for entry in column if isinstance(entry, str)), "")
     dotted = re.match(r"\s*\d{1,2}\.\d{1,2}\.\d{2,4}", head) is not None
     readings: list[pd.Series] = []
@@ -114,7 +114,7 @@ def _from_numbers(column: pd.Series, where: str) -> pd.Series:
     size = float(numbers[np.isfinite(numbers)].abs().max())
     if size >= 1e8:
         unit = next(unit for limit, unit in _EPOCHS if size < limit)
-        return pd.to_datetime(column, unit=unit, utc=True, errors="coerce")
+        return pd.to_datetime(column.where(np.isfinite(numbers)), unit=unit, utc=True, errors="coerce")
     dates = pd.to_datetime(numbers.map("{:.0f}".format), format="%Y%m%d", utc=True, errors="coerce")
     if dates.isna().all():
         raise SSSDError(

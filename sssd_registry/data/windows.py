@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.data.panel import Panel, Series
-from sssd_registry.data.resample import Bars, resample
-from sssd_registry.data.spec import DataSpec, Timeframe
+from sssd_registry.data.source import WindowSource as WindowSource
+from sssd_registry.data.source import window_source as window_source
 from sssd_registry.errors import SSSDError
 
 
@@ -60,84 +59,18 @@ class Origins:
         return Origins(self.series[indices], self.row[indices])
 
 
-@dataclass(frozen=True)
-class Table:
-    """M bars of one timeframe, one series after the other, and which of them are known at each base bar.
-
-    Attributes:
-        starts: int64 ``(M,)``.
-        values: float64 ``(M, V)``.
-        stop: int64 ``(N,)``, for each base bar the position after the last bar that is complete when it ends.
-        count: int64 ``(N,)``, how many bars of its series that makes.
-    """
-
-    starts: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
-    stop: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class WindowSource:
-    """A panel resampled once to every timeframe.
-
-    Attributes:
-        offsets: int64 ``(series + 1,)``, position of each series' first bar among all N base bars.
-        tables: timeframe name -> its bars; the base timeframe's are the panel's own.
-    """
-
-    panel: Panel
-    spec: DataSpec
-    offsets: npt.NDArray[np.int64]
-    tables: Mapping[str, Table]
-
-
-def window_source(panel: Panel, spec: DataSpec) -> WindowSource:
-    """Resample ``panel`` to the timeframes of ``spec``.
-
-    A bar is known at an origin when the bar's end is not later than the origin bar's end: only time decides.
-    """
-    lengths = [len(series.times) for series in panel.series]
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    tables = {timeframe.name: _table(panel, spec, timeframe) for timeframe in spec.timeframes}
-    return WindowSource(panel, spec, offsets, tables)
-
-
-def _table(panel: Panel, spec: DataSpec, timeframe: Timeframe) -> Table:
-    bars = [_bars(series, spec, timeframe) for series in panel.series]
-    counts = [
-        np.searchsorted(one.known, series.times + spec.bar_seconds, side="right")
-        for one, series in zip(bars, panel.series, strict=True)
-    ]
-    before = np.cumsum([0] + [len(one.starts) for one in bars[:-1]])
-    return Table(
-        starts=np.concatenate([one.starts for one in bars]),
-        values=np.concatenate([one.values for one in bars]),
-        stop=np.concatenate([count + first for count, first in zip(counts, before, strict=True)]),
-        count=np.concatenate(counts),
-    )
-
-
-def _bars(series: Series, spec: DataSpec, timeframe: Timeframe) -> Bars:
-    if timeframe.seconds == spec.bar_seconds:
-        return Bars(series.times, series.times + spec.bar_seconds, series.values)
-    return resample(series.times, series.values, spec.roles, timeframe.seconds, spec.bar_seconds)
-
-
 def all_origins(source: WindowSource, *, max_horizon: int = 0) -> Origins:
     """Every bar with a full lookback in every timeframe and ``max_horizon`` bars after it, ordered by time.
 
     Raises:
         SSSDError: there is none.
     """
-    ready = _ready(source)
-    series, row = _series_and_row(source)
-    lengths = np.diff(source.offsets)
-    chosen = np.flatnonzero(ready & (row + max_horizon < lengths[series]))
+    series = np.repeat(np.arange(len(source.lengths), dtype=np.int64), source.lengths)  # (N,)
+    row = np.arange(len(series), dtype=np.int64) - source.offsets[series]
+    chosen = np.flatnonzero(_ready(source) & (row + max_horizon < source.lengths[series]))
     if not len(chosen):
-        raise SSSDError(_too_short(source, range(len(lengths)), max_horizon))
-    times = source.tables[source.spec.base.name].starts[chosen]
-    chosen = chosen[np.argsort(times, kind="stable")]
+        raise SSSDError(_too_short(source, range(len(source.lengths)), max_horizon))
+    chosen = chosen[np.argsort(source.base.starts[chosen], kind="stable")]
     return Origins(series[chosen], row[chosen])
 
 
@@ -147,15 +80,10 @@ def last_origins(source: WindowSource) -> Origins:
     Raises:
         SSSDError: a series is too short for the lookback.
     """
-    lengths = np.diff(source.offsets)
-    ready = _ready(source)
-    short = [
-        index
-        for index, length in enumerate(lengths)
-        if not length or not ready[source.offsets[index + 1] - 1]
-    ]
-    if short:
-        raise SSSDError(_too_short(source, short, 0))
+    ready, lengths = _ready(source), source.lengths
+    full = [n > 0 and ready[end - 1] for n, end in zip(lengths, source.offsets[1:], strict=True)]
+    if not all(full):
+        raise SSSDError(_too_short(source, np.flatnonzero(~np.array(full)).tolist(), 0))
     return Origins(np.arange(len(lengths), dtype=np.int64), lengths - 1)
 
 
@@ -187,7 +115,7 @@ def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) 
     Raises:
         SSSDError: a series ends before the farthest horizon.
     """
-    if (origins.row + max(horizons) >= np.diff(source.offsets)[origins.series]).any():
+    if (origins.row + max(horizons) >= source.lengths[origins.series]).any():
         raise SSSDError(f"fewer than {max(horizons)} bars after an origin; take all_origins(max_horizon=…)")
     rows = (source.offsets[origins.series] + origins.row)[:, None] + np.asarray(horizons, dtype=np.int64)
     futures: npt.NDArray[np.float64] = _levels(source)[rows]  # (B, K, C)
@@ -199,49 +127,39 @@ def history_at(source: WindowSource, origins: Origins, length: int) -> npt.NDArr
 
     Where a series begins later than that, its first level stands for those before it.
     """
-    rows = (
-        np.maximum(origins.row[:, None] + np.arange(1 - length, 1), 0)
-        + source.offsets[origins.series][:, None]
-    )
-    history: npt.NDArray[np.float64] = _levels(source)[rows]  # (B, length, C)
+    rows = np.maximum(origins.row[:, None] + np.arange(1 - length, 1), 0)  # (B, length)
+    history: npt.NDArray[np.float64] = _levels(source)[source.offsets[origins.series][:, None] + rows]
     return history
 
 
 def origin_times(source: WindowSource, origins: Origins) -> npt.NDArray[np.datetime64]:
     """Start of each origin bar, UTC, ``datetime64[ns] (B,)``."""
     rows = source.offsets[origins.series] + origins.row
-    seconds = source.tables[source.spec.base.name].starts[rows].astype("datetime64[s]")
+    seconds = source.base.starts[rows].astype("datetime64[s]")
     return np.asarray(seconds, dtype="datetime64[ns]")
 
 
 def _levels(source: WindowSource) -> npt.NDArray[np.float64]:
-    return source.tables[source.spec.base.name].values[:, list(source.spec.target_indices)]
+    return source.base.values[:, list(source.spec.target_indices)]
 
 
 def _ready(source: WindowSource) -> npt.NDArray[np.bool_]:
     """Whether each of the N base bars has a full lookback in every timeframe."""
     full = [source.tables[frame.name].count >= frame.lookback for frame in source.spec.timeframes]
-    return np.all(full, axis=0)
-
-
-def _series_and_row(source: WindowSource) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    lengths = np.diff(source.offsets)
-    series = np.repeat(np.arange(len(lengths), dtype=np.int64), lengths)
-    return series, np.arange(source.offsets[-1], dtype=np.int64) - source.offsets[series]
+    return np.asarray(np.stack(full).all(axis=0), dtype=np.bool_)
 
 
 def _too_short(source: WindowSource, series: Sequence[int], max_horizon: int) -> str:
     spec = source.spec
     # A coarser bar counts once it is over: at worst one more of it is needed than the lookback says.
-    bars = [frame.lookback * frame.seconds // spec.bar_seconds for frame in spec.timeframes[:1]] + [
-        (frame.lookback + 1) * frame.seconds // spec.bar_seconds - 1 for frame in spec.timeframes[1:]
-    ]
-    named = [(source.panel.series[index].id, len(source.panel.series[index].times)) for index in series]
+    coarser = [(one.lookback + 1) * one.seconds // spec.bar_seconds - 1 for one in spec.timeframes[1:]]
+    needed = max(spec.base.lookback, *coarser, 1) + max_horizon
+    named = [(source.panel.series[index].id, source.lengths[index]) for index in series]
     there = ", ".join(f"{f'series {name!r}' if spec.id else 'the data'} {count}" for name, count in named[:3])
     more = f" and {len(named) - 3} more series" if len(named) > 3 else ""
     lookbacks = ", ".join(f'"{frame.name}" = {frame.lookback}' for frame in spec.timeframes)
     ahead = f" and {max_horizon} ahead" if max_horizon else ""
     return (
-        f"too few bars of {spec.base.name}: {there}{more}; up to {max(bars) + max_horizon} needed for the"
+        f"too few bars of {spec.base.name}: {there}{more}; up to {needed} needed for the"
         f" lookbacks{ahead}; shrink data.timeframes, now {{{lookbacks}}}, or bring more rows"
     )

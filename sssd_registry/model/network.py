@@ -50,6 +50,16 @@ class SSSDNetwork(nn.Module):
         self.codec = TargetCodec(channels, latent_size)
 
     @property
+    def device(self) -> torch.device:
+        """Where it runs; diffusers asks every component."""
+        return self.encoder.context.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Its precision; diffusers asks every component."""
+        return self.encoder.context.weight.dtype
+
+    @property
     def latent_size(self) -> int:
         """D."""
         return self.codec.basis.shape[0]
@@ -63,8 +73,7 @@ class SSSDNetwork(nn.Module):
     def encode(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
         """Raw windows to the context ``(B, E)``, in the network's precision."""
         features = self.normalizer.features(values, times)
-        dtype = self.encoder.context.weight.dtype
-        return torch.as_tensor(self.encoder({name: tensor.to(dtype) for name, tensor in features.items()}))
+        return torch.as_tensor(self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()}))
 
     def condition(self, context: Tensor, horizons: Tensor) -> Tensor:
         """Context ``(B, E)`` and horizons ``(K,)`` in bars to what the head sees, ``(B, K, E + horizon_size)``."""
