@@ -42,6 +42,7 @@ _TICK_UNITS = (
     ("5Y", "%Y"),
 )
 _MAX_TICKS = 9
+_MARKED = 13  # with more points than these, markers would hide the line
 
 
 def fan_chart(
@@ -121,41 +122,22 @@ def _panel(
     # The x axis counts bars from the origin: in calendar time weekends and nights would tear the lines apart.
     last = history[-1]
     order = np.argsort(forecast.horizons)
-    bars = np.concatenate([[0.0], np.array(forecast.horizons)[order]])  # (K + 1,)
+    bars = np.array([0.0, *forecast.horizons])[[0, *order + 1]]  # (K + 1,)
     samples = forecast.samples[window][:, order, column]  # (S, K)
-
-    def fan(level: float) -> Array:
-        return np.concatenate([[last], np.quantile(samples, level, axis=0)])
-
+    mark = {"markevery": slice(1, None), "ms": 4} if len(bars) <= _MARKED else {"marker": ""}
     axis.plot(np.arange(1 - len(history), 1), history, color=_HISTORY, lw=1.2, label="history")
-    for level in BANDS:
-        low, high = fan(0.5 - level / 2), fan(0.5 + level / 2)
-        axis.fill_between(bars, low, high, color=_SHADES[level], lw=0, label=f"{level:.0%} interval")
-    few = len(bars) <= 13
-    axis.plot(
-        bars,
-        fan(0.5),
-        color=_FAN,
-        lw=1.6,
-        marker="o" if few else None,
-        ms=4,
-        markevery=slice(1, None),
-        label="median",
-    )
+    _fan(axis, bars, last, samples, mark)
     if actual is not None:
         at = bars if after is None else np.arange(len(after) + 1)
         values = actual[order, column] if after is None else actual[:, column]
-        axis.plot(
-            at,
-            np.concatenate([[last], values]),
-            color=_ACTUAL,
-            lw=1.4,
-            ls=(0, (4, 1.5)),
-            marker="D" if after is None and few else None,
-            ms=3.5,
-            markevery=slice(1, None),
-            label="what happened",
-        )
+        style: dict[str, Any] = {
+            "ls": (0, (4, 1.5)),
+            "marker": "D",
+            "color": _ACTUAL,
+            "lw": 1.4,
+            "label": "what happened",
+        }
+        axis.plot(at, [last, *values], **style | (mark if after is None else {"marker": ""}))
     axis.axvline(0, color=_FAINT, lw=0.8, ls=":")
     axis.set_ylabel(forecast.targets[column])
     axis.grid(axis="y", color="#e6e6e6", lw=0.7)
@@ -163,6 +145,16 @@ def _panel(
     axis.spines[["top", "right"]].set_visible(False)
     axis.margins(x=0.01)
     axis.ticklabel_format(axis="y", useOffset=False)
+
+
+def _fan(axis: Axes, bars: Array, last: float, samples: Array, mark: dict[str, Any]) -> None:
+    """Bands and median, straight from the origin to the first horizon and from one to the next."""
+    for level in BANDS:
+        low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+        label = f"{level:.0%} interval"
+        axis.fill_between(bars, [last, *low], [last, *high], color=_SHADES[level], lw=0, label=label)
+    style: dict[str, Any] = {"color": _FAN, "lw": 1.6, "marker": "o", "label": "median"}
+    axis.plot(bars, [last, *np.median(samples, axis=0)], **style | mark)
 
 
 def _known_times(forecast: Forecast, window: int, past: Times, after: Times | None) -> tuple[Array, Times]:
@@ -219,7 +211,7 @@ def _horizon_ticks(axis: Axes, horizons: tuple[float, ...]) -> None:
         "bars ahead",
         (0, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(-4, 6),
+        xytext=(-4, 8.5),
         textcoords="offset points",
         ha="right",
         color=_FAINT,

@@ -159,7 +159,7 @@ def _gluonts(samples: Array, y: Array) -> dict[str, float]:
     items = [(k, c) for k in range(y.shape[1]) for c in range(y.shape[2])]
     series = (pd.Series(np.concatenate([[0.0, 1.0], y[:, k, c]]), index=index) for k, c in items)
     forecasts = (SampleForecast(samples=samples[:, :, k, c].T, start_date=start) for k, c in items)
-    evaluator = Evaluator(quantiles=DECILES, seasonality=1, num_workers=None)
+    evaluator = Evaluator(quantiles=DECILES, seasonality=1, num_workers=None, ignore_invalid_values=False)
     # Errors relative to y, which may be 0, and sums over |y| too.
     with env._let(use_tqdm=False), np.errstate(divide="ignore", invalid="ignore"):
         totals: dict[str, float] = evaluator(series, forecasts)[0]

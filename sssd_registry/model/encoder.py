@@ -75,9 +75,13 @@ class S4Encoder(nn.Module):
             S4Stack(num_features, feature_size, state_size, num_layers, dropout) for _ in self.timeframes
         )
         self.attention = TimeframeAttention(len(self.timeframes), feature_size)
+        self.dropout = nn.Dropout(dropout)
         self.context = nn.Linear(len(self.timeframes) * feature_size, context_size)
+        # Starts without an opinion: the head first learns what holds for every window, the random walk's part.
+        nn.init.zeros_(self.context.weight)
+        nn.init.zeros_(self.context.bias)
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         tokens = [stack(features[name]) for name, stack in zip(self.timeframes, self.stacks, strict=True)]
         mixed = self.attention(torch.stack(tokens, dim=1))  # (B, T, H)
-        return torch.as_tensor(self.context(F.silu(mixed.flatten(1))))  # (B, E)
+        return torch.as_tensor(self.context(self.dropout(F.silu(mixed.flatten(1)))))  # (B, E)
