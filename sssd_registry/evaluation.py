@@ -81,7 +81,8 @@ def evaluate(
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples
     samples = _forecasts(forecaster, source, origins, bars, count, seed, report)
-    history = history_at(source, origins, spec.base.lookback)  # (B, L, C)
+    # The seasonal baseline needs more than a season before its season, whatever the model looks back to.
+    history = history_at(source, origins, max(spec.base.lookback, 2 * spec.season + 1))  # (B, H, C)
     future = futures_at(source, origins, bars)  # (B, K, C)
     log = spec.target_kind == "log-return"
     last = history[:, -1]  # (B, C)
@@ -93,7 +94,9 @@ def evaluate(
     rivals = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
     times = windows_at(source, origins.take(np.array([0, len(origins) - 1]))).times[spec.base.name][:, -1]
     begin, end = times.astype("datetime64[s]")
-    scores = {name: score(drawn, y, origin, bars) for name, drawn in rivals.items()}
+    every = len(origins_from(source, first, max(bars)))
+    stride = max(1, every // len(origins))
+    scores = {name: score(drawn, y, origin, bars, stride=stride) for name, drawn in rivals.items()}
     return Evaluation(scores, len(origins), begin, end, tuple(bars))
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import format_duration, parse_horizons
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 
 
@@ -37,10 +36,18 @@ def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> li
     return sorted(set(bars))
 
 
-def forecast_times(windows: Windows, spec: DataSpec, horizons: Sequence[float]) -> npt.NDArray[np.datetime64]:
-    """Start of the bar that each horizon falls on, ``(B, K)``, by the trading hours seen in each window."""
-    base = windows.times[spec.base.name]  # (B, L)
+def forecast_times(
+    histories: Sequence[npt.NDArray[np.int64]], spec: DataSpec, horizons: Sequence[float]
+) -> npt.NDArray[np.datetime64]:
+    """Start of the bar that each horizon falls on, ``datetime64[ns] (B, K)``.
+
+    Args:
+        histories: for each window the starts of the bars up to its origin, seconds since 1970 UTC; the longer,
+            the better the trading hours show.
+        spec: for the bar's length.
+        horizons: K, in bars; a fraction falls on the bar it reaches into.
+    """
     index = np.ceil(np.asarray(horizons)).astype(int) - 1
     steps = int(index.max()) + 1
-    rows = [future_times(times, spec.bar_seconds, steps)[index] for times in base]
+    rows = [future_times(times, spec.bar_seconds, steps)[index] for times in histories]
     return np.stack(rows).astype("datetime64[s]").astype("datetime64[ns]")

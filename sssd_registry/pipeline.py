@@ -15,7 +15,7 @@ from torch import Tensor
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows, last_origins, window_source, windows_at
+from sssd_registry.data.windows import Windows, WindowSource, last_origins, window_source, windows_at
 from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, forecast_times
@@ -89,11 +89,9 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         check_process(self.scheduler, self.network.schedule)
         return SolverTableau.from_scheduler(self.scheduler, num_inference_steps)
 
-    def windows(self, data: pd.DataFrame | str | Path) -> Windows:
-        """The last window of every series in a raw frame, or file, read as the training data were."""
-        panel = to_panel(read_frame(data, self.spec.time), self.spec)
-        source = window_source(panel, self.spec)
-        return windows_at(source, last_origins(source))
+    def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
+        """A raw frame, or file, read as the training data were."""
+        return window_source(to_panel(read_frame(data, self.spec.time), self.spec), self.spec)
 
     @torch.no_grad()
     def __call__(
@@ -121,7 +119,8 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
         """
-        windows = data if isinstance(data, Windows) else self.windows(data)
+        source = None if isinstance(data, Windows) else self.source(data)
+        windows = data if source is None else windows_at(source, last_origins(source))
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps)
         shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
@@ -138,13 +137,15 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
                 else torch.from_numpy(draw_noise(seed, start, len(part), shape))  # type: ignore[arg-type]
             )
             parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
+        base = windows.times[self.spec.base.name]
+        histories = base if source is None else [series.times for series in source.panel.series]
         return Forecast(
             samples=torch.cat(parts).numpy(),
             horizons=tuple(bars),
             targets=self.spec.targets,
             series=windows.series,
-            origin_times=windows.times[self.spec.base.name][:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
-            times=forecast_times(windows, self.spec, bars),
+            origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
+            times=forecast_times(histories, self.spec, bars),
             id_column=self.spec.id,
             time_column=self.spec.time,
         )

@@ -90,7 +90,7 @@ class EngineForecaster:
             targets=self.spec.targets,
             series=windows.series,
             origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
-            times=forecast_times(windows, self.spec, bars),
+            times=forecast_times(base, self.spec, bars),
             id_column=self.spec.id,
             time_column=self.spec.time,
         )

@@ -56,4 +56,4 @@ def random_walk_window(data: TrainingData) -> int:
     origins, spec = data.split.validation, data.spec
     history = history_at(data.source, origins, spec.base.lookback)
     futures = futures_at(data.source, origins, spec.horizons)
-    return choose_random_walk_window(history, futures, spec.horizons)
+    return choose_random_walk_window(history, futures, spec.horizons, log=spec.target_kind == "log-return")
