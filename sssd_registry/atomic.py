@@ -56,8 +56,8 @@ def atomic_directory(path: str | Path, *, owner: str) -> Iterator[Path]:
         SSSDError: ``path`` is a file or somebody else's folder, which is found out before the block runs, or
             it cannot be written (a full disk, no permission).
     """
+    check_replaceable(path, owner=owner)
     target = Path(path).resolve()
-    _refuse_foreign(path, target, owner)
     new = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,13 @@ def _beside(target: Path) -> Path:
     return target.with_name(f".{secrets.token_hex(4)}-{target.name}")
 
 
-def _refuse_foreign(path: str | Path, target: Path, owner: str) -> None:
+def check_replaceable(path: str | Path, *, owner: str) -> None:
+    """Refuse now what :func:`atomic_directory` would refuse later, after hours of work perhaps.
+
+    Raises:
+        SSSDError: ``path`` is a file, or a folder with other things and no ``owner``, or cannot be looked into.
+    """
+    target = Path(path).resolve()
     try:
         if not target.exists():
             return

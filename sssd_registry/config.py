@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.options import parse_value
 
 
 class _Section(BaseModel):
@@ -35,7 +36,7 @@ class DataConfig(_Section):
     )
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")
     bar: str | None = Field(None, description="length of one row; default: the most frequent difference")
-    timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in bars of that duration")
+    timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in such bars")
     horizons: tuple[str | int, ...] | None = Field(None, description="bar counts (int) or durations (str)")
     validation_fraction: float = Field(0.15, gt=0, lt=0.5)
     test_fraction: float = Field(0.15, ge=0, lt=0.5)
@@ -59,7 +60,7 @@ class ModelConfig(_Section):
 
 
 class TrainingConfig(_Section):
-    """One optimiser step sees ``batch_size * gradient_accumulation_steps`` windows, each with ``noise_draws`` draws."""
+    """A step sees ``batch_size * gradient_accumulation_steps`` windows, each with ``noise_draws`` draws."""
 
     max_steps: int = Field(3000, ge=1, description="optimiser steps")
     batch_size: int = Field(64, ge=1, description="windows in one forward pass")
@@ -75,7 +76,7 @@ class TrainingConfig(_Section):
     )
     validate_every: int = Field(250, ge=1, description="optimiser steps between validations")
     validation_windows: int = Field(256, ge=1, description="windows, evenly spaced, in each validation")
-    scheduler: str = Field("dpmsolver++", description="scheduler of validations, and the saved model's default")
+    scheduler: str = Field("dpmsolver++", description="of validations, and the saved model's default")
     validation_steps: int = Field(10, ge=1, description="inference steps of a validation forecast")
     patience: int = Field(5, ge=1, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0)
@@ -103,6 +104,8 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
             tree = tomllib.loads(file.read_text())
         except FileNotFoundError:
             raise SSSDError(f"no such configuration file: {file}") from None
+        except OSError as error:
+            raise SSSDError(f"{file} cannot be read: {error.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SSSDError(f"{file} is not TOML: {error}") from None
     for override in overrides:
@@ -110,12 +113,18 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SSSDError(
-            f"configuration {where or '(top)'}: {first['msg']}, got {first['input']!r}"
-            f" (sections and keys: {_menu()})"
-        ) from None
+        raise SSSDError(_reason(error)) from None
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors()[0]
+    *above, last = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden":
+        return f"configuration {'.'.join([*above, last])}: {first['msg']}, got {first['input']!r}"
+    section = Config.model_fields[above[0]].annotation if above else Config
+    known = section.model_fields  # type: ignore[union-attr]  # every field of Config is a section
+    place = f"section [{above[0]}]" if above else "the configuration"
+    return f"{place} has no {last!r}: {near_matches(last, known)}"
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
@@ -123,17 +132,9 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     keys = path.strip().split(".")
     if not equals or len(keys) < 2:
         raise SSSDError(f"--set takes section.key=value, such as model.head=mlp; got {override!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
+    value = parse_value(text)
     for key in keys[:-1]:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
             raise SSSDError(f"--set {override}: {key!r} is not a section")
     tree[keys[-1]] = value
-
-
-def _menu() -> str:
-    return "; ".join(f"{name}: {', '.join(field.annotation.model_fields)}"  # type: ignore[union-attr]
-                     for name, field in Config.model_fields.items())

@@ -3,26 +3,54 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from sssd_registry.errors import SSSDError, near_matches
 
+_COMMA = re.compile(r",(?![^\[]*\])")  # one that is not inside of [ ]
 
-def split_options(text: str) -> tuple[str, dict[str, str]]:
-    """``"dpmsolver++:solver_order=3,use_karras_sigmas=true"`` -> name and options, both still text."""
+
+def split_options(text: str) -> tuple[str, dict[str, Any]]:
+    """``"dpmsolver++:solver_order=3,use_karras_sigmas=true"`` -> the name, and the options as values.
+
+    A value is read as TOML where it is TOML (``3``, ``0.5``, ``[64, 32]``, ``true``) and as text otherwise.
+
+    Raises:
+        SSSDError: no name, an option without ``=``, or one given twice.
+    """
     name, _, rest = text.partition(":")
-    options: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in rest.split(","))):
-        key, equals, value = part.partition("=")
+    if not name.strip():
+        raise SSSDError(f"{text!r} names nothing: expected NAME or NAME:key=value,key=value")
+    options: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in _COMMA.split(rest))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise SSSDError(f"{text!r}: options are written NAME:key=value,key=value; {part!r} has no '='")
-        options[key.strip()] = value.strip()
+        if key in options:
+            raise SSSDError(f"{text!r}: option {key!r} is given twice; name each once")
+        options[key] = parse_value(value)
     return name.strip(), options
+
+
+def parse_value(text: str) -> Any:
+    """``text`` as a TOML value if it is one, else ``text`` itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
 
 
 def build_options(kind: str, name: str, options: type, values: Mapping[str, Any]) -> Any:
     """An instance of the dataclass ``options`` with ``values``, converted by its annotations.
+
+    Args:
+        kind: what the plugin offers (``scheduler``, ``head``), for messages.
+        name: its name, for messages.
+        options: a dataclass with a default for every field.
+        values: by field; lists become tuples, numbers and texts what the field is annotated as.
 
     Raises:
         SSSDError: a key that the dataclass does not have, or a value of the wrong type.

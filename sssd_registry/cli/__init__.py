@@ -13,7 +13,8 @@ from sssd_registry.cli.train import train
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    rich_markup_mode=None, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
 for command in (train, forecast, evaluate, plugins):

@@ -18,7 +18,7 @@ def run_app(app: typer.Typer) -> None:
         fail(str(error))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            fail(f"{error.filename or 'a file'} cannot be written: {error.strerror}")
+            fail(f"{error.filename or 'standard output'} cannot be written: {error.strerror}")
         raise
     except KeyboardInterrupt:
         sys.exit(130)

@@ -11,6 +11,8 @@ import typer
 from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sssd_registry.evaluation import Evaluation
 
 
@@ -18,29 +20,29 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
     data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
     horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
     samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     start: Annotated[
         str | None, typer.Option(help="first origin; default: the end of the model's validation data")
     ] = None,
-    max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
+    max_windows: Annotated[
+        int | None, typer.Option(min=1, help="score so many windows, evenly spaced")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
-    import pandas as pd
-
     from sssd_registry.cli.horizons import split_horizons
+    from sssd_registry.cli.progress import evaluation_bar
     from sssd_registry.evaluation import evaluate as run
     from sssd_registry.forecaster import open_forecaster
 
-    try:
-        since = None if start is None else pd.Timestamp(start)
-    except ValueError:
-        raise SSSDError(f"--start takes a time such as 2018-01-31, got {start!r}") from None
+    since = None if start is None else _time(start)
     forecaster = open_forecaster(model, scheduler, steps)
-    with _bar() as report:
+    with evaluation_bar() as report:
         result = run(
             forecaster,
             data,
@@ -57,25 +59,16 @@ def evaluate(
         print_table(result)
 
 
-class _bar:
-    """A progress bar on standard error, so that standard output stays what was asked for."""
+def _time(text: str) -> pd.Timestamp:
+    import pandas as pd
 
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self.bar = Progress(console=Console(stderr=True), transient=True)
-        self.task = self.bar.add_task("forecasting", total=None)
-
-    def __enter__(self) -> _bar:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, done: int, total: int) -> None:
-        self.bar.update(self.task, completed=done, total=total)
+    try:
+        time = pd.Timestamp(text)
+    except ValueError:
+        time = pd.NaT
+    if not isinstance(time, pd.Timestamp):  # "NaT", too, is a text that pandas reads
+        raise SSSDError(f"--start takes a time such as 2018-01-31, got {text!r}")
+    return time
 
 
 def print_table(result: Evaluation) -> None:

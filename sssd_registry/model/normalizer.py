@@ -17,7 +17,7 @@ _DAY, _WEEK, _YEAR = 86_400, 604_800, 31_556_952
 # 1970 began on a Thursday.
 _MONDAY = 3 * _DAY
 # A window without any movement has scale 0; its level then sets the unit.
-_RELATIVE_FLOOR = 1e-9
+_RELATIVE_FLOOR = 1e-12
 
 
 class WindowNormalizer(nn.Module):

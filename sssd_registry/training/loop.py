@@ -119,10 +119,17 @@ def _start(data: TrainingData, config: Config) -> Run:
         network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
     )
     model, optimizer = accelerator.prepare(network, optimizer)
-    lr_schedule = get_cosine_schedule_with_warmup(optimizer, training.warmup_steps, training.max_steps)
+    lr_schedule = _lr_schedule(optimizer, training, 0)
     ema = EMAModel(network.parameters(), decay=training.ema_decay)
     progress = Progress(_fingerprint(data, config))
     return Run(data, training, network, model, accelerator, optimizer, lr_schedule, ema, progress, {})
+
+
+def _lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:
+    """Linear warm-up and half a cosine, as it stands before optimiser step ``step``."""
+    return get_cosine_schedule_with_warmup(
+        optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1
+    )
 
 
 def _precision(training: TrainingConfig) -> str:
@@ -199,8 +206,7 @@ def _restore(run: Run, progress: Progress, state: RunState) -> None:
     run.progress, run.best = progress, state.best
     run.network.load_state_dict(state.weights)
     load_optimizer(run.optimizer, state.optimizer)
-    for _ in range(progress.step):
-        run.lr_schedule.step()
+    run.lr_schedule = _lr_schedule(run.optimizer, run.config, progress.step)
     run.ema.shadow_params = [tensor.to(run.accelerator.device) for tensor in state.ema]
     run.ema.optimization_step = progress.step
 

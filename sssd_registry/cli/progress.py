@@ -1,0 +1,60 @@
+"""Progress bars on standard error, for people only: standard output stays what was asked for, logs stay short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+    from sssd_registry.training.checkpoint import Progress
+
+
+@contextmanager
+def evaluation_bar() -> Iterator[Callable[[int, int], None]]:
+    """Give a function to be told windows done and windows in all."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+
+    with _bar(TextColumn("forecasting"), BarColumn(), MofNCompleteColumn()) as bar:
+        task = bar.add_task("", total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+@contextmanager
+def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
+    """Give a function to be told progress and loss; shows rate, time left, smoothed loss and best CRPS."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    text = "{task.fields[rate]:.1f} steps/s  loss {task.fields[loss]:.3f}  best CRPS {task.fields[best]:.4f}"
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn(text),
+    )
+    smooth: float | None = None
+    with _bar(*columns) as bar:
+        task = bar.add_task("", total=total, loss=float("nan"), best=float("nan"), rate=0.0)
+
+        def report(progress: Progress, loss: float) -> None:
+            nonlocal smooth
+            smooth = loss if smooth is None else 0.98 * smooth + 0.02 * loss
+            rate = bar.tasks[0].speed or 0.0
+            bar.update(task, completed=progress.step, loss=smooth, best=progress.best_crps, rate=rate)
+
+        yield report
+
+
+def _bar(*columns: Any) -> Bar:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

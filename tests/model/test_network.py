@@ -1,0 +1,190 @@
+"""Encoder, horizon embedding, codec, normaliser and the network they make."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sssd_registry.config import load_config
+from sssd_registry.data.windows import windows_at
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.codec import TargetCodec
+from sssd_registry.model.encoder import S4Encoder
+from sssd_registry.model.horizon import HorizonEmbedding
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.normalizer import growth_points
+from sssd_registry.training.dataset import TrainingData, make_batch, to_tensors, training_data
+from sssd_registry.training.validation import fit_growth
+
+CPU = torch.device("cpu")
+
+
+def network_for(frame: pd.DataFrame, settings_: list[str]) -> tuple[SSSDNetwork, TrainingData]:
+    config = load_config(None, settings_)
+    data = training_data(frame, config.data)
+    torch.manual_seed(0)
+    return SSSDNetwork(data.spec, config.model).eval(), data
+
+
+def test_the_encoder_gives_one_context_for_each_window() -> None:
+    encoder = S4Encoder(["1h", "4h"], 6, 8, 4, 2, 16, 0.0)
+    features = {"1h": torch.randn(3, 20, 6), "4h": torch.randn(3, 5, 6)}
+    assert encoder(features).shape == (3, 16)
+    # It starts without an opinion; once it has one, every timeframe counts.
+    torch.nn.init.normal_(encoder.context.weight)
+    whole = encoder(features)
+    for name in features:
+        assert not torch.allclose(whole, encoder(features | {name: features[name] + 1.0})), name
+
+
+def test_windows_do_not_mix() -> None:
+    encoder = S4Encoder(["1h"], 6, 8, 4, 1, 16, 0.0)
+    torch.nn.init.normal_(encoder.context.weight)
+    features = torch.randn(4, 20, 6)
+    torch.testing.assert_close(encoder({"1h": features})[1:3], encoder({"1h": features[1:3]}), atol=1e-5, rtol=1e-4)
+
+
+def test_horizon_embedding_is_continuous_and_tells_horizons_apart() -> None:
+    embedding = HorizonEmbedding(32).requires_grad_(False)
+    horizons = torch.arange(1.0, 200.0)
+    rows = embedding(horizons)
+    near = embedding(horizons + 1e-3)
+    assert (rows - near).abs().max() < 1e-2
+    distances = torch.cdist(rows, rows) + torch.eye(len(rows)) * 9
+    assert distances.min() > 1e-4
+
+
+@settings(max_examples=30, deadline=None)
+@given(channels=st.integers(1, 6), extra=st.integers(0, 20))
+def test_the_codec_decodes_what_it_encoded_and_keeps_lengths(channels: int, extra: int) -> None:
+    codec = TargetCodec(channels, channels + extra)
+    y = torch.randn(2, 3, channels)
+    torch.testing.assert_close(codec.decode(codec.encode(y)), y, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(codec.encode(y).norm(dim=-1), y.norm(dim=-1), atol=1e-5, rtol=1e-5)
+
+
+def test_a_latent_smaller_than_the_targets_is_refused() -> None:
+    with pytest.raises(ValueError, match="smaller"):
+        TargetCodec(3, 2)
+
+
+@pytest.mark.parametrize("kind", ["level", "log-return"])
+def test_restore_is_the_inverse_of_standardize(tiny_frame: pd.DataFrame, tiny_settings: list[str], kind: str) -> None:
+    network, data = network_for(tiny_frame, [*tiny_settings, f"data.target_kind={kind}"])
+    fit_growth(network, data)
+    batch = make_batch(data, data.split.train.take(slice(0, 5)), (1, 4), CPU)
+    normalizer = network.normalizer
+    standard = normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
+    restored = normalizer.restore(
+        standard.unsqueeze(1), batch.values, normalizer.unit_growth(batch.horizons)
+    )[:, 0]
+    expected = batch.future
+    if kind == "log-return":
+        expected = torch.log(batch.future / normalizer.origin(batch.values).unsqueeze(1))
+    torch.testing.assert_close(restored, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_growth_makes_standard_units_unit_variance_at_every_horizon(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str]
+) -> None:
+    network, data = network_for(tiny_frame, [*tiny_settings, "data.horizons=[1, 3, 8]"])
+    fit_growth(network, data)
+    batch = make_batch(data, data.split.train, (1, 3, 8), CPU)
+    standard = network.normalizer.standardize(batch.future, batch.values, batch.horizons)
+    torch.testing.assert_close(standard.square().mean(dim=(0, 2)), torch.ones(3), atol=0.15, rtol=0)
+
+
+@pytest.mark.parametrize("longest", [1, 2, 5, 24, 500])
+def test_growth_points_ascend_from_one_to_the_longest_horizon(longest: int) -> None:
+    points = growth_points(longest)
+    assert points[0] == 1
+    assert points[-1] == longest
+    assert list(points) == sorted(set(points))
+    assert len(points) <= 41
+
+
+@pytest.mark.parametrize("kind", ["level", "log-return"])
+def test_features_do_not_change_with_the_unit_of_the_data(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], kind: str
+) -> None:
+    """Prices in cents are prices: OHLC times 100 gives the same features."""
+    scaled = tiny_frame.copy()
+    scaled[["open", "high", "low", "close"]] *= 100
+    features = []
+    for frame in (tiny_frame, scaled):
+        network, data = network_for(frame, [*tiny_settings, f"data.target_kind={kind}"])
+        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), CPU)
+        features.append(network.normalizer.features(values, times))
+    for name in features[0]:
+        torch.testing.assert_close(features[0][name], features[1][name], atol=1e-4, rtol=1e-4)
+
+
+def test_a_large_level_costs_no_digits(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    """Changes of 1e-3 on a level of 1e6 are beyond float32; differences are taken before rounding."""
+    lifted = tiny_frame.copy()
+    lifted[["open", "high", "low", "close"]] += 1e6
+    rows = []
+    for frame in (tiny_frame, lifted):
+        network, data = network_for(frame, tiny_settings)
+        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), CPU)
+        rows.append(network.normalizer.features(values, times)["1h"])
+    torch.testing.assert_close(rows[0], rows[1], atol=1e-3, rtol=1e-3)
+
+
+def test_a_flat_window_gives_finite_features(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    network, data = network_for(tiny_frame, tiny_settings)
+    values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 2))), CPU)
+    flat = {name: torch.ones_like(tensor) for name, tensor in values.items()}
+    for tensor in network.normalizer.features(flat, times).values():
+        assert torch.isfinite(tensor).all()
+    assert torch.isfinite(network.normalizer.restore(torch.ones(2, 3, 1, 1), flat, torch.ones(1, 1))).all()
+
+
+def test_forward_follows_the_head_contract(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    network, data = network_for(tiny_frame, [*tiny_settings, "model.latent_size=6"])
+    batch = make_batch(data, data.split.train.take(slice(0, 3)), (1, 4), CPU)
+    z = torch.randn(3, 5, 2, 6)
+    out = network(batch.values, batch.times, batch.horizons, z, torch.full((3, 5), 7.0))
+    assert out.shape == z.shape
+
+
+def test_the_references_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
+    """The forecaster this one replaces: widths and lookbacks by configuration alone."""
+    frame = pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=4000, freq="5min"),
+            "close": np.cumsum(np.random.default_rng(0).normal(size=4000)) + 100,
+        }
+    )
+    network, data = network_for(
+        frame,
+        [
+            'data.timeframes={"5min" = 500, "15min" = 166, "1h" = 41, "4h" = 10}',
+            'data.horizons=["15min", "1h", "4h"]',
+            "model.feature_size=200",
+            "model.state_size=128",
+            "model.num_layers=4",
+            "model.context_size=512",
+            "model.horizon_size=128",
+            "model.latent_size=256",
+            "model.head_options={hidden_sizes = [512, 256, 128], time_size = 128}",
+        ],
+    )
+    assert data.spec.horizons == (3, 12, 48)
+    batch = make_batch(data, data.split.train.take(slice(0, 1)), (3, 12, 48), CPU)
+    with torch.no_grad():
+        condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
+    assert condition.shape == (1, 3, 640)
+    assert network.latent_size == 256
+
+
+def test_unknown_heads_and_small_latents_are_refused(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    with pytest.raises(SSSDError, match="did you mean 'mlp'"):
+        network_for(tiny_frame, [*tiny_settings, "model.head=mpl"])
+    frame = tiny_frame.assign(other=tiny_frame["close"] ** 2)
+    with pytest.raises(SSSDError, match="latent_size"):
+        network_for(frame, [*tiny_settings, 'data.targets=["close", "other"]', "model.latent_size=1"])
