@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from sssd_registry.model.precision import ExactBuffers
 
 
-class TargetCodec(nn.Module):
+class TargetCodec(ExactBuffers):
     """Identity when D = C; an orthonormal lift ``z = y Q^T``, ``y = z Q`` with ``Q^T Q = 1`` when D > C.
 
     Q is fixed, not learnt: decoding is exact, and noise of unit variance in the latent is noise of unit variance

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.precision import ExactBuffers
 
 _DAY, _WEEK, _YEAR = 86_400, 604_800, 31_556_952
 # 1970 began on a Thursday.
@@ -20,7 +21,7 @@ _MONDAY = 3 * _DAY
 _RELATIVE_FLOOR = 1e-12
 
 
-class WindowNormalizer(nn.Module):
+class WindowNormalizer(ExactBuffers):
     """Raw windows to features, and targets to and from standard units.
 
     A target's standard unit at horizon h is ``scale * growth(h)``: ``scale`` is the root mean square of the
