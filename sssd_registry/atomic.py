@@ -15,6 +15,8 @@ from pathlib import Path
 
 from sssd_registry.errors import SSSDError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[Path]:
@@ -80,7 +82,7 @@ def check_replaceable(path: str | Path, *, owner: str) -> None:
     """Refuse now what :func:`atomic_directory` would refuse later, after hours of work perhaps.
 
     Raises:
-        SSSDError: ``path`` is a file, or a folder with other things and no ``owner``, or cannot be looked into.
+        SSSDError: ``path`` is a file, or a folder with other things and no ``owner``, or unreadable.
     """
     target = Path(path).resolve()
     try:
@@ -118,6 +120,6 @@ def _raise_if_unwritable(path: str | Path, error: Exception) -> None:
     if isinstance(error, OSError):
         raise SSSDError(f"{path} cannot be written: {error.strerror or error}") from error
     # safetensors and pyarrow report a full disk by exceptions of their own, with the system's words inside.
-    full = os.strerror(errno.ENOSPC)
-    if full in str(error):
-        raise SSSDError(f"{path} cannot be written: {full}") from error
+    for code in _FULL:
+        if os.strerror(code) in str(error):
+            raise SSSDError(f"{path} cannot be written: {os.strerror(code)}") from error

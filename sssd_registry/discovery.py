@@ -24,7 +24,9 @@ DISABLE_VARIABLE = "SSSD_DISABLE_PLUGINS"
 
 Kind = Literal["scheduler", "head", "target", "plugin"]
 
-_HOOKS: Mapping[str, tuple[Kind, type]] = {
+AnySpec = SchedulerSpec | HeadSpec | TargetSpec
+
+_HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
     "register_schedulers": ("scheduler", SchedulerSpec),
     "register_heads": ("head", HeadSpec),
     "register_targets": ("target", TargetSpec),
@@ -91,7 +93,7 @@ def _load(point: importlib.metadata.EntryPoint, blocked: set[str]) -> list[Entry
     return [row(kind, spec.name, spec.summary, spec=spec) for kind, spec in offers]
 
 
-def _offers(plugin: object) -> list[tuple[Kind, Any]]:
+def _offers(plugin: object) -> list[tuple[Kind, AnySpec]]:
     """Ask one plugin alone, so that what it says, or raises, is known to be its own."""
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
@@ -99,19 +101,18 @@ def _offers(plugin: object) -> list[tuple[Kind, Any]]:
     manager.check_pending()
     if not manager.get_hookcallers(plugin):
         raise TypeError(f"no function marked @hookimpl: expected one or more of {', '.join(_HOOKS)}")
-    offers: list[tuple[Kind, Any]] = []
+    offers: list[tuple[Kind, AnySpec]] = []
     for hook, (kind, expected) in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
             offers += [(kind, spec) for spec in _checked(hook, expected, implementation.function())]
     return offers
 
 
-def _checked(hook: str, expected: type, answer: Any) -> list[Any]:
+def _checked(hook: str, expected: type[AnySpec], answer: object) -> list[AnySpec]:
     """What a hook returned, if it is what the hook's specification says."""
     wanted = f"{hook}() has to return a list of {expected.__name__}"
     if not isinstance(answer, list | tuple):
         raise TypeError(f"{wanted}, got {type(answer).__name__}")
-    spec: Any
     for spec in answer:
         if not isinstance(spec, expected):
             raise TypeError(f"{wanted}, got {type(spec).__name__} in it")

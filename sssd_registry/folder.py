@@ -1,10 +1,10 @@
 """The model folder: everything from a raw frame to a forecast, as safetensors and JSON.
 
-    model_index.json                   what a diffusers user expects to find; marks the folder as ours
-    config.json                        data specification, configuration, training record
-    model.safetensors                  weights
-    examples.safetensors               a few raw windows, for tracing and parity checks
-    scheduler/scheduler_config.json    the default scheduler
+model_index.json                   what a diffusers user expects to find; marks the folder as ours
+config.json                        data specification, configuration, training record
+model.safetensors                  weights
+examples.safetensors               a few raw windows, for tracing and parity checks
+scheduler/scheduler_config.json    the default scheduler
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -33,6 +33,8 @@ from sssd_registry.schedulers import make_scheduler
 
 MARKER = "model_index.json"
 FORMAT = 1
+
+_REMEDY = "copy the whole model folder again, or train anew"
 
 T = TypeVar("T")
 
@@ -59,6 +61,15 @@ class _Stored(BaseModel):
     version: str
     spec: DataSpec
     record: TrainingRecord
+
+
+class _Index(BaseModel):
+    """``model_index.json``: the class of each part and the library it comes from, as diffusers has it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    class_name: Literal["SSSDPipeline"] = Field(alias="_class_name")
+    scheduler: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -109,8 +120,8 @@ def _save_scheduler(folder: ModelFolder, path: Path) -> str:
     default = make_scheduler(record.config.training.scheduler, folder.network.schedule) if record else None
     if type(scheduler) is not type(default):
         raise SSSDError(
-            f"a scheduler of class {type(scheduler).__module__}.{type(scheduler).__name__} cannot be saved: assign"
-            " a diffusers scheduler first, and pick this one when forecasting"
+            f"a scheduler of class {type(scheduler).__module__}.{type(scheduler).__name__} cannot be saved:"
+            " assign a diffusers scheduler first, and pick this one when forecasting"
         )
     return type(scheduler).__module__.split(".")[0]
 
@@ -124,6 +135,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     if not (path / MARKER).is_file():
         reason = "no such folder" if not path.exists() else f"it has no {MARKER}"
         raise SSSDError(f"{path} is not a model folder: {reason}")
+    index = _read(path / MARKER, lambda file: _Index.model_validate_json(file.read_text()))
     stored = _read(path / "config.json", lambda file: _Stored.model_validate_json(file.read_text()))
     if stored.format != FORMAT:
         raise SSSDError(f"{path}/config.json has format {stored.format}; this version reads format {FORMAT}")
@@ -133,14 +145,17 @@ def read_model_folder(path: Path) -> ModelFolder:
         network.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise SSSDError(f"{path}/model.safetensors does not fit its config.json: {reason[:300]}") from None
+        raise SSSDError(
+            f"{path}/model.safetensors does not fit its config.json ({reason[:300]}): {_REMEDY}"
+        ) from None
     examples = _windows_from_arrays(_read(path / "examples.safetensors", load_arrays))
-    return ModelFolder(network, _load_scheduler(path, stored, network), stored.record, examples)
+    scheduler = _load_scheduler(path, index, stored, network)
+    return ModelFolder(network, scheduler, stored.record, examples)
 
 
-def _load_scheduler(path: Path, stored: _Stored, network: SSSDNetwork) -> Any:
+def _load_scheduler(path: Path, index: _Index, stored: _Stored, network: SSSDNetwork) -> Any:
     file = path / "scheduler" / "scheduler_config.json"
-    if not file.parent.is_dir():
+    if index.scheduler[0] != "diffusers":
         return make_scheduler(stored.record.config.training.scheduler, network.schedule)
     config = _read(file, lambda source: json.loads(source.read_text()))
     return _diffusers_class(config.get("_class_name"), file).from_config(config)
@@ -150,7 +165,7 @@ def _diffusers_class(name: Any, file: Path) -> Any:
     """A scheduler class of diffusers by name: one of those it exports, nothing else."""
     import diffusers
 
-    # diffusers stands placeholders in for classes whose dependencies are missing: those are no SchedulerMixin.
+    # diffusers stands placeholders in for classes whose dependencies are missing: no SchedulerMixin.
     names = [known for known in dir(diffusers) if known.endswith("Scheduler")]
     found = getattr(diffusers, name) if name in names else None
     if not isinstance(found, type) or not issubclass(found, diffusers.SchedulerMixin):
@@ -162,17 +177,19 @@ def _read(file: Path, reader: Callable[[Path], T]) -> T:
     try:
         return reader(file)
     except FileNotFoundError:
-        raise SSSDError(f"{file} is missing: the model folder is not complete") from None
+        raise SSSDError(f"{file} is missing: {_REMEDY}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise SSSDError(f"{file} cannot be read: {where}: {first['msg']}") from None
+        raise SSSDError(f"{file} is damaged ({where}: {first['msg']}): {_REMEDY}") from None
     except (SafetensorError, json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SSSDError(f"{file} cannot be read, it is cut off or damaged: {error}") from None
+        raise SSSDError(f"{file} is cut off or damaged ({error}): {_REMEDY}") from None
 
 
 def _windows_to_arrays(windows: Windows) -> dict[str, np.ndarray[Any, Any]]:
-    arrays: dict[str, np.ndarray[Any, Any]] = {f"values.{name}": array for name, array in windows.values.items()}
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        f"values.{name}": array for name, array in windows.values.items()
+    }
     arrays |= {f"times.{name}": array for name, array in windows.times.items()}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 

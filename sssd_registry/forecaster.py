@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
 from sssd_registry.registry import registry
 
@@ -63,7 +63,11 @@ class ModelForecaster:
         self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
     ) -> Forecast:
         return self.pipeline(
-            windows, horizons=horizons, num_inference_steps=self.steps, num_samples=num_samples, generator=seed
+            windows,
+            horizons=horizons,
+            num_inference_steps=self.steps,
+            num_samples=num_samples,
+            generator=seed,
         )
 
 
@@ -77,19 +81,29 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
     if not manifest.is_file():
         return _open_model(path, scheduler, steps)
     if scheduler is not None or steps is not None:
-        raise SSSDError(f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export")
+        raise SSSDError(
+            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
+        )
     try:
-        target = json.loads(manifest.read_text())["target"]
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise SSSDError(f"{manifest} is damaged ({error}): export anew") from None
-    return registry().targets[str(target)].load(path)
+        target = str(json.loads(manifest.read_text())["target"])
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
+        raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
+    try:
+        load = registry().targets[target].load
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{manifest} is for a target that is not installed, or is damaged: {error}"
+        ) from None
+    return load(path)
 
 
 def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
     if scheduler is not None:
         registry().schedulers[scheduler.partition(":")[0]]  # a wrong name should not cost importing torch
     if not (path / "model_index.json").is_file():
-        reason = "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
+        reason = (
+            "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
+        )
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.schedulers import make_scheduler

@@ -1,4 +1,4 @@
-"""The commands in this process, as the console scripts run them: far faster than starting Python each time."""
+"""The commands in this process, as the console scripts run them: far faster than a process each."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def error_line(outcome: Outcome) -> str:
 
 @contextlib.contextmanager
 def full_disk(limit: int = 0) -> Iterator[None]:
-    """A disk that takes ``limit`` bytes of each file: every library's writes fail as the system makes them fail."""
+    """A disk that takes ``limit`` bytes of each file: writes fail as the system makes them fail."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:

@@ -25,31 +25,45 @@ def sha256(file: Path) -> str:
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, with the hash of every other file in ``folder``."""
+    """Write the manifest, with the hash of every other file in ``folder`` and, last, of its own entries."""
     files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
-    text = json.dumps({"format": FORMAT, **manifest, "files": files}, indent=1)
+    body = {"format": FORMAT, **manifest, "files": files}
+    text = json.dumps({**body, "sha256": _digest(body)}, indent=1)
     (folder / MANIFEST).write_text(text + "\n")
 
 
+def _digest(entries: dict[str, Any]) -> str:
+    """Of what a manifest says, however it is laid out."""
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest and check the hash of every file it names.
+    """Read the manifest and check its hash, and that of every file it names.
 
     Raises:
-        EngineError: no manifest, another format, a missing file, or a file that was changed.
+        EngineError: no manifest, another format, a missing file, or a file (itself, too) that was changed.
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:
         raise EngineError(f"{folder} is not an engine folder: it has no {MANIFEST}") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise EngineError(f"{folder}/{MANIFEST} is damaged: {error}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        raise EngineError(f"{folder}/{MANIFEST} is damaged ({error}): export anew") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise EngineError(f"{folder}/{MANIFEST} is not of format {FORMAT}, which this version reads: export anew")
+        raise EngineError(
+            f"{folder}/{MANIFEST} is not of format {FORMAT}, which this version reads: export anew"
+        )
+    if manifest.pop("sha256", None) != _digest(manifest):
+        raise EngineError(
+            f"{folder}/{MANIFEST} was changed since it was exported (its SHA-256 differs): export anew"
+        )
     for name, digest in manifest["files"].items():
         if Path(name).name != name:
             raise EngineError(f"{folder}/{MANIFEST} names {name!r}, which is not in the folder")
         if not (folder / name).is_file():
             raise EngineError(f"{folder}/{name} is missing: export anew")
         if sha256(folder / name) != digest:
-            raise EngineError(f"{folder}/{name} is not the file that was exported (its SHA-256 differs): export anew")
+            raise EngineError(
+                f"{folder}/{name} is not the file that was exported (its SHA-256 differs): export anew"
+            )
     return manifest

@@ -65,8 +65,8 @@ def _time(text: str) -> pd.Timestamp:
     try:
         time = pd.Timestamp(text)
     except ValueError:
-        time = pd.NaT
-    if not isinstance(time, pd.Timestamp):  # "NaT", too, is a text that pandas reads
+        time = None
+    if time is None or pd.isna(time):  # "NaT", too, is a text that pandas reads
         raise SSSDError(f"--start takes a time such as 2018-01-31, got {text!r}")
     return time
 

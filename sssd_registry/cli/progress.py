@@ -1,4 +1,4 @@
-"""Progress bars on standard error, for people only: standard output stays what was asked for, logs stay short."""
+"""Progress bars, on standard error and for people only: standard output stays what was asked for."""
 
 from __future__ import annotations
 
