@@ -30,7 +30,9 @@ def main() -> None:
     run("sssd", "train", DATA, "--config", CONFIG, "--out", MODEL, "--overwrite")
     run("sssd", "evaluate", MODEL, DATA)
     draw_forecast()
-    run("sssd-export", MODEL, "--target", "onnx", "--scheduler", "dpmsolver++", "--steps", 20, "--out", ENGINE)
+    run(
+        "sssd-export", MODEL, "--target", "onnx", "--scheduler", "dpmsolver++", "--steps", 20, "--out", ENGINE
+    )
     run("sssd", "forecast", ENGINE, DATA, "--horizons", "1,4,24", "--seed", 0, "--out", RUNS / "engine.csv")
     results = measure()
     results["seconds"] = round(time.perf_counter() - started)
@@ -115,7 +117,11 @@ def speed(model: Any, engine: Any, sampler: Any) -> dict[str, float]:
             forecaster(windows, horizons=None, num_samples=100, seed=0)
             times[name].append(1e3 * (time.perf_counter() - begun))
     medians = {name: float(np.median(taken[3:])) for name, taken in times.items()}
-    return {**medians, "speed_up": medians["ddim_100_ms"] / medians["engine_ms"], "threads": torch.get_num_threads()}
+    return {
+        **medians,
+        "speed_up": medians["ddim_100_ms"] / medians["engine_ms"],
+        "threads": torch.get_num_threads(),
+    }
 
 
 def rows(results: dict[str, Any]) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ _HOME = {
     "train": "training.loop",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - names are listed once, in _HOME
+__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

@@ -117,9 +117,9 @@ def _swap(new: Path, target: Path) -> None:
 
 def _raise_if_unwritable(path: str | Path, error: Exception) -> None:
     """Raise the user's error if ``error`` is the file system's."""
-    if isinstance(error, OSError):
-        raise SSSDError(f"{path} cannot be written: {error.strerror or error}") from error
-    # safetensors and pyarrow report a full disk by exceptions of their own, with the system's words inside.
+    # safetensors and pyarrow report a full disk by texts of their own, with the system's words inside.
     for code in _FULL:
         if os.strerror(code) in str(error):
             raise SSSDError(f"{path} cannot be written: {os.strerror(code)}") from error
+    if isinstance(error, OSError):
+        raise SSSDError(f"{path} cannot be written: {error.strerror or error}") from error

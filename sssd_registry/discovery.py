@@ -52,9 +52,7 @@ class Entry:
         return f"{self.distribution} {self.version}"
 
 
-def find_entries(
-    entry_points: Iterable[importlib.metadata.EntryPoint], disabled: str = ""
-) -> tuple[Entry, ...]:
+def find_entries(entry_points: Iterable[importlib.metadata.EntryPoint], disabled: str = "") -> tuple[Entry, ...]:
     """Load every entry point that ``disabled`` (comma-separated entry-point or distribution names) leaves.
 
     Ours come first, the rest in order of distribution, so that the result does not depend on the order in

@@ -14,8 +14,15 @@ import pandas as pd
 from sssd_registry.baselines import random_walk, seasonal_naive
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
-from sssd_registry.data.windows import Origins, WindowSource, futures_at, history_at, window_source, windows_at
 from sssd_registry.data.split import origins_from
+from sssd_registry.data.windows import (
+    Origins,
+    WindowSource,
+    futures_at,
+    history_at,
+    window_source,
+    windows_at,
+)
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons
@@ -72,10 +79,10 @@ def evaluate(
         report: told windows done and windows in all.
 
     Raises:
-        SSSDError: unusable data, or none after ``start``.
+        SSSDError: unusable data, or none after ``start``, or a fraction of a bar.
     """
     spec = forecaster.spec
-    bars = [int(h) for h in check_horizons(horizons, spec)]
+    bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
     source = window_source(to_panel(read_frame(data, spec.time), spec), spec)
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
@@ -98,6 +105,12 @@ def evaluate(
     stride = max(1, every // len(origins))
     scores = {name: score(drawn, y, origin, bars, stride=stride) for name, drawn in rivals.items()}
     return Evaluation(scores, len(origins), begin, end, tuple(bars))
+
+
+def _whole(horizon: float) -> int:
+    if horizon != int(horizon):
+        raise SSSDError(f"horizon {horizon:g}: only whole bars can be scored, nothing is known in between")
+    return int(horizon)
 
 
 def _origins(source: WindowSource, first: int, bars: Sequence[int], max_windows: int | None) -> Origins:
@@ -129,7 +142,9 @@ def _forecasts(
         part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
         # Each part has a seed of its own: the same noise for window 0 of every part would tie their errors.
         part_seed = seed * 1_000_003 + start
-        forecast = forecaster(windows_at(source, part), horizons=bars, num_samples=num_samples, seed=part_seed)
+        forecast = forecaster(
+            windows_at(source, part), horizons=bars, num_samples=num_samples, seed=part_seed
+        )
         parts.append(forecast.samples)
         if report is not None:
             report(start + len(part), len(origins))

@@ -115,7 +115,7 @@ def _save_scheduler(folder: ModelFolder, path: Path) -> str:
 
     scheduler, record = folder.scheduler, folder.record
     if isinstance(scheduler, SchedulerMixin) and type(scheduler).__module__.startswith("diffusers."):
-        scheduler.save_pretrained(path / "scheduler")  # type: ignore[no-untyped-call]
+        scheduler.save_pretrained(path / "scheduler")
         return "diffusers"
     default = make_scheduler(record.config.training.scheduler, folder.network.schedule) if record else None
     if type(scheduler) is not type(default):

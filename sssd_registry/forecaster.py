@@ -12,6 +12,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
+from sssd_registry.options import split_options
 from sssd_registry.registry import registry
 
 if TYPE_CHECKING:
@@ -91,19 +92,15 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
     try:
         load = registry().targets[target].load
     except UnknownNameError as error:
-        raise UnknownNameError(
-            f"{manifest} is for a target that is not installed, or is damaged: {error}"
-        ) from None
+        raise UnknownNameError(f"{manifest} is for a target that is not installed, or is damaged: {error}") from None
     return load(path)
 
 
 def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
     if scheduler is not None:
-        registry().schedulers[scheduler.partition(":")[0]]  # a wrong name should not cost importing torch
+        registry().schedulers[split_options(scheduler)[0]]  # a wrong name should not cost importing torch
     if not (path / "model_index.json").is_file():
-        reason = (
-            "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
-        )
+        reason = "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.schedulers import make_scheduler

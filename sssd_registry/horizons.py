@@ -10,7 +10,9 @@ import numpy.typing as npt
 from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import format_duration, parse_horizons
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
+from sssd_registry.forecast import Forecast
 
 
 def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> list[float]:
@@ -28,12 +30,36 @@ def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> li
     for bar in bars:
         if not 1 <= bar <= longest:
             raise SSSDError(
-                f"horizon {bar:g} is outside of what the model was trained for: 1 to {longest} bars of"
-                f" {format_duration(spec.bar_seconds)}; train with data.horizons up to {max(bar, 1):g}"
+                f"horizon {bar:g} is outside of 1 to {longest} bars of {format_duration(spec.bar_seconds)}, what the"
+                " model was trained for, or the engine exported for: train with longer data.horizons, or export again"
             )
     if not bars:
         raise SSSDError("no horizon was asked for")
     return sorted(set(bars))
+
+
+def dated_forecast(
+    samples: npt.NDArray[np.float64],
+    windows: Windows,
+    spec: DataSpec,
+    horizons: Sequence[float],
+    histories: Sequence[npt.NDArray[np.int64]] | None = None,
+) -> Forecast:
+    """Samples ``(B, S, K, C)`` as a forecast, with its times.
+
+    ``histories`` are the times of each window's whole series, where there is more than the window itself.
+    """
+    base = windows.times[spec.base.name]  # (B, L)
+    return Forecast(
+        samples=samples,
+        horizons=tuple(horizons),
+        targets=spec.targets,
+        series=windows.series,
+        origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
+        times=forecast_times(list(base) if histories is None else histories, spec, horizons),
+        id_column=spec.id,
+        time_column=spec.time,
+    )
 
 
 def forecast_times(

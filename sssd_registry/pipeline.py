@@ -18,7 +18,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows, WindowSource, last_origins, window_source, windows_at
 from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
-from sssd_registry.horizons import check_horizons, forecast_times
+from sssd_registry.horizons import check_horizons, dated_forecast
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
 from sssd_registry.sampler import sample
@@ -119,36 +119,24 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
         """
-        source = None if isinstance(data, Windows) else self.source(data)
-        windows = data if source is None else windows_at(source, last_origins(source))
+        if isinstance(data, Windows):
+            windows, histories = data, None
+        else:
+            source = self.source(data)
+            windows = windows_at(source, last_origins(source))
+            histories = [series.times for series in source.panel.series]
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps)
         shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
-        seed = generator if not isinstance(generator, torch.Generator) else None
         if generator is None:
-            seed = int(np.random.SeedSequence().entropy) & (2**63 - 1)  # type: ignore[operator]  # always an int here
+            generator = int(np.random.default_rng().integers(2**62))
         at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
         parts: list[Tensor] = []
         for start in self.progress_bar(range(0, len(windows), at_once)):
             part = windows.part(start, start + at_once)
-            noise = (
-                torch.randn((shape[0], len(part), *shape[1:]), generator=generator, device=generator.device)
-                if isinstance(generator, torch.Generator)
-                else torch.from_numpy(draw_noise(seed, start, len(part), shape))  # type: ignore[arg-type]
-            )
+            noise = _noise(generator, start, len(part), shape)
             parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
-        base = windows.times[self.spec.base.name]
-        histories = base if source is None else [series.times for series in source.panel.series]
-        return Forecast(
-            samples=torch.cat(parts).numpy(),
-            horizons=tuple(bars),
-            targets=self.spec.targets,
-            series=windows.series,
-            origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
-            times=forecast_times(histories, self.spec, bars),
-            id_column=self.spec.id,
-            time_column=self.spec.time,
-        )
+        return dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars, histories)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         """diffusers' bar, but none for a single batch."""
@@ -175,6 +163,16 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         """
         folder = read_model_folder(Path(pretrained_model_name_or_path))
         return cls(folder.network, folder.scheduler, folder.record, folder.examples)
+
+
+def _noise(
+    generator: torch.Generator | int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
+) -> Tensor:
+    """Noise ``(num_noises, B, S, K, D)``: numpy's by seed, or torch's by generator."""
+    if isinstance(generator, torch.Generator):
+        size = (shape[0], num_windows, *shape[1:])
+        return torch.randn(size, generator=generator, device=generator.device)
+    return torch.from_numpy(draw_noise(generator, first_window, num_windows, shape))
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,7 @@ def fan_chart(
 
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
-        raise SSSDError(
-            f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}"
-        )
+        raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
     past = np.asarray(history_times, dtype="datetime64[ns]")
     after = None if actual_times is None else np.asarray(actual_times, dtype="datetime64[ns]")
     _check(forecast, past, history, actual, after)
@@ -95,13 +94,14 @@ def fan_chart(
     figure.suptitle(_title(forecast, window, panels), x=0.01, ha="left", fontsize=11, fontweight="bold")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
+    # In memory first: matplotlib's PDF writer loses the system's error, and the open file, on a full disk.
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=160, format=suffix[1:])
     with atomic_file(path) as new:
-        figure.savefig(new, dpi=160, format=suffix[1:])
+        new.write_bytes(picture.getvalue())
 
 
-def _check(
-    forecast: Forecast, past: Times, history: Array, actual: Array | None, after: Times | None
-) -> None:
+def _check(forecast: Forecast, past: Times, history: Array, actual: Array | None, after: Times | None) -> None:
     targets = len(forecast.targets)
     if past.ndim != 1 or history.shape != (len(past), targets) or not len(past):
         raise ValueError(f"history has shape {history.shape}, expected {(len(past), targets)}")

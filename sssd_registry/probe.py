@@ -31,9 +31,7 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     if num_inference_steps < 1:
         raise SSSDError(f"the number of steps has to be 1 or more, got {num_inference_steps}")
     witness = _Witness(width=8)
-    result, timesteps, drawn_in = run_scheduler(
-        scheduler, num_inference_steps, witness.network, witness.draw
-    )
+    result, timesteps, drawn_in = run_scheduler(scheduler, num_inference_steps, witness.network, witness.draw)
     coefficients = _read(scheduler, num_inference_steps, len(timesteps), len(drawn_in))
     if not np.isfinite(coefficients).all():
         raise SSSDError(
@@ -99,5 +97,7 @@ def _check_superposition(scheduler: Any, coefficients: Array, witness: _Witness,
 
 def _options(scheduler: Any) -> str:
     config = getattr(scheduler, "config", {})
-    shown = {key: value for key, value in config.items() if key != "trained_betas" and not key.startswith("_")}
+    shown = {
+        key: value for key, value in config.items() if key != "trained_betas" and not key.startswith("_")
+    }
     return ", ".join(f"{key}={value}" for key, value in shown.items()) or "its options"

@@ -12,12 +12,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from sssd_registry.errors import SSSDError
 
 Array = npt.NDArray[np.float64]
 
@@ -27,7 +25,8 @@ BAND_TOLERANCE = 1e-9
 LINEARITY_TOLERANCE = 1e-5
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Term:
     """``weight`` times one of: the state or output ``index`` calls ago (0 is the last), or noise ``index``."""
 
     source: Literal["state", "output", "noise"]
@@ -124,11 +123,18 @@ class SolverTableau:
     def from_json(cls, text: str) -> SolverTableau:
         """The tableau that ``to_json`` wrote."""
         tree = json.loads(text)
-        return cls(tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"]))
+        return cls(
+            tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"])
+        )
 
     @property
     def _key(self) -> tuple[Any, ...]:
-        return (self.num_inference_steps, self.drawn_in, self.timesteps.tobytes(), self.coefficients.tobytes())
+        return (
+            self.num_inference_steps,
+            self.drawn_in,
+            self.timesteps.tobytes(),
+            self.coefficients.tobytes(),
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SolverTableau) and self._key == other._key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-
 from cli_runner import error_line, sssd, sssd_export
+
 from sssd_registry.registry import registry
 
 SCRIPTS = Path(sys.executable).parent
@@ -28,7 +29,6 @@ SCORES = {
     "directional_accuracy",
     "crps_by_horizon",
 }
-HEAVY = ("torch", "diffusers", "pandas")
 
 
 def forecast(out: Path, *arguments: object) -> pd.DataFrame:
@@ -46,9 +46,14 @@ def small(tiny_model: Path, tiny_csv: Path) -> list[object]:
     return [tiny_model, tiny_csv, "--steps", 3, "--samples", 8]
 
 
-def test_train_writes_a_model_and_says_so(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
+@pytest.fixture
+def overrides(tiny_settings: list[str]) -> list[str]:
+    """Arguments of a training that takes no time."""
+    return [part for setting in tiny_settings for part in ("--set", setting)]
+
+
+def test_train_writes_a_model_and_says_so(tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
     out = tmp_path / "above" / "model"
-    overrides = [part for setting in tiny_settings for part in ("--set", setting)]
     outcome = sssd("train", tiny_csv, "--out", out, *overrides, "--horizons", "2h,180", "--unit", "min")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
@@ -73,10 +78,7 @@ def test_train_reads_a_configuration_file(tiny_csv: Path, tiny_settings: list[st
     assert "m: 3 steps" in outcome.out
 
 
-def test_train_replaces_a_model_only_when_told(
-    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
-) -> None:
-    overrides = [part for setting in tiny_settings for part in ("--set", setting)]
+def test_train_replaces_a_model_only_when_told(tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
     command = ["train", tiny_csv, "--out", tmp_path / "m", *overrides, "--set", "training.max_steps=1"]
     assert sssd(*command).code == 0
     before = (tmp_path / "m" / "model.safetensors").read_bytes()
@@ -98,9 +100,7 @@ def test_forecast_writes_every_format(small: list[object], tmp_path: Path, suffi
     assert pd.to_datetime(frame["time"]).tolist() == pd.to_datetime(same["time"]).tolist()
 
 
-def test_forecast_starts_after_the_last_row(
-    small: list[object], tiny_frame: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_forecast_starts_after_the_last_row(small: list[object], tiny_frame: pd.DataFrame, tmp_path: Path) -> None:
     frame = forecast(tmp_path / "f.parquet", *small, "--horizons", "1")
     last = tiny_frame["time"].iloc[-1]
     assert frame["origin"].tolist() == [last]
@@ -183,9 +183,7 @@ def test_schedulers_and_their_options(tiny_model: Path, tiny_csv: Path, tmp_path
         ["--horizons", "120min,4"],
     ],
 )
-def test_horizons_are_bars_durations_or_minutes(
-    small: list[object], tmp_path: Path, arguments: list[str]
-) -> None:
+def test_horizons_are_bars_durations_or_minutes(small: list[object], tmp_path: Path, arguments: list[str]) -> None:
     frame = forecast(tmp_path / "f.csv", *small, *arguments)
     assert frame["horizon"].tolist() == [2, 4]
     plain = forecast(tmp_path / "g.csv", *small, "--horizons", "2,4")
@@ -210,9 +208,7 @@ def check_scores(tree: dict[str, Any], windows: int) -> None:
         assert all(0 <= scores[name] <= 1 for name in ("coverage_50", "coverage_90", "directional_accuracy"))
 
 
-def test_evaluate_prints_every_score_beside_the_baselines(
-    tiny_model: Path, tiny_engine: Path, tiny_csv: Path
-) -> None:
+def test_evaluate_prints_every_score_beside_the_baselines(tiny_model: Path, tiny_engine: Path, tiny_csv: Path) -> None:
     common = [tiny_csv, "--json", "--max-windows", 12, "--samples", 16]
     eager = sssd("evaluate", tiny_model, *common, "--steps", 6)
     engine = sssd("evaluate", tiny_engine, *common)
@@ -296,31 +292,22 @@ def test_console_scripts(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def imported(*arguments: object) -> set[str]:
-    """Run the command in a fresh Python; which of the heavy packages did it import?"""
-    code = (
-        "import sys\nfrom sssd_registry.cli import main\n"
-        "try: main()\n"
-        "except SystemExit as end: code = end.code or 0\n"
-        "print(code, *sys.modules, file=sys.stderr)"
-    )
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    code, *modules = done.stderr.split()
-    assert code == "0", done.stderr
-    assert done.stdout
-    assert "sssd_registry.cli" in modules
-    return set(HEAVY) & set(modules)
+def test_interrupts_end_with_130(
+    small: list[object], tiny_csv: Path, overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sssd_registry import forecaster
+    from sssd_registry.training import loop
 
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["train", "--help"]])
-def test_looking_around_imports_nothing_heavy(arguments: list[str]) -> None:
-    assert imported(*arguments) == set()
-
-
-def test_an_engine_forecasts_without_torch(tiny_engine: Path, tiny_csv: Path) -> None:
-    assert imported("forecast", tiny_engine, tiny_csv) == {"pandas"}
-
-
-def test_an_engine_is_evaluated_without_torch(tiny_engine: Path, tiny_csv: Path) -> None:
-    assert imported("evaluate", tiny_engine, tiny_csv, "--max-windows", 2) == {"pandas"}
+    monkeypatch.setattr(forecaster, "open_forecaster", interrupt)
+    outcome = sssd("forecast", *small)
+    assert (outcome.code, outcome.out) == (130, "")
+    monkeypatch.setattr(loop, "_step", lambda run: signal.raise_signal(signal.SIGINT) or 0.0)
+    outcome = sssd("train", tiny_csv, "--out", tmp_path / "m", *overrides)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "interrupted; the same command with --resume goes on from here\n"
+    monkeypatch.undo()
+    outcome = sssd("train", tiny_csv, "--out", tmp_path / "m", *overrides, "--resume")
+    assert outcome.code == 0, outcome.err

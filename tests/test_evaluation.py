@@ -39,7 +39,12 @@ def test_fewer_windows_and_an_earlier_start_can_be_asked_for(
     seen: list[tuple[int, int]] = []
     start = tiny_frame["time"].iloc[300]
     result = evaluate(
-        forecaster, tiny_csv, start=start, max_windows=70, num_samples=5, report=lambda *done: seen.append(done)
+        forecaster,
+        tiny_csv,
+        start=start,
+        max_windows=70,
+        num_samples=5,
+        report=lambda *done: seen.append(done),
     )
     assert result.windows == 70
     assert pd.Timestamp(result.start) == start

@@ -108,9 +108,7 @@ def test_a_name_is_needed(text: str) -> None:
 
 
 def test_dictionaries_are_taken_as_configurations_hold_them() -> None:
-    assert build_options("head", "toy", Options, {"sizes": [1, 2], "order": 3}) == Options(
-        sizes=(1, 2), order=3
-    )
+    assert build_options("head", "toy", Options, {"sizes": [1, 2], "order": 3}) == Options(sizes=(1, 2), order=3)
     with pytest.raises(SSSDError, match="head 'toy', option sizes"):
         build_options("head", "toy", Options, {"sizes": "wide"})
 

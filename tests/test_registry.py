@@ -41,9 +41,7 @@ class Site:
         self.folder = folder
         self.modules: list[str] = []
 
-    def install(
-        self, name: str, source: str, *, version: str = "1.0", point: str = "", meta: str = ""
-    ) -> None:
+    def install(self, name: str, source: str, *, version: str = "1.0", point: str = "", meta: str = "") -> None:
         """One distribution, one module, one entry point: called like the module unless ``point`` is given."""
         module = name.lower().replace("-", "_")
         (self.folder / f"{module}.py").write_text(source)

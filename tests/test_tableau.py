@@ -105,9 +105,11 @@ def rows_from_updates(tableau: SolverTableau) -> np.ndarray[Any, Any]:
     outputs: list[Any] = []
     for row, update in enumerate(tableau.updates):
         total = np.zeros(width)
-        for source, index, weight in update:
-            noise = basis[0 if index == 0 else calls + index] if source == "noise" else None
-            total += weight * (noise if source == "noise" else (states if source == "state" else outputs)[index])
+        for term in update:
+            if term.source == "noise":
+                total += term.weight * basis[0 if term.index == 0 else calls + term.index]
+            else:
+                total += term.weight * (states if term.source == "state" else outputs)[term.index]
         states.insert(0, total)
         if row < calls:
             outputs.insert(0, basis[1 + row])
@@ -140,7 +142,10 @@ def test_any_causal_coefficients_have_exact_updates(calls: int, draws: int, seed
     [
         (diffusers.DDIMScheduler(**SCHEDULE.scheduler_config()), "clip_sample"),
         (diffusers.DDPMScheduler(**SCHEDULE.scheduler_config()), "clip_sample"),
-        (diffusers.DPMSolverMultistepScheduler(**SCHEDULE.scheduler_config(), thresholding=True), "thresholding"),
+        (
+            diffusers.DPMSolverMultistepScheduler(**SCHEDULE.scheduler_config(), thresholding=True),
+            "thresholding",
+        ),
     ],
 )
 def test_what_is_not_linear_is_refused_and_the_option_named(scheduler: Any, option: str) -> None:

@@ -18,9 +18,7 @@ def export(
     model: Annotated[Path, typer.Argument(help="model folder, as written by `sssd train`")],
     out: Annotated[Path, typer.Option(help="engine folder to write")],
     target: Annotated[str, typer.Option(help="what to compile for; see `sssd plugins`")] = "onnx",
-    scheduler: Annotated[
-        str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")
-    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")] = None,
     steps: Annotated[int, typer.Option(min=1, help="inference steps in the engine")] = 20,
     samples: Annotated[int, typer.Option(min=2, help="samples by default; any number can be asked for")] = 100,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24; default: as trained")] = None,

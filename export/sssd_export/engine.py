@@ -3,6 +3,8 @@
     engine = load_engine("engines/eurusd")
     forecast = engine({"values_1h": values, ..., "times_1h": times, ...}, num_samples=100, seed=0)
     forecast.quantiles  # (B, Q, K, C), data units
+
+What the inputs are, names and shapes and units, is in ``engine.manifest["inputs"]``.
 """
 
 from __future__ import annotations
@@ -72,14 +74,19 @@ class Engine:
             first_window: number of the first window, when a batch is one part of a larger one.
 
         Raises:
-            EngineError: an input is missing, unknown, or has the wrong shape.
+            EngineError: an input is missing, unknown, or has the wrong type or shape; no sample is asked for.
         """
         feed = self._checked(inputs)
         windows = len(next(iter(feed.values())))
+        if noise is not None:
+            num_samples = noise.shape[2] if noise.ndim == 5 else None
+        count = int(self.manifest["num_samples"]) if num_samples is None else num_samples
+        if count < 1:
+            raise EngineError(f"num_samples has to be 1 or more, got {count}")
+        shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
         if noise is None:
-            count = num_samples or int(self.manifest["num_samples"])
-            shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
             noise = draw_noise(seed, first_window, windows, shape)
+        _check("noise", noise, np.float32, (shape[0], windows, *shape[1:]))
         samples, quantiles = self.session.run(["samples", "quantiles"], {**feed, "noise": noise})
         return EngineForecast(samples, quantiles)
 
@@ -87,13 +94,23 @@ class Engine:
         wanted = {entry["name"]: entry for entry in self.manifest["inputs"] if entry["name"] != "noise"}
         if set(inputs) != set(wanted):
             raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
-        feed = {name: np.asarray(inputs[name], dtype=_DTYPES[entry["dtype"]]) for name, entry in wanted.items()}
-        windows = len(next(iter(feed.values())))
-        for name, array in feed.items():
-            shape = (windows, *wanted[name]["shape"][1:])
-            if array.shape != shape:
-                raise EngineError(f"{name} has shape {array.shape}; with {windows} windows it has to be {shape}")
+        given = {name: np.asarray(inputs[name]) for name in wanted}
+        first = next(iter(given.values()))
+        windows = len(first) if first.ndim else 0
+        feed: dict[str, npt.NDArray[Any]] = {}
+        for name, array in given.items():
+            dtype = _DTYPES[wanted[name]["dtype"]]
+            _check(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
+            feed[name] = array.astype(dtype, copy=False)
         return feed
+
+
+def _check(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
+    """Refuse what onnxruntime would take for something else: it broadcasts, and numpy casts dates to numbers."""
+    if array.shape != shape:
+        raise EngineError(f"{name} has shape {array.shape}; with {shape[name == 'noise']} windows it has to be {shape}")
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise EngineError(f"{name} is {array.dtype}; it has to be {np.dtype(dtype)}")
 
 
 def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:

@@ -72,7 +72,7 @@ def unroll(
     z, t, cond = head.graph.inputs
     inliner = Inliner(head.graph, graph, "head")
     parts = split_head(head.graph) if broadcast_time else _all_in_step(head.graph)
-    once = inliner.copy(parts.hoisted, {cond: condition})
+    once = inliner.copy([*parts.free, *parts.hoisted], {cond: condition})
     folded = time_constants(head, parts, tableau.timesteps.tolist())
     emit = _Emitter(graph, noise)
     states: list[ir.Value] = []
@@ -94,8 +94,8 @@ def unroll(
 def _all_in_step(graph: ir.Graph) -> HeadParts:
     """For a head that wants a time step for each sample: nothing is known to be constant."""
     parts = split_head(graph)
-    step = [node for node in graph if node not in set(parts.hoisted)]
-    return HeadParts(parts.hoisted, [], step, [])
+    once = {*parts.free, *parts.hoisted}
+    return HeadParts(parts.free, parts.hoisted, [], [node for node in graph if node not in once], [])
 
 
 class _Emitter:
@@ -136,7 +136,9 @@ class _Emitter:
     def _number(self, name: str, number: Any) -> ir.Value:
         return constant(self.graph, f"solver.{name}", ir.tensor(np.array(number)))
 
-    def _node(self, op: str, inputs: Sequence[ir.Value], name: str, attributes: dict[str, Any] | None = None) -> ir.Value:
+    def _node(
+        self, op: str, inputs: Sequence[ir.Value], name: str, attributes: dict[str, Any] | None = None
+    ) -> ir.Value:
         made = ir.node(op, list(inputs), attributes or {}, name=f"solver.{name}")
         made.outputs[0].name = f"solver.{name}"
         self.graph.append(made)

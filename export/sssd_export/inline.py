@@ -6,6 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import onnx_ir as ir
 
+from sssd_registry.errors import SSSDError
+
+_SUBGRAPHS = (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
+
 
 class Inliner:
     """Copies nodes of one source graph into a target graph, and the initializers they use, each once.
@@ -16,14 +20,21 @@ class Inliner:
         prefix: put before every name, to keep names apart.
 
     Raises:
-        ValueError: a node of ``source`` has a subgraph.
+        SSSDError: a node of ``source`` has a subgraph, or is of an operator set that is not ONNX's own.
     """
 
     def __init__(self, source: ir.Graph, target: ir.Graph, prefix: str) -> None:
         for node in source:
-            if any(attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS)
-                   for attribute in node.attributes.values()):
-                raise ValueError(f"node {node.name} ({node.op_type}) has a subgraph: it cannot be unrolled")
+            if any(attribute.type in _SUBGRAPHS for attribute in node.attributes.values()):
+                raise SSSDError(
+                    f"the {prefix} cannot be unrolled: node {node.name} ({node.op_type}) has a subgraph; write it"
+                    " without conditions and loops that depend on tensors"
+                )
+            if node.domain not in ("", "ai.onnx"):
+                raise SSSDError(
+                    f"the {prefix} cannot be exported: node {node.name} is {node.domain}::{node.op_type}, and only"
+                    " ONNX's own operators are carried over"
+                )
         self.target, self.prefix = target, prefix
         self.constants: dict[ir.Value, ir.Value] = {}
 
@@ -63,6 +74,7 @@ def constant(graph: ir.Graph, name: str, tensor: ir.TensorProtocol | None) -> ir
     """Register a constant under ``name``."""
     if tensor is None:
         raise ValueError(f"initializer {name} has no data")
-    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape), const_value=tensor)
+    shape = ir.Shape(tensor.shape.numpy())
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=shape, const_value=tensor)
     graph.register_initializer(value)
     return value

@@ -50,20 +50,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
         raise EngineError(f"{folder}/{MANIFEST} is damaged ({error}): export anew") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise EngineError(
-            f"{folder}/{MANIFEST} is not of format {FORMAT}, which this version reads: export anew"
-        )
+        raise EngineError(f"{folder}/{MANIFEST} is not of format {FORMAT}, which this version reads: export anew")
     if manifest.pop("sha256", None) != _digest(manifest):
-        raise EngineError(
-            f"{folder}/{MANIFEST} was changed since it was exported (its SHA-256 differs): export anew"
-        )
+        raise EngineError(f"{folder}/{MANIFEST} was changed since it was exported (its SHA-256 differs): export anew")
     for name, digest in manifest["files"].items():
         if Path(name).name != name:
             raise EngineError(f"{folder}/{MANIFEST} names {name!r}, which is not in the folder")
         if not (folder / name).is_file():
             raise EngineError(f"{folder}/{name} is missing: export anew")
         if sha256(folder / name) != digest:
-            raise EngineError(
-                f"{folder}/{name} is not the file that was exported (its SHA-256 differs): export anew"
-            )
+            raise EngineError(f"{folder}/{name} is not the file that was exported (its SHA-256 differs): export anew")
     return manifest

@@ -49,9 +49,11 @@ class EngineForecaster:
 
     @functools.cached_property
     def spec(self) -> DataSpec:
+        """The model's, but with the horizons that the engine was built for."""
         from sssd_registry.data.spec import DataSpec
 
-        return DataSpec.model_validate(self.engine.manifest["spec"])
+        trained = DataSpec.model_validate(self.engine.manifest["spec"])
+        return trained.model_copy(update={"horizons": self.engine.horizons})
 
     @property
     def num_samples(self) -> int:
@@ -71,8 +73,7 @@ class EngineForecaster:
         """Forecast at some or all of the horizons the engine was built for, in batches of bounded size."""
         import numpy as np
 
-        from sssd_registry.forecast import Forecast
-        from sssd_registry.horizons import check_horizons, forecast_times
+        from sssd_registry.horizons import check_horizons, dated_forecast
 
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
@@ -80,20 +81,10 @@ class EngineForecaster:
         parts = []
         for start in range(0, len(windows), at_once):
             part = windows.part(start, start + at_once)
-            inputs = {f"values_{name}": array for name, array in part.values.items()}
+            inputs: dict[str, Any] = {f"values_{name}": array for name, array in part.values.items()}
             inputs |= {f"times_{name}": array for name, array in part.times.items()}
             parts.append(self.engine(inputs, num_samples, seed, first_window=start).samples[:, :, columns])
-        base = windows.times[self.spec.base.name]
-        return Forecast(
-            samples=np.concatenate(parts),
-            horizons=tuple(bars),
-            targets=self.spec.targets,
-            series=windows.series,
-            origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
-            times=forecast_times(base, self.spec, bars),
-            id_column=self.spec.id,
-            time_column=self.spec.time,
-        )
+        return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
     def _column(self, bar: float) -> int:
         from sssd_registry.errors import SSSDError

@@ -23,12 +23,14 @@ class HeadParts:
     """Nodes of a head's graph, each list in its order.
 
     Attributes:
-        hoisted: depend on the condition, or on nothing.
+        free: depend on nothing: shapes, constants.
+        hoisted: depend on the condition and on nothing else.
         timed: depend on the time step, and perhaps on nothing else.
         step: everything else.
-        constants: values of ``timed`` nodes that ``step`` nodes, or the output, use.
+        constants: the time step and values of ``timed`` nodes, where ``step`` nodes or the output use them.
     """
 
+    free: list[ir.Node]
     hoisted: list[ir.Node]
     timed: list[ir.Node]
     step: list[ir.Node]
@@ -38,17 +40,19 @@ class HeadParts:
 def split_head(graph: ir.Graph) -> HeadParts:
     """Cut a head's graph, with inputs ``z``, ``t`` and ``condition``, by dependency."""
     depends: dict[ir.Value, frozenset[str]] = {value: frozenset({str(value.name)}) for value in graph.inputs}
-    groups: dict[str, list[ir.Node]] = {"hoisted": [], "timed": [], "step": []}
+    free: list[ir.Node] = []
+    hoisted: list[ir.Node] = []
+    timed: list[ir.Node] = []
+    step: list[ir.Node] = []
+    groups = {frozenset[str](): free, frozenset({"condition"}): hoisted, frozenset({"t"}): timed}
     for node in graph:
         needs = frozenset[str]().union(*(depends.get(value, frozenset()) for value in node.inputs if value))
         depends.update(dict.fromkeys(node.outputs, needs))
-        group = "step" if "z" in needs or needs == {"t", "condition"} else "timed" if "t" in needs else "hoisted"
-        groups[group].append(node)
-    timed = {value for node in groups["timed"] for value in node.outputs}
-    used = [value for node in groups["step"] for value in node.inputs if value in timed] + [
-        value for value in graph.outputs if value in timed
-    ]
-    return HeadParts(groups["hoisted"], groups["timed"], groups["step"], list(dict.fromkeys(used)))  # type: ignore[arg-type]
+        groups.get(needs, step).append(node)
+    made = {value for node in timed for value in node.outputs} | {v for v in graph.inputs if v.name == "t"}
+    read = [value for node in step for value in node.inputs if value is not None] + list(graph.outputs)
+    constants = list(dict.fromkeys(value for value in read if value in made))
+    return HeadParts(free, hoisted, timed, step, constants)
 
 
 def time_constants(
@@ -63,26 +67,13 @@ def time_constants(
     t = next(value for value in source.inputs if value.name == "t")
     feed = ir.Value(name="t", type=t.type, shape=t.shape)
     small = ir.Graph([feed], [], nodes=[], opset_imports=source.opset_imports, name="time")
-    # Hoisted nodes that need no input may feed the timed ones (shapes, constants).
-    inputs = set(source.inputs)
-    free = [node for node in parts.hoisted if not _reaches(node, inputs)]
-    known = Inliner(source, small, "time").copy([*free, *parts.timed], {t: feed})
-    small.outputs.extend(known[value] for value in parts.constants)
+    known = Inliner(source, small, "time").copy([*parts.free, *parts.timed], {t: feed})
+    for value in parts.constants:
+        # The time step itself may be among them, and an input that is an output is not for every runtime.
+        small.append(ir.node("Identity", [known[value]]))
+        small.outputs.append(small[-1].outputs[0])
     proto = ir.to_proto(ir.Model(small, ir_version=model.ir_version))
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    shape = tuple(int(size) for size in t.shape or ())
+    shape = () if t.shape is None else t.shape.numpy()
     runs = [session.run(None, {"t": np.full(shape, step, dtype=np.float32)}) for step in timesteps]
     return [dict(zip(parts.constants, run, strict=True)) for run in runs]
-
-
-def _reaches(node: ir.Node, inputs: set[ir.Value]) -> bool:
-    """Whether a node depends on any of ``inputs``."""
-    for value in node.inputs:
-        if value is None:
-            continue
-        if value in inputs:
-            return True
-        producer = value.producer()
-        if producer is not None and _reaches(producer, inputs):
-            return True
-    return False

@@ -7,9 +7,11 @@ from typing import Any
 
 from sssd_export.manifest import MANIFEST
 from sssd_registry.atomic import atomic_directory
+from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
-from sssd_registry.horizons import check_horizons
 from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.horizons import check_horizons
+from sssd_registry.options import split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
 from sssd_registry.schedulers import make_scheduler
@@ -34,15 +36,14 @@ def export_model(
     """
     spec = registry().targets[target]
     if scheduler is not None:
-        registry().schedulers[scheduler.partition(":")[0]]  # a wrong name should not cost loading a model
+        registry().schedulers[split_options(scheduler)[0]]  # a wrong name should not cost loading a model
     pipeline = SSSDPipeline.from_pretrained(model)
     if pipeline.record is None or pipeline.examples is None:
         raise SSSDError(f"{model} has no training record")
     name = scheduler or type(pipeline.scheduler).__name__
     if scheduler is not None:
         pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
-    wanted = None if horizons is None else [_number(part) for part in horizons.split(",")]
-    bars = check_horizons(wanted, pipeline.spec)
+    bars = check_horizons(None if horizons is None else split_horizons(horizons), pipeline.spec)
     if any(bar != int(bar) for bar in bars):
         raise SSSDError(f"an engine's horizons are whole bars, got {horizons}")
     request = ExportRequest(
@@ -58,11 +59,3 @@ def export_model(
     )
     with atomic_directory(out, owner=MANIFEST) as folder:
         return spec.build(request, folder)
-
-
-def _number(text: str) -> float | str:
-    """A bar count where it is one, else a duration."""
-    try:
-        return float(text)
-    except ValueError:
-        return text.strip()

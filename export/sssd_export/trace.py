@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.model.s4d import ConvolvedS4D, S4D, S4Block
+from sssd_registry.model.s4d import S4D, ConvolvedS4D, S4Block
 from sssd_registry.training.dataset import to_tensors
 
 OPSET = 20
@@ -53,19 +54,34 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
     with torch.no_grad():
         example = condition(*raw)  # (2, K, C)
     every = ({0: WINDOWS},) * len(names)
-    z = torch.randn(2, 3, len(bars), network.latent_size)
-    t = _time_input(frozen.head, z, example)
+    z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
+    head, broadcast_time = trace_head(frozen.head, z, example)
     outputs = OutputPiece(frozen, bars, levels)
     base = values[spec.base.name]
     return Pieces(
-        _export(condition, raw, input_names(spec), ["condition"], [every, every]),
-        _export(frozen.head, [z, t, example], ["z", "t", "condition"], ["output"], _head_shapes(t)),
+        _export("encoder", condition, raw, input_names(spec), ["condition"], [every, every]),
+        head,
         _export(
-            outputs, [z, base], ["latents", f"values_{spec.base.name}"], ["samples", "quantiles"],
+            "output", outputs, [z, base], ["latents", f"values_{spec.base.name}"], ["samples", "quantiles"],
             [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}],
         ),
-        t.numel() == 1,
+        broadcast_time,
     )  # fmt: skip
+
+
+def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model, bool]:
+    """Trace one head call on ``z (B, S, K, D)`` and ``condition (B, K, C)``, with B and S dynamic.
+
+    Returns:
+        the model, and whether it takes ``t`` as one number, ``(1, 1)``, or for each sample, ``(B, S)``.
+
+    Raises:
+        SSSDError: torch's exporter refuses it.
+    """
+    t = _time_input(head, z, condition)
+    single = t.numel() == 1
+    shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
+    return _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes), single
 
 
 def input_names(spec: DataSpec) -> list[str]:
@@ -133,28 +149,37 @@ def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
     One number makes everything that a head computes from ``t`` alone a constant of the step.
     """
     full, single = torch.full(z.shape[:2], 7.0), torch.full((1, 1), 7.0)
-    with torch.no_grad(), contextlib.suppress(RuntimeError, IndexError, ValueError):
-        if torch.allclose(head(z, single, condition), head(z, full, condition), rtol=1e-5, atol=1e-6):
-            return single
+    with torch.no_grad():
+        expected = head(z, full, condition)
+        # Whatever a head raises when it cannot broadcast: its author was not asked to.
+        with contextlib.suppress(Exception):
+            seen = head(z, single, condition)
+            if seen.shape == expected.shape and torch.allclose(seen, expected, rtol=1e-5, atol=1e-6):
+                return single
     return full
 
 
-def _head_shapes(t: Tensor) -> list[dict[int, str]]:
-    time = {} if t.numel() == 1 else {0: WINDOWS, 1: SAMPLES}
-    return [{0: WINDOWS, 1: SAMPLES}, time, {0: WINDOWS}]
-
-
 def _export(
-    module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
+    what: str, module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
 ) -> ir.Model:
     with _quiet():
-        program = torch.onnx.export(
-            module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
-            input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic),
-        )  # fmt: skip
+        try:
+            program = torch.onnx.export(
+                module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
+                input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic),
+            )  # fmt: skip
+        except torch.onnx.OnnxExporterError as error:
+            raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     return program.model
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong at first; torch wraps it several times, in advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0]
 
 
 @contextlib.contextmanager

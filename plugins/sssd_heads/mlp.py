@@ -49,7 +49,9 @@ class MLPHead(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
-        bias = self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(2)  # (B, 1 or S, K, H)
+        bias = self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(
+            2
+        )  # (B, 1 or S, K, H)
         x = F.silu(self.from_z(z) + bias)
         for layer in self.hidden:
             x = F.silu(layer(x))

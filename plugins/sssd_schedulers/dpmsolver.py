@@ -33,5 +33,8 @@ def make_dpmsolver(schedule: NoiseSchedule, options: DPMSolverOptions) -> Any:
 
 
 DPMSOLVER_PP = SchedulerSpec(
-    "dpmsolver++", "deterministic, second order multistep; the default at 10–20 steps", make_dpmsolver, DPMSolverOptions
+    "dpmsolver++",
+    "deterministic, second order multistep; the default at 10–20 steps",
+    make_dpmsolver,
+    DPMSolverOptions,
 )

@@ -20,18 +20,14 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
     data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
     horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")
-    ] = None,
+    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
     samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     start: Annotated[
         str | None, typer.Option(help="first origin; default: the end of the model's validation data")
     ] = None,
-    max_windows: Annotated[
-        int | None, typer.Option(min=1, help="score so many windows, evenly spaced")
-    ] = None,
+    max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""

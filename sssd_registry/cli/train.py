@@ -18,14 +18,10 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="override one setting; repeatable"),
     ] = None,
-    horizons: Annotated[
-        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")
-    ] = None,
+    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="replace a model that is already in OUT")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
 ) -> None:
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
     from sssd_registry.atomic import check_replaceable
@@ -51,6 +47,4 @@ def train(
             raise typer.Exit(130) from None
     record = pipeline.record
     if record is not None:
-        typer.echo(
-            f"{out}: {record.steps} steps, validation CRPS {record.validation_crps:.4f} (standard units)"
-        )
+        typer.echo(f"{out}: {record.steps} steps, validation CRPS {record.validation_crps:.4f} (standard units)")

@@ -31,7 +31,9 @@ class SSSDNetwork(nn.Module):
         channels = len(spec.targets)
         latent_size = config.latent_size or channels
         if latent_size < channels:
-            raise SSSDError(f"model.latent_size is {latent_size}; it has to be at least the {channels} targets")
+            raise SSSDError(
+                f"model.latent_size is {latent_size}; it has to be at least the {channels} targets"
+            )
         head = registry().heads[config.head]
         options = build_options("head", head.name, head.options, config.head_options)
         self.spec, self.config = spec, config
@@ -73,14 +75,17 @@ class SSSDNetwork(nn.Module):
     def encode(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
         """Raw windows to the context ``(B, E)``, in the network's precision."""
         features = self.normalizer.features(values, times)
-        return torch.as_tensor(self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()}))
+        return torch.as_tensor(
+            self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()})
+        )
 
     def condition(self, context: Tensor, horizons: Tensor) -> Tensor:
         """Context ``(B, E)`` and horizons ``(K,)`` in bars to what the head sees, ``(B, K, E + horizon_size)``."""
         embedding = self.horizon_embedding(horizons.to(context.dtype))  # (K, horizon_size)
-        windows, count = len(context), len(embedding)
+        windows, count = context.shape[0], len(embedding)  # `len` would make windows a constant of the export
         return torch.cat(
-            [context.unsqueeze(1).expand(-1, count, -1), embedding.unsqueeze(0).expand(windows, -1, -1)], dim=-1
+            [context.unsqueeze(1).expand(-1, count, -1), embedding.unsqueeze(0).expand(windows, -1, -1)],
+            dim=-1,
         )
 
     def decode(self, latents: Tensor, values: Mapping[str, Tensor], growth: Tensor) -> Tensor:
@@ -88,7 +93,12 @@ class SSSDNetwork(nn.Module):
         return self.normalizer.restore(self.codec.decode(latents), values, growth)
 
     def forward(
-        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor, z: Tensor, t: Tensor
+        self,
+        values: Mapping[str, Tensor],
+        times: Mapping[str, Tensor],
+        horizons: Tensor,
+        z: Tensor,
+        t: Tensor,
     ) -> Tensor:
         """One call of the head for every draw of every encoded window: ``(B, S, K, D)``, as in training."""
         condition = self.condition(self.encode(values, times), horizons)

@@ -57,7 +57,8 @@ class WindowNormalizer(ExactBuffers):
         """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
         return {
             tf.name: torch.cat(
-                [self._value_features(values[tf.name]), _calendar_features(times[tf.name], tf.seconds)], dim=-1
+                [self._value_features(values[tf.name]), _calendar_features(times[tf.name], tf.seconds)],
+                dim=-1,
             )
             for tf in self.spec.timeframes
         }

@@ -62,7 +62,8 @@ class S4D(nn.Module):
         length = u.shape[-1]
         size = 2 * length
         spectrum = torch.fft.rfft(u.float(), n=size) * torch.fft.rfft(self.kernel(length), n=size)
-        return torch.fft.irfft(spectrum, n=size)[..., :length].to(u.dtype) + u * self.skip.unsqueeze(-1)
+        y = torch.fft.irfft(spectrum, n=size)[..., :length].to(u.dtype)
+        return torch.add(y, u * self.skip.unsqueeze(-1))
 
 
 class ConvolvedS4D(nn.Module):

@@ -65,7 +65,10 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
     with atomic_directory(path, owner=MARKER) as new:
         # safetensors refuses tensors that share memory.
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, new / "state.safetensors")
+        save_file(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+            new / "state.safetensors",
+        )
         (new / MARKER).write_text(json.dumps(asdict(progress)))
 
 

@@ -240,7 +240,7 @@ def _interruptible() -> Iterator[threading.Event]:
         return
     previous = signal.getsignal(signal.SIGINT)
 
-    def handle(number: int, frame: Any) -> None:
+    def handle(*_: Any) -> None:
         event.set()
         signal.signal(signal.SIGINT, previous)
 

@@ -143,7 +143,7 @@ def _known_when_it_starts(*args, **options):
     return Bars(bars.starts, bars.starts, bars.values)
 
 
-def _binned_by_start(times, values, roles, seconds, row_seconds=1):  # noqa: ARG001
+def _binned_by_start(times, values, roles, seconds, row_seconds=1):
     return resample(times, values, roles, seconds)
 
 

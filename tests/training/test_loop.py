@@ -34,7 +34,10 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     tiny_csv: Path, tiny_settings: list[str], tmp_path: Path, stop_at: int, accumulate: int
 ) -> None:
     config = configured(
-        tiny_settings, "model.dropout=0.2", f"training.gradient_accumulation_steps={accumulate}", "training.max_steps=10"
+        tiny_settings,
+        "model.dropout=0.2",
+        f"training.gradient_accumulation_steps={accumulate}",
+        "training.max_steps=10",
     )
     train(tiny_csv, config, tmp_path / "whole")
 
@@ -46,7 +49,13 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
         train(tiny_csv, config, tmp_path / "broken", report=press_ctrl_c)
     assert not (tmp_path / "broken").exists()
     steps: list[int] = []
-    train(tiny_csv, config, tmp_path / "broken", resume=True, report=lambda progress, loss: steps.append(progress.step))
+    train(
+        tiny_csv,
+        config,
+        tmp_path / "broken",
+        resume=True,
+        report=lambda progress, loss: steps.append(progress.step),
+    )
     assert steps[0] == stop_at + 1
     whole, broken = weights(tmp_path / "whole"), weights(tmp_path / "broken")
     assert whole.keys() == broken.keys()
@@ -65,7 +74,9 @@ def test_the_same_seed_gives_the_same_model_and_another_another(
     assert not torch.equal(a, c)
 
 
-def test_the_global_generators_are_left_alone(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
+def test_the_global_generators_are_left_alone(
+    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -94,7 +105,9 @@ def test_it_learns_what_can_be_learnt(tmp_path: Path, tiny_settings: list[str]) 
     assert scores[-1] < 0.2, scores
 
 
-def test_early_stopping_keeps_the_best_validation(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
+def test_early_stopping_keeps_the_best_validation(
+    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
     seen: dict[str, Any] = {}
 
     def watch(progress: Progress, loss: float) -> None:
@@ -114,7 +127,9 @@ def test_early_stopping_keeps_the_best_validation(tiny_csv: Path, tiny_settings:
     assert pipeline.record.validation_crps == best
 
 
-def test_another_configuration_is_not_resumed(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
+def test_another_configuration_is_not_resumed(
+    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
+) -> None:
     def stop(progress: Progress, loss: float) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -136,7 +151,9 @@ def test_a_model_trains_on_a_panel_with_several_targets(
     panel = pd.concat(
         [tiny_frame.assign(pair="EURUSD"), tiny_frame.assign(pair="USDJPY", close=tiny_frame["close"] * 150)]
     )
-    config = configured(tiny_settings, "data.id=pair", 'data.targets=["close", "volume"]', "model.latent_size=4")
+    config = configured(
+        tiny_settings, "data.id=pair", 'data.targets=["close", "volume"]', "model.latent_size=4"
+    )
     pipeline: SSSDPipeline = train(panel, config, tmp_path / "model")
     forecast = pipeline(panel, num_samples=7, num_inference_steps=3, generator=0)
     assert forecast.samples.shape == (2, 7, 2, 2)

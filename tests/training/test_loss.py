@@ -26,7 +26,9 @@ def test_the_target_is_what_diffusers_calls_it(prediction: str) -> None:
         "epsilon": eps.flatten(0, 1),
         "sample": full,
     }[prediction]
-    torch.testing.assert_close(z.flatten(0, 1), scheduler.add_noise(full, eps.flatten(0, 1), times), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        z.flatten(0, 1), scheduler.add_noise(full, eps.flatten(0, 1), times), atol=1e-4, rtol=1e-4
+    )
     torch.testing.assert_close(target.flatten(0, 1), expected, atol=1e-4, rtol=1e-4)
 
 

@@ -1,0 +1,116 @@
+"""Networks with their traced pieces, so that a test composes an engine in a moment: tracing is what takes seconds."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx_ir as ir
+import onnxruntime
+import torch
+from sssd_export.build import QUANTILE_LEVELS
+from sssd_export.engine import Engine
+from sssd_export.graph import build_graph
+from sssd_export.parity import engine_inputs, largest_error, live_samples
+from sssd_export.trace import Pieces, trace, trace_head
+from torch import nn
+
+from sssd_registry.data.windows import Windows
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.schedulers import make_scheduler
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import to_tensors
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A network, its pieces, and windows that it was not traced with."""
+
+    network: SSSDNetwork
+    pieces: Pieces
+    windows: Windows
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        return self.network.spec.horizons
+
+    def tableau(self, scheduler: str, steps: int) -> SolverTableau:
+        return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
+
+    def model(self, scheduler: str, steps: int) -> ir.Model:
+        tableau = self.tableau(scheduler, steps)
+        return build_graph(self.pieces, tableau, len(self.horizons), self.network.latent_size)
+
+    def engine(self, scheduler: str, steps: int) -> Engine:
+        """As ``load_engine`` would give it, without a folder."""
+        model = self.model(scheduler, steps)
+        manifest = {
+            "inputs": [_entry(value) for value in model.graph.inputs],
+            "horizons": list(self.horizons),
+            "quantile_levels": list(QUANTILE_LEVELS),
+            "num_samples": 16,
+            "num_noises": self.tableau(scheduler, steps).num_noises,
+            "latent_size": self.network.latent_size,
+        }
+        return Engine(manifest, session_of(model))
+
+    def error(self, engine: Engine, scheduler: str, steps: int, windows: int, samples: int, seed: int = 5) -> float:
+        """Largest difference between the engine and the live scheduler's loop, in standard deviations."""
+        part = self.windows.part(0, windows)
+        shape = (engine.manifest["num_noises"], samples, len(self.horizons), self.network.latent_size)
+        noise = draw_noise(seed, 0, windows, shape)
+        live = make_scheduler(scheduler, self.network.schedule)
+        expected = live_samples(self.network, live, steps, part, self.horizons, noise)
+        assert expected.shape == (windows, samples, len(self.horizons), len(self.network.spec.targets))
+        assert (expected.std(axis=1) > 0).all()
+        return largest_error(engine(engine_inputs(part), noise=noise).samples, expected)
+
+    def with_head(self, head: nn.Module) -> Compiled:
+        """The same with another head, the only piece that is traced again."""
+        network = copy.deepcopy(self.network)
+        network.head = head.eval().requires_grad_(False)
+        values, times = to_tensors(self.windows.part(0, 2), torch.device("cpu"))
+        with torch.no_grad():
+            condition = network.condition(network.encode(values, times), torch.tensor(self.horizons).float())
+        z = torch.randn(2, 3, len(self.horizons), network.latent_size)
+        traced, single = trace_head(network.head, z, condition)
+        return replace(self, network=network, pieces=replace(self.pieces, head=traced, broadcast_time=single))
+
+
+def compile_network(network: SSSDNetwork, examples: Windows, windows: Windows) -> Compiled:
+    """Trace ``network``, on ``examples``, for its own horizons."""
+    return Compiled(network, trace(network, network.spec.horizons, QUANTILE_LEVELS, examples), windows)
+
+
+def liven(network: SSSDNetwork) -> SSSDNetwork:
+    """Give parameters that start at zero a value: a network without an opinion hides what is wrong with it."""
+    torch.manual_seed(1)
+    for parameter in network.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.3)
+    return network.eval().requires_grad_(False)
+
+
+def session_of(model: ir.Model) -> onnxruntime.InferenceSession:
+    """A session on a model that has no file."""
+    return onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), providers=["CPUExecutionProvider"])
+
+
+def counts(model: ir.Model) -> dict[str, int]:
+    """How many nodes of each kind."""
+    kinds = [node.op_type for node in model.graph]
+    return {kind: kinds.count(kind) for kind in kinds}
+
+
+def arrays(model: ir.Model) -> dict[str, npt.NDArray[Any]]:
+    """The initializers."""
+    return {name: np.asarray(value.const_value.numpy()) for name, value in model.graph.initializers.items()}
+
+
+def _entry(value: ir.Value) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else str(size) for size in value.shape]
+    return {"name": value.name, "dtype": str(np.dtype(value.dtype.numpy())), "shape": shape}

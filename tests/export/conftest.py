@@ -1,0 +1,55 @@
+"""Two traced networks for all tests of the export: tracing takes seconds, composing an engine from it does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+
+from compiled import Compiled, compile_network, liven
+
+from sssd_registry.config import load_config
+from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.training.dataset import training_data
+
+
+@pytest.fixture(scope="session")
+def tiny(tiny_model: Path, tiny_frame: pd.DataFrame) -> Compiled:
+    """The tiny trained model: one target, two timeframes, two horizons."""
+    pipeline = SSSDPipeline.from_pretrained(tiny_model)
+    source = pipeline.source(tiny_frame)
+    windows = windows_at(source, all_origins(source).take(np.arange(3, 300, 40)))
+    assert pipeline.examples is not None
+    return compile_network(pipeline.network.requires_grad_(False), pipeline.examples, windows)
+
+
+@pytest.fixture(scope="session")
+def joint(tiny_settings: list[str]) -> Compiled:
+    """Two targets forecast jointly in a larger latent, as log-returns; no volume, no OHLC, gaps, one timeframe."""
+    random = np.random.default_rng(3)
+    times = pd.date_range("2024-01-01", periods=400, freq="D")
+    values = np.exp(random.normal(scale=0.02, size=(400, 3)).cumsum(axis=0))
+    frame = pd.DataFrame({"time": times, "gbp": values[:, 0], "jpy": 150 * values[:, 1], "chf": values[:, 2]})
+    frame = frame[times.dayofweek < 5]
+    settings = [setting for setting in tiny_settings if not setting.startswith("data.")]
+    config = load_config(
+        None,
+        [
+            *settings,
+            'data.timeframes={"1D" = 10}',
+            "data.horizons=[1, 2, 5]",
+            'data.targets=["jpy", "gbp"]',
+            "data.target_kind=log-return",
+            "model.latent_size=5",
+        ],
+    )
+    data = training_data(frame, config.data)
+    origins = data.split.train
+    examples, windows = (windows_at(data.source, origins.take(np.arange(*span))) for span in ((0, 6, 2), (9, 150, 20)))
+    return compile_network(liven(SSSDNetwork(data.spec, config.model)), examples, windows)

@@ -1,0 +1,149 @@
+"""Running an engine: the eager pipeline's forecasts, from any batch, in any thread, and no wrong input taken."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compiled import Compiled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sssd_export import engine as runtime
+from sssd_export import load_engine
+from sssd_export.engine import Engine, EngineError
+from sssd_export.parity import TOLERANCE, engine_inputs, largest_error
+
+from sssd_registry import noise
+from sssd_registry.pipeline import SSSDPipeline
+
+
+@pytest.fixture(scope="module")
+def engine(tiny_engine: Path) -> Engine:
+    return load_engine(tiny_engine)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**63 - 1),
+    first=st.integers(0, 10**6),
+    windows=st.integers(1, 4),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4)),
+)
+def test_a_seed_stands_for_the_pipelines_noise(
+    seed: int, first: int, windows: int, shape: tuple[int, int, int, int]
+) -> None:
+    ours, cores = (module.draw_noise(seed, first, windows, shape) for module in (runtime, noise))
+    assert ours.dtype == cores.dtype == np.float32
+    np.testing.assert_array_equal(ours, cores)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**40])
+def test_the_same_seed_gives_the_pipelines_forecast(
+    tiny_model: Path, tiny: Compiled, engine: Engine, seed: int
+) -> None:
+    pipeline = SSSDPipeline.from_pretrained(tiny_model)
+    eager = pipeline(tiny.windows, num_inference_steps=6, num_samples=20, generator=seed).samples
+    seen = engine(engine_inputs(tiny.windows), 20, seed).samples
+    assert seen.dtype == np.float64
+    assert largest_error(seen, eager) <= TOLERANCE
+    other = engine(engine_inputs(tiny.windows), 20, seed + 1).samples
+    assert largest_error(other, eager) > 0.1
+
+
+def test_a_forecast_does_not_depend_on_its_batch(tiny: Compiled, engine: Engine) -> None:
+    whole = engine(engine_inputs(tiny.windows), seed=3)
+    for start, stop in ((0, 1), (2, 5), (4, 8)):
+        part = engine(engine_inputs(tiny.windows.part(start, stop)), seed=3, first_window=start)
+        assert largest_error(part.samples, whole.samples[start:stop]) <= TOLERANCE
+    again = engine(engine_inputs(tiny.windows), seed=3)
+    np.testing.assert_array_equal(again.samples, whole.samples)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 100])
+def test_quantiles_are_numpys(joint: Compiled, engine: Engine, tiny: Compiled, samples: int) -> None:
+    for made, windows in ((engine, tiny.windows), (joint.engine("ddim", 2), joint.windows)):
+        forecast = made(engine_inputs(windows), samples)
+        expected = np.moveaxis(np.quantile(forecast.samples, made.quantile_levels, axis=1), 0, 1)
+        assert forecast.quantiles.shape == expected.shape
+        np.testing.assert_allclose(forecast.quantiles, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_the_number_of_samples_is_as_exported_or_as_asked(engine: Engine, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 1))
+    assert engine(inputs).samples.shape == (1, 16, 2, 1)
+    assert engine(inputs, 5).samples.shape == (1, 5, 2, 1)
+    for count in (0, -1):
+        with pytest.raises(EngineError, match=f"1 or more, got {count}"):
+            engine(inputs, count)
+
+
+def test_threads_share_an_engine(engine: Engine, tiny: Compiled) -> None:
+    inputs = [engine_inputs(tiny.windows.part(index, index + 2)) for index in range(6)]
+    jobs = [(batch, seed) for batch in inputs for seed in range(4)]
+    serial = [engine(batch, 50, seed).samples for batch, seed in jobs]
+    with ThreadPoolExecutor(4) as pool:
+        parallel = list(pool.map(lambda job: engine(job[0], 50, job[1]).samples, jobs))
+    for one, other in zip(serial, parallel, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_lists_of_numbers_will_do(engine: Engine, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 2))
+    lists = {name: array.tolist() for name, array in inputs.items()}
+    np.testing.assert_array_equal(engine(lists).samples, engine(inputs).samples)
+
+
+def test_wrong_inputs_are_refused_and_named(engine: Engine, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 3))
+    cases = [
+        ({}, "takes values_1h, values_4h, times_1h, times_4h; got nothing"),
+        ({**inputs, "volume": inputs["values_1h"]}, "got .*volume"),
+        ({name: inputs[name] for name in list(inputs)[1:]}, "the engine takes"),
+        ({**inputs, "values_4h": inputs["values_4h"][:2]}, r"values_4h has shape \(2, 6, 5\); with 3 windows"),
+        ({**inputs, "values_1h": inputs["values_1h"][:, 1:]}, r"values_1h has shape \(3, 23, 5\)"),
+        ({**inputs, "values_1h": 1.0}, r"values_1h has shape \(\)"),
+        ({**inputs, "times_1h": inputs["times_1h"].astype("datetime64[s]")}, r"times_1h is datetime64\[s\]; .* int64"),
+        ({**inputs, "times_1h": inputs["times_1h"] + 0.5}, "times_1h is float64"),
+    ]
+    for given_inputs, message in cases:
+        with pytest.raises(EngineError, match=message):
+            engine(given_inputs)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4, 2, 1), (2, 3, 4, 2, 1), (1, 3, 4, 1, 1), (3, 4, 2, 1), (1, 3, 4, 2, 2)])
+def test_noise_that_would_be_broadcast_is_refused(engine: Engine, tiny: Compiled, shape: tuple[int, ...]) -> None:
+    with pytest.raises(EngineError, match="noise has shape"):
+        engine(engine_inputs(tiny.windows.part(0, 3)), noise=np.zeros(shape, dtype=np.float32))
+
+
+def test_an_engine_for_another_runtime_is_refused(tiny_engine: Path, tmp_path: Path) -> None:
+    from sssd_export.manifest import read_manifest, write_manifest
+
+    folder = Path(shutil.copytree(tiny_engine, tmp_path / "engine"))
+    write_manifest(folder, {**read_manifest(folder), "target": "tensorrt"})
+    with pytest.raises(EngineError, match="'tensorrt'; this runtime runs 'onnx'"):
+        load_engine(folder)
+
+
+def test_an_engine_says_what_it_was_built_for(engine: Engine) -> None:
+    assert engine.horizons == (1, 4)
+    assert 0.5 in engine.quantile_levels
+    names = [entry["name"] for entry in engine.manifest["inputs"]]
+    assert names == ["values_1h", "values_4h", "times_1h", "times_4h", "noise"]
+    assert all(
+        entry["meaning"] and entry["shape"][0 if entry["name"] != "noise" else 1] == "windows"
+        for entry in engine.manifest["inputs"]
+    )
+    assert [entry["name"] for entry in engine.manifest["outputs"]] == ["samples", "quantiles"]
+    assert engine.manifest["outputs"][0]["shape"] == ["windows", "samples", 2, 1]
+
+
+def test_the_package_loads_lazily_and_knows_its_names() -> None:
+    import sssd_export
+
+    assert sssd_export.Engine is Engine
+    with pytest.raises(AttributeError, match="no attribute 'Engin'"):
+        sssd_export.Engin  # noqa: B018

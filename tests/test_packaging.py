@@ -1,0 +1,150 @@
+"""What is shipped: one wheel with four packages, that works away from here, and an engine that needs no torch."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+# Import package -> where its files are in the checkout.
+PACKAGES = {
+    "sssd_registry": ROOT / "sssd_registry",
+    "sssd_schedulers": ROOT / "plugins" / "sssd_schedulers",
+    "sssd_heads": ROOT / "plugins" / "sssd_heads",
+    "sssd_export": ROOT / "export" / "sssd_export",
+}
+
+WITHOUT_TORCH = """
+import importlib.util, sys
+import numpy as np
+from sssd_export import EngineError, load_engine
+
+folder, saved = sys.argv[1:]
+given = dict(np.load(saved))
+expected = given.pop("expected")
+engine = load_engine(folder)
+samples = engine(given, num_samples=expected.shape[1], seed=11).samples
+error = np.abs(samples - expected) / expected.std(axis=1, keepdims=True)
+assert samples.shape == expected.shape, samples.shape
+assert error.max() <= 1e-4, error.max()
+assert importlib.util.find_spec("torch") is None
+assert importlib.util.find_spec("pandas") is None
+unwanted = {"torch", "pandas", "pluggy", "sssd_registry"} & set(sys.modules)
+assert not unwanted, unwanted
+try:
+    load_engine(saved + ".d")
+except EngineError:
+    print("same forecast")
+"""
+
+
+def run(*command: object, cwd: Path, **environment: str) -> str:
+    """Standard output of a command that has to succeed, in an environment without the caller's Python paths."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, installed into a folder of its own."""
+    folder = tmp_path_factory.mktemp("elsewhere")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, wheel, cwd=folder)
+    return folder
+
+
+def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        seen = {name for name in archive.namelist() if ".dist-info/" not in name}
+    expected = {
+        f"{name}/{file.relative_to(folder).as_posix()}"
+        for name, folder in PACKAGES.items()
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    assert seen == expected
+    assert {f"{name}/py.typed" for name in PACKAGES} <= seen
+    assert all(name.endswith((".py", "/py.typed")) for name in seen)
+
+
+def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        parser = configparser.ConfigParser()
+        (points,) = (name for name in archive.namelist() if name.endswith("/entry_points.txt"))
+        parser.read_string(archive.read(points).decode())
+        assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
+    assert dict(parser["console_scripts"]) == {"sssd": "sssd_registry.cli:main", "sssd-export": "sssd_export.cli:main"}
+    assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", "sssd_export.onnx_target"}
+
+
+def test_the_installed_wheel_is_what_runs(elsewhere: Path, tmp_path: Path) -> None:
+    code = f"import {', '.join(PACKAGES)}; print(*(m.__file__ for m in ({', '.join(PACKAGES)})), sep=chr(10))"
+    files = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(elsewhere)).split()
+    assert [Path(file) for file in files] == [elsewhere / name / "__init__.py" for name in PACKAGES]
+
+
+def test_both_console_scripts_run_from_elsewhere(elsewhere: Path, tmp_path: Path) -> None:
+    sssd, export = (elsewhere / "bin" / name for name in ("sssd", "sssd-export"))
+    path = {"PYTHONPATH": str(elsewhere), "COLUMNS": "120"}
+    assert "forecast" in run(sssd, "--help", cwd=tmp_path, **path)
+    assert "--scheduler" in run(export, "--help", cwd=tmp_path, **path)
+    rows = json.loads(run(sssd, "plugins", "--json", cwd=tmp_path, **path))
+    named = {(row["kind"], row["name"]) for row in rows if row["distribution"] == "sssd-registry"}
+    assert {("scheduler", "ddim"), ("scheduler", "ddpm"), ("scheduler", "dpmsolver++")} <= named
+    assert {("head", "mlp"), ("target", "onnx")} <= named
+    assert all(row["status"] == "ok" for row in rows if row["distribution"] == "sssd-registry"), rows
+    assert "dpmsolver++" in run(sssd, "plugins", cwd=tmp_path, **path)
+
+
+def test_tests_run_on_this_checkout(tmp_path: Path) -> None:
+    """The editable installation points here, so that edits are seen; not at a copy."""
+    code = f"import {', '.join(PACKAGES)}; print(*(m.__file__ for m in ({', '.join(PACKAGES)})), sep=chr(10))"
+    files = run(sys.executable, "-c", code, cwd=tmp_path).split()
+    assert [Path(file).resolve() for file in files] == [folder / "__init__.py" for folder in PACKAGES.values()]
+
+
+def test_an_engine_runs_where_there_is_no_torch(
+    wheel: Path, tiny_model: Path, tiny_engine: Path, tiny_frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    """In a fresh environment with numpy, onnxruntime and the wheel: the eager pipeline's forecast."""
+    from sssd_export.parity import engine_inputs
+
+    from sssd_registry.data.windows import all_origins, windows_at
+    from sssd_registry.pipeline import SSSDPipeline
+
+    pipeline = SSSDPipeline.from_pretrained(tiny_model)
+    source = pipeline.source(tiny_frame)
+    windows = windows_at(source, all_origins(source).take(np.array([5, 60, 200])))
+    expected = pipeline(windows, num_inference_steps=6, num_samples=25, generator=11).samples
+    np.savez(tmp_path / "given.npz", expected=expected, **engine_inputs(windows))
+
+    python = tmp_path / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
+    run(*pip, "--constraint", ROOT / "constraints.txt", "numpy", "onnxruntime", cwd=tmp_path)
+    run(*pip, "--no-deps", wheel, cwd=tmp_path)
+    said = run(python, "-c", WITHOUT_TORCH, tiny_engine, tmp_path / "given.npz", cwd=tmp_path)
+    assert said == "same forecast\n"
