@@ -18,9 +18,7 @@ Array = npt.NDArray[np.float64]
 
 WINDOWS = (12, 24, 48, 120, 240, 500)
 
-_erf = np.vectorize(
-    math.erf, otypes=[np.float64]
-)  # numpy has none, and scipy is too large to depend on for this
+_erf = np.vectorize(math.erf, otypes=[np.float64])  # numpy has none, and scipy is too large to depend on for this
 
 
 def random_walk(
@@ -50,9 +48,7 @@ def random_walk(
     values = _values(history, log)
     bars = _bars(horizons)
     ascending = np.argsort(bars)
-    steps = np.sqrt(
-        np.diff(bars[ascending], prepend=0.0)
-    )  # increments are independent, so paths hang together
+    steps = np.sqrt(np.diff(bars[ascending], prepend=0.0))  # increments are independent, so paths hang together
     shape = (len(values), num_samples, len(bars), values.shape[2])
     paths = np.cumsum(rng.standard_normal(shape) * steps[:, None], axis=2)[:, :, np.argsort(ascending)]
     result: Array = values[:, None, -1:] + _walk_sigma(values, window)[:, None, None] * paths
@@ -89,9 +85,7 @@ def seasonal_naive(
     """
     length = history.shape[1]
     if not 1 <= season < length:
-        raise SSSDError(
-            f"a season of {season} bars needs a history of {season + 1} bars or more, got {length}"
-        )
+        raise SSSDError(f"a season of {season} bars needs a history of {season + 1} bars or more, got {length}")
     values = _values(history, log)
     bars = np.ceil(_bars(horizons)).astype(np.int64)
     ahead = -(-bars // season)  # k
@@ -126,8 +120,7 @@ def choose_random_walk_window(
     longest = history.shape[1] - 1
     fitting = [window for window in candidates if window <= longest] or [longest]
     scores = [
-        gaussian_crps(values[:, -1:], _walk_sigma(values, window)[:, None] * roots, y).mean()
-        for window in fitting
+        gaussian_crps(values[:, -1:], _walk_sigma(values, window)[:, None] * roots, y).mean() for window in fitting
     ]
     return fitting[int(np.argmin(scores))]
 
@@ -139,9 +132,7 @@ def gaussian_crps(mean: npt.ArrayLike, sigma: npt.ArrayLike, y: npt.ArrayLike) -
     Goldman (2005), "Calibrated probabilistic forecasting using ensemble model output statistics and minimum
     CRPS estimation", Monthly Weather Review 133, eq. 5.
     """
-    error, scale = np.broadcast_arrays(
-        np.subtract(y, mean, dtype=np.float64), np.asarray(sigma, dtype=np.float64)
-    )
+    error, scale = np.broadcast_arrays(np.subtract(y, mean, dtype=np.float64), np.asarray(sigma, dtype=np.float64))
     flat = scale == 0
     z = error / np.where(flat, 1.0, scale)
     phi = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
@@ -155,9 +146,7 @@ def _values(history: Array, log: bool) -> Array:
     if not log:
         return history
     if (history <= 0).any():
-        raise SSSDError(
-            f'log-returns need positive levels, got {history.min():g}; set data.target_kind to "level"'
-        )
+        raise SSSDError(f'log-returns need positive levels, got {history.min():g}; set data.target_kind to "level"')
     result: Array = np.log(history / history[:, -1:])
     return result
 

@@ -94,9 +94,7 @@ def evaluate(
     log = spec.target_kind == "log-return"
     last = history[:, -1]  # (B, C)
     y, origin = (np.log(future / last[:, None]), np.zeros_like(last)) if log else (future, last)
-    walk = random_walk(
-        history, bars, count, np.random.default_rng(seed), window=forecaster.random_walk_window, log=log
-    )
+    walk = random_walk(history, bars, count, np.random.default_rng(seed), window=forecaster.random_walk_window, log=log)
     seasonal = seasonal_naive(history, bars, count, np.random.default_rng(seed), season=spec.season, log=log)
     rivals = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
     times = windows_at(source, origins.take(np.array([0, len(origins) - 1]))).times[spec.base.name][:, -1]
@@ -142,9 +140,7 @@ def _forecasts(
         part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
         # Each part has a seed of its own: the same noise for window 0 of every part would tie their errors.
         part_seed = seed * 1_000_003 + start
-        forecast = forecaster(
-            windows_at(source, part), horizons=bars, num_samples=num_samples, seed=part_seed
-        )
+        forecast = forecaster(windows_at(source, part), horizons=bars, num_samples=num_samples, seed=part_seed)
         parts.append(forecast.samples)
         if report is not None:
             report(start + len(part), len(origins))

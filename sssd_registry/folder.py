@@ -145,9 +145,7 @@ def read_model_folder(path: Path) -> ModelFolder:
         network.load_state_dict(weights)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise SSSDError(
-            f"{path}/model.safetensors does not fit its config.json ({reason[:300]}): {_REMEDY}"
-        ) from None
+        raise SSSDError(f"{path}/model.safetensors does not fit its config.json ({reason[:300]}): {_REMEDY}") from None
     examples = _windows_from_arrays(_read(path / "examples.safetensors", load_arrays))
     scheduler = _load_scheduler(path, index, stored, network)
     return ModelFolder(network, scheduler, stored.record, examples)
@@ -187,9 +185,7 @@ def _read(file: Path, reader: Callable[[Path], T]) -> T:
 
 
 def _windows_to_arrays(windows: Windows) -> dict[str, np.ndarray[Any, Any]]:
-    arrays: dict[str, np.ndarray[Any, Any]] = {
-        f"values.{name}": array for name, array in windows.values.items()
-    }
+    arrays: dict[str, np.ndarray[Any, Any]] = {f"values.{name}": array for name, array in windows.values.items()}
     arrays |= {f"times.{name}": array for name, array in windows.times.items()}
     return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
 

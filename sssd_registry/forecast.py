@@ -61,9 +61,7 @@ class Forecast:
         object.__setattr__(self, "horizons", tuple(float(horizon) for horizon in self.horizons))
         object.__setattr__(self, "targets", tuple(self.targets))
         if self.samples.ndim != 4 or not self.samples.size:
-            raise ValueError(
-                f"samples have shape {self.samples.shape}, expected (B, S, K, C), none of them 0"
-            )
+            raise ValueError(f"samples have shape {self.samples.shape}, expected (B, S, K, C), none of them 0")
         windows, _, horizons, targets = self.samples.shape
         for name, got, expected in (
             ("horizons", (len(self.horizons),), (horizons,)),
@@ -73,9 +71,7 @@ class Forecast:
             ("times", self.times.shape, (windows, horizons)),
         ):
             if got != expected:
-                raise ValueError(
-                    f"{name} have shape {got}, expected {expected}: samples {self.samples.shape}"
-                )
+                raise ValueError(f"{name} have shape {got}, expected {expected}: samples {self.samples.shape}")
         self._check_finite()
 
     def _check_finite(self) -> None:
@@ -152,9 +148,7 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".csv", ".parquet", ".json"):
-        raise SSSDError(
-            f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}"
-        )
+        raise SSSDError(f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}")
     frame = forecast.to_frame()
     with atomic_file(path) as new:
         if suffix == ".csv":

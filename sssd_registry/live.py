@@ -49,9 +49,7 @@ class _Capture(TorchFunctionMode):
             self.drawn += 1
             return self.draw(self.drawn)
         if self.active and func in (torch.Tensor.to, torch.Tensor.float) and _is_state(args[0]):
-            wanted = (
-                torch.float32 if func is torch.Tensor.float else kwargs.get("dtype", args[1:2] and args[1])
-            )
+            wanted = torch.float32 if func is torch.Tensor.float else kwargs.get("dtype", args[1:2] and args[1])
             if wanted in (torch.float32, torch.float16, torch.bfloat16):
                 return args[0]
         return func(*args, **kwargs)
@@ -71,9 +69,7 @@ def prepared(scheduler: Any, num_inference_steps: int) -> Any:
     try:
         fresh.set_timesteps(num_inference_steps)
     except (ValueError, IndexError, TypeError, NotImplementedError) as error:
-        raise SSSDError(
-            f"{type(scheduler).__name__} cannot take {num_inference_steps} steps: {error}"
-        ) from error
+        raise SSSDError(f"{type(scheduler).__name__} cannot take {num_inference_steps} steps: {error}") from error
     # Cosine betas give duplicate time steps with few steps or Karras sigmas; looked up by value, a step would
     # then start in the wrong place.
     if hasattr(fresh, "set_begin_index"):

@@ -150,9 +150,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
         """
-        write_model_folder(
-            ModelFolder(self.network, self.scheduler, self.record, self.examples), Path(save_directory)
-        )
+        write_model_folder(ModelFolder(self.network, self.scheduler, self.record, self.examples), Path(save_directory))
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **_: Any) -> SSSDPipeline:

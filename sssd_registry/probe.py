@@ -52,12 +52,12 @@ class _Witness:
         self.outputs: list[Array] = []
         self.noises: list[Array] = []
 
-    def network(self, call: int, state: Tensor, timestep: float) -> Tensor:
+    def network(self, _call: int, state: Tensor, _timestep: float) -> Tensor:
         self.inputs.append(state.numpy().ravel().copy())
         self.outputs.append(self.random.normal(scale=_PROBE_SCALE, size=self.width))
         return torch.from_numpy(self.outputs[-1]).reshape(state.shape)
 
-    def draw(self, index: int) -> Tensor:
+    def draw(self, _index: int) -> Tensor:
         self.noises.append(self.random.normal(scale=_PROBE_SCALE, size=self.width))
         return torch.from_numpy(self.noises[-1]).reshape(1, 1, -1)
 
@@ -67,7 +67,7 @@ def _read(scheduler: Any, num_inference_steps: int, calls: int, draws: int) -> A
     basis = torch.eye(1 + calls + draws, dtype=torch.float64).reshape(-1, 1, 1, 1 + calls + draws)
     rows: list[Array] = []
 
-    def network(call: int, state: Tensor, timestep: float) -> Tensor:
+    def network(call: int, state: Tensor, _timestep: float) -> Tensor:
         rows.append(state.numpy().ravel().copy())
         return basis[1 + call].clone()
 
@@ -97,7 +97,5 @@ def _check_superposition(scheduler: Any, coefficients: Array, witness: _Witness,
 
 def _options(scheduler: Any) -> str:
     config = getattr(scheduler, "config", {})
-    shown = {
-        key: value for key, value in config.items() if key != "trained_betas" and not key.startswith("_")
-    }
+    shown = {key: value for key, value in config.items() if key != "trained_betas" and not key.startswith("_")}
     return ", ".join(f"{key}={value}" for key, value in shown.items()) or "its options"

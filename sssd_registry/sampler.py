@@ -36,9 +36,7 @@ def sample(
         ValueError: ``noise`` has not the tableau's number of noises.
     """
     if noise.shape[0] != tableau.num_noises:
-        raise ValueError(
-            f"noise has {noise.shape[0]} entries on axis 0; the tableau needs {tableau.num_noises}"
-        )
+        raise ValueError(f"noise has {noise.shape[0]} entries on axis 0; the tableau needs {tableau.num_noises}")
     states: deque[Tensor] = deque(maxlen=tableau.memory)
     outputs: deque[Tensor] = deque(maxlen=tableau.memory)
     sources: Mapping[str, Sequence[Tensor] | Tensor] = {"state": states, "output": outputs, "noise": noise}

@@ -40,7 +40,8 @@ class NoiseSchedule:
         if self.beta_schedule == "scaled_linear":
             return np.linspace(0.00085**0.5, 0.012**0.5, steps) ** 2
         alpha_bar = np.cos((np.arange(steps + 1) / steps + 0.008) / 1.008 * math.pi / 2) ** 2
-        return np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], 0.999)
+        betas: npt.NDArray[np.float64] = np.minimum(1 - alpha_bar[1:] / alpha_bar[:-1], 0.999)
+        return betas
 
     @property
     def alphas(self) -> npt.NDArray[np.float64]:

@@ -88,9 +88,7 @@ def score(samples: Array, y: Array, origin: Array, horizons: Sequence[float], *,
     """
     windows, _, count, targets = samples.shape
     if y.shape != (windows, count, targets) or origin.shape != (windows, targets) or len(horizons) != count:
-        raise ValueError(
-            f"samples {samples.shape}, y {y.shape}, origin {origin.shape}, {len(horizons)} horizons"
-        )
+        raise ValueError(f"samples {samples.shape}, y {y.shape}, origin {origin.shape}, {len(horizons)} horizons")
     values = crps(samples, y)  # (B, K, C)
     gluonts = _gluonts(samples, y)
     right, half_width, n_effective = _direction(samples, y, origin, horizons, stride)

@@ -123,9 +123,7 @@ class SolverTableau:
     def from_json(cls, text: str) -> SolverTableau:
         """The tableau that ``to_json`` wrote."""
         tree = json.loads(text)
-        return cls(
-            tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"])
-        )
+        return cls(tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"]))
 
     @property
     def _key(self) -> tuple[Any, ...]:

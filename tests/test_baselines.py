@@ -52,9 +52,7 @@ def test_random_walk_looks_at_the_window_only() -> None:
     horizon=st.floats(0.25, 40),
     log=st.booleans(),
 )
-def test_seasonal_naive_repeats_a_perfect_season_without_spread(
-    season: int, horizon: float, log: bool
-) -> None:
+def test_seasonal_naive_repeats_a_perfect_season_without_spread(season: int, horizon: float, log: bool) -> None:
     pattern = np.random.default_rng(season).uniform(1, 2, season)
     series = np.tile(pattern, 80 // season + 2)
     length = 3 * season + 2

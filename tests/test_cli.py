@@ -104,7 +104,9 @@ def test_forecast_starts_after_the_last_row(small: list[object], tiny_frame: pd.
     frame = forecast(tmp_path / "f.parquet", *small, "--horizons", "1")
     last = tiny_frame["time"].iloc[-1]
     assert frame["origin"].tolist() == [last]
-    assert frame["time"].tolist() == [last + pd.Timedelta("1h")]
+    # The data end on a Friday night and have no weekends: the next bar is Monday's.
+    assert last == pd.Timestamp("2024-02-02 23:00")
+    assert frame["time"].tolist() == [pd.Timestamp("2024-02-05 00:00")]
     close = tiny_frame["close"].iloc[-1]
     assert abs(frame["0.5"].item() / close - 1) < 0.05
 
@@ -311,3 +313,10 @@ def test_interrupts_end_with_130(
     monkeypatch.undo()
     outcome = sssd("train", tiny_csv, "--out", tmp_path / "m", *overrides, "--resume")
     assert outcome.code == 0, outcome.err
+
+
+def test_an_interrupted_run_is_not_started_over_by_mistake(tiny_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.checkpoint").mkdir()
+    ended = sssd("train", tiny_csv, "--out", tmp_path / "model")
+    assert ended.code == 2
+    assert "--resume" in error_line(ended)

@@ -68,17 +68,13 @@ def test_shapes_must_belong_together(field: str, value: Any) -> None:
 def test_a_sample_that_is_not_finite_is_named() -> None:
     samples = make().samples.copy()
     samples[1, 7, 2, 1] = np.nan
-    with pytest.raises(
-        SSSDError, match=r"1 of 600 samples .*'Volume' at horizon 24 of the origin 2018-01-08T03"
-    ):
+    with pytest.raises(SSSDError, match=r"1 of 600 samples .*'Volume' at horizon 24 of the origin 2018-01-08T03"):
         make(samples=samples)
 
 
 def test_other_precisions_are_taken() -> None:
     base = make()
-    forecast = make(
-        samples=base.samples.astype(np.float32), origin_times=base.origin_times.astype("datetime64[s]")
-    )
+    forecast = make(samples=base.samples.astype(np.float32), origin_times=base.origin_times.astype("datetime64[s]"))
     assert forecast.samples.dtype == np.float64
     assert forecast.origin_times.dtype == np.dtype("datetime64[ns]")
 
@@ -122,9 +118,7 @@ def read(path: Path) -> pd.DataFrame:
         if path.suffix == ".json"
         else pd.read_csv(path, float_precision="round_trip")
     )
-    return frame.assign(
-        **{name: pd.to_datetime(frame[name]).astype("datetime64[ns]") for name in ("origin", "when")}
-    )
+    return frame.assign(**{name: pd.to_datetime(frame[name]).astype("datetime64[ns]") for name in ("origin", "when")})
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".json"])

@@ -22,9 +22,7 @@ def pipe(tiny_model: Path) -> SSSDPipeline:
     return SSSDPipeline.from_pretrained(tiny_model)
 
 
-def test_a_frame_goes_in_and_samples_in_data_units_come_out(
-    pipe: SSSDPipeline, tiny_frame: pd.DataFrame
-) -> None:
+def test_a_frame_goes_in_and_samples_in_data_units_come_out(pipe: SSSDPipeline, tiny_frame: pd.DataFrame) -> None:
     forecast = pipe(tiny_frame, horizons=[1, 4], num_samples=50, generator=0)
     assert forecast.samples.shape == (1, 50, 2, 1)
     last = tiny_frame["close"].iloc[-1]
@@ -55,11 +53,7 @@ def test_no_future_value_changes_a_forecast(pipe: SSSDPipeline, tiny_frame: pd.D
     for frame in (tiny_frame, wild):
         source = pipe.source(frame)
         origins = all_origins(source)
-        made.append(
-            pipe(
-                windows_at(source, origins.take(origins.row == rows - 1)), generator=1, num_samples=6
-            ).samples
-        )
+        made.append(pipe(windows_at(source, origins.take(origins.row == rows - 1)), generator=1, num_samples=6).samples)
     np.testing.assert_array_equal(made[0], made[1])
     np.testing.assert_array_equal(made[0], made[2])
 
@@ -75,9 +69,7 @@ def test_seeds_and_generators_repeat(pipe: SSSDPipeline, tiny_frame: pd.DataFram
     np.testing.assert_array_equal(run(first), run(second))
 
 
-def test_saving_and_loading_changes_nothing(
-    pipe: SSSDPipeline, tiny_frame: pd.DataFrame, tmp_path: Path
-) -> None:
+def test_saving_and_loading_changes_nothing(pipe: SSSDPipeline, tiny_frame: pd.DataFrame, tmp_path: Path) -> None:
     pipe.save_pretrained(tmp_path / "again")
     again = SSSDPipeline.from_pretrained(tmp_path / "again")
     assert again.record == pipe.record
@@ -137,9 +129,7 @@ def test_many_windows_are_batched_without_changing_them(
     np.testing.assert_allclose(pipe(windows, num_samples=4, generator=0).samples, whole, rtol=1e-6)
 
 
-def test_horizons_between_the_trained_ones_can_be_asked_for(
-    pipe: SSSDPipeline, tiny_frame: pd.DataFrame
-) -> None:
+def test_horizons_between_the_trained_ones_can_be_asked_for(pipe: SSSDPipeline, tiny_frame: pd.DataFrame) -> None:
     forecast = pipe(tiny_frame, horizons=["2h", 1, 2.5], generator=0)
     assert forecast.horizons == (1.0, 2.0, 2.5)
     assert forecast.samples.shape[2] == 3
@@ -168,9 +158,7 @@ def test_it_looks_like_a_diffusers_pipeline(pipe: SSSDPipeline) -> None:
     assert pipe.device == torch.device("cpu")
 
 
-@pytest.mark.parametrize(
-    "name", ["os.system", "DiffusionPipeline", "sssd_registry.pipeline.SSSDPipeline", None]
-)
+@pytest.mark.parametrize("name", ["os.system", "DiffusionPipeline", "sssd_registry.pipeline.SSSDPipeline", None])
 def test_nothing_but_a_diffusers_scheduler_is_built_from_a_folder(
     tiny_model: Path, tmp_path: Path, name: str | None
 ) -> None:

@@ -18,9 +18,7 @@ def test_options_reach_the_scheduler() -> None:
     assert scheduler.config.use_karras_sigmas is True
 
 
-@pytest.mark.parametrize(
-    "text", ["dpmsolver++:order=3", "dpmsolver++:solver_order=7", "dpmsolver++:solver_order"]
-)
+@pytest.mark.parametrize("text", ["dpmsolver++:order=3", "dpmsolver++:solver_order=7", "dpmsolver++:solver_order"])
 def test_wrong_options_are_refused(text: str) -> None:
     with pytest.raises(SSSDError):
         make_scheduler(text, SCHEDULE)

@@ -81,9 +81,7 @@ def test_gluonts_layout_does_not_matter() -> None:
 
 
 def test_gluonts_figures_are_those_of_their_definitions() -> None:
-    samples, y, origin = calibrated(
-        60, size=101
-    )  # with 101 samples each decile is a sample, in every definition
+    samples, y, origin = calibrated(60, size=101)  # with 101 samples each decile is a sample, in every definition
     got = score(samples, y, origin, HORIZONS)
     losses = []
     for q in DECILES:

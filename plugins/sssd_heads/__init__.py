@@ -19,8 +19,4 @@ def make_mlp(latent_size: int, cond_size: int, options: MLPOptions) -> nn.Module
 
 @hookimpl
 def register_heads() -> list[HeadSpec]:
-    return [
-        HeadSpec(
-            "mlp", "multi-layer perceptron, each horizon by itself; small and fast", make_mlp, MLPOptions
-        )
-    ]
+    return [HeadSpec("mlp", "multi-layer perceptron, each horizon by itself; small and fast", make_mlp, MLPOptions)]

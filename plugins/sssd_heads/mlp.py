@@ -21,13 +21,13 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.half = size // 2
-        self.project = nn.Linear(2 * self.half, size)
+        self.num_waves = size // 2
+        self.project = nn.Linear(2 * self.num_waves, size)
 
     def forward(self, t: Tensor) -> Tensor:
         """``(B, S) -> (B, S, size)``."""
         # Not a buffer: a network moved to bf16 would round 999 to 1000.
-        frequencies = torch.exp(-math.log(10_000.0) * torch.arange(self.half, device=t.device) / self.half)
+        frequencies = torch.exp(-math.log(10_000.0) * torch.arange(self.num_waves, device=t.device) / self.num_waves)
         angle = t.float().unsqueeze(-1) * frequencies  # (B, S, size / 2)
         waves = torch.cat([angle.sin(), angle.cos()], dim=-1)
         return F.silu(self.project(waves.to(self.project.weight.dtype)))
@@ -49,9 +49,7 @@ class MLPHead(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
-        bias = self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(
-            2
-        )  # (B, 1 or S, K, H)
+        bias = self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(2)  # (B, 1 or S, K, H)
         x = F.silu(self.from_z(z) + bias)
         for layer in self.hidden:
             x = F.silu(layer(x))

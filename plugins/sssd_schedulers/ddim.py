@@ -27,6 +27,4 @@ def make_ddim(schedule: NoiseSchedule, options: DDIMOptions) -> Any:
     )
 
 
-DDIM = SchedulerSpec(
-    "ddim", "deterministic, first order; the usual reference at 50–100 steps", make_ddim, DDIMOptions
-)
+DDIM = SchedulerSpec("ddim", "deterministic, first order; the usual reference at 50–100 steps", make_ddim, DDIMOptions)

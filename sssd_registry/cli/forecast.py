@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,12 +32,16 @@ def forecast(
     from sssd_registry.data.windows import last_origins, window_source, windows_at
     from sssd_registry.forecast import write_forecast
     from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.horizons import forecast_times
 
     wanted = None if horizons is None else split_horizons(horizons, unit)
     forecaster = open_forecaster(model, scheduler, steps)
     source = window_source(to_panel(read_frame(data, forecaster.spec.time), forecaster.spec), forecaster.spec)
     windows = windows_at(source, last_origins(source))
     made = forecaster(windows, horizons=wanted, num_samples=samples, seed=seed)
+    # A whole series shows its trading hours better than the window that the forecaster saw.
+    times = forecast_times([series.times for series in source.panel.series], source.spec, made.horizons)
+    made = replace(made, times=times)
     if out is not None:
         write_forecast(made, out)
     if plot is not None:
@@ -53,6 +58,9 @@ def draw(made: Forecast, source: WindowSource, path: Path) -> None:
     from sssd_registry.plot import fan_chart
 
     origins = last_origins(source).take(np.array([0]))
-    length = min(source.spec.base.lookback, 4 * int(max(made.horizons)) + 24)
-    times = source.panel.series[0].times[-length:].astype("datetime64[s]")
-    fan_chart(made, times, history_at(source, origins, length)[0], path)
+    known = source.panel.series[0].times
+    length = min(len(known), max(24, 4 * int(max(made.horizons))))
+    history = history_at(source, origins, length)[0]  # (H, C)
+    if source.spec.target_kind == "log-return":
+        history = np.log(history / history[-1])
+    fan_chart(made, known[-length:].astype("datetime64[s]"), history, path)

@@ -36,6 +36,10 @@ def train(
     if (out / "model_index.json").exists() and not overwrite:
         raise SSSDError(f"{out} already holds a model: choose another folder, or pass --overwrite")
     check_replaceable(out, owner="model_index.json")
+    if (out.with_name(out.name + ".checkpoint")).exists() and not (resume or overwrite):
+        raise SSSDError(
+            f"{out} was being trained and interrupted: pass --resume to go on, or --overwrite to start anew"
+        )
     from sssd_registry.training.loop import TrainingInterrupted
     from sssd_registry.training.loop import train as run
 

@@ -78,9 +78,7 @@ def pick_targets(config: DataConfig, columns: Sequence[str], roles: Sequence[Rol
         if name not in columns:
             raise SSSDError(f"data.targets: {name!r} is no value column; {near_matches(name, columns)}")
     if not config.targets or len(set(config.targets)) < len(config.targets):
-        raise SSSDError(
-            f"data.targets must name columns, each once; got {', '.join(config.targets) or 'none'}"
-        )
+        raise SSSDError(f"data.targets must name columns, each once; got {', '.join(config.targets) or 'none'}")
     return config.targets
 
 

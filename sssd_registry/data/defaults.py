@@ -45,9 +45,7 @@ def default_horizons(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...
     None is longer than a tenth of the bars there are.
     """
     if MINUTE <= bar_seconds < HOUR:
-        horizons = tuple(
-            span // bar_seconds for span in (15 * MINUTE, HOUR, 4 * HOUR) if not span % bar_seconds
-        )
+        horizons = tuple(span // bar_seconds for span in (15 * MINUTE, HOUR, 4 * HOUR) if not span % bar_seconds)
     elif bar_seconds < DAY:
         horizons = (1, 4, 24)
     else:

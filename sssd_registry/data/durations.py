@@ -22,13 +22,9 @@ def parse_duration(text: str) -> int:
     match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+)\s*", text)
     unit = match[2] if match else ""
     if unit == "M":
-        raise SSSDError(
-            f"duration {text!r}: a month has no fixed length; write minutes as 'min', or days as 'd'"
-        )
+        raise SSSDError(f"duration {text!r}: a month has no fixed length; write minutes as 'min', or days as 'd'")
     if match is None or unit.lower() not in _UNITS:
-        raise SSSDError(
-            f"{text!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w"
-        )
+        raise SSSDError(f"{text!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w")
     seconds = int(match[1] or 1) * _UNITS[unit.lower()]
     if seconds == 0:
         raise SSSDError(f"duration {text!r} is zero")

@@ -99,9 +99,7 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     header = " ".join(str(name) for name in pd.read_csv(path, nrows=0).columns)
-    separator = max(
-        ",;\t", key=header.count
-    )  # of a comma-separated header none is left to count: "," comes first
+    separator = max(",;\t", key=header.count)  # of a comma-separated header none is left to count: "," comes first
     # In chunks, a column could get mixed types; pandas' fast float parser may be off by a unit in the last place.
     frame = pd.read_csv(path, sep=separator, low_memory=False, float_precision="round_trip")
     first = str(frame.columns[0])

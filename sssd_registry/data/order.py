@@ -41,9 +41,7 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
         check_columns(frame, [id], "data.id")
         codes, names = pd.factorize(frame[id])
         if (codes < 0).any():
-            raise SSSDError(
-                f"{source_name(frame)}: column {id!r}, row {int(np.argmin(codes)) + 1}: the id is empty"
-            )
+            raise SSSDError(f"{source_name(frame)}: column {id!r}, row {int(np.argmin(codes)) + 1}: the id is empty")
         parts = [(str(name), np.flatnonzero(codes == code)) for code, name in enumerate(names)]
     series = tuple(SeriesRows(name, rows, seconds[rows]) for name, rows in parts)
     for one in series:

@@ -105,6 +105,5 @@ def _check_positive(frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.
 def _place(frame: pd.DataFrame, spec: DataSpec, row: int, column: int) -> str:
     series = f", series {str(frame[spec.id].iloc[row])!r}" if spec.id else ""
     return (
-        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, row {row + 1}"
-        f" ({frame[spec.time].iloc[row]})"
+        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, row {row + 1} ({frame[spec.time].iloc[row]})"
     )

@@ -86,11 +86,7 @@ class DataSpec(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (
-            len(self.roles) != len(self.columns)
-            or not self.targets
-            or not set(self.targets) <= set(self.columns)
-        ):
+        if len(self.roles) != len(self.columns) or not self.targets or not set(self.targets) <= set(self.columns):
             raise ValueError("one role for each column, and targets among the columns, expected")
         if not self.timeframes or self.base.seconds != self.bar_seconds:
             raise ValueError("the first timeframe must be the bar")
@@ -115,9 +111,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     bar_seconds = asked[0].seconds if asked else source_seconds
     bars = _bar_times(rows, source_seconds, bar_seconds, config.timestamps)
     horizons = (
-        default_horizons(bar_seconds, bars)
-        if config.horizons is None
-        else parse_horizons(config.horizons, bar_seconds)
+        default_horizons(bar_seconds, bars) if config.horizons is None else parse_horizons(config.horizons, bar_seconds)
     )
     return DataSpec(
         time=time,
@@ -140,9 +134,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
 def _most_frequent_difference(rows: Sequence[SeriesRows], where: str) -> int:
     differences = np.concatenate([np.diff(series.times) for series in rows])
     if not len(differences):
-        raise SSSDError(
-            f"{where}: no series has two rows, so the length of a row is unknown: --set data.bar=1h"
-        )
+        raise SSSDError(f"{where}: no series has two rows, so the length of a row is unknown: --set data.bar=1h")
     values, counts = np.unique(differences, return_counts=True)
     return int(values[np.argmax(counts)])
 
@@ -169,9 +161,7 @@ def _asked_timeframes(asked: Mapping[str, int], source_seconds: int) -> tuple[Ti
 
 
 def _sorted_timeframes(lookbacks: Mapping[int, int]) -> tuple[Timeframe, ...]:
-    return tuple(
-        Timeframe(format_duration(seconds), seconds, lookbacks[seconds]) for seconds in sorted(lookbacks)
-    )
+    return tuple(Timeframe(format_duration(seconds), seconds, lookbacks[seconds]) for seconds in sorted(lookbacks))
 
 
 def _bar_times(

@@ -61,9 +61,7 @@ def looks_like_dates(column: pd.Series) -> bool:
 
 def _looks_like(column: pd.Series, pattern: re.Pattern[str]) -> bool:
     head = column.head(50)
-    return len(head) > 0 and all(
-        isinstance(entry, str) and pattern.match(entry) is not None for entry in head
-    )
+    return len(head) > 0 and all(isinstance(entry, str) and pattern.match(entry) is not None for entry in head)
 
 
 def parse_times(column: pd.Series, where: str) -> pd.Series:

@@ -14,9 +14,7 @@ from sssd_registry.model.s4d import S4Block
 class S4Stack(nn.Module):
     """``(B, L, F) -> (B, H)``: the state after the last bar."""
 
-    def __init__(
-        self, num_features: int, channels: int, state_size: int, num_layers: int, dropout: float
-    ) -> None:
+    def __init__(self, num_features: int, channels: int, state_size: int, num_layers: int, dropout: float) -> None:
         super().__init__()
         self.project = nn.Linear(num_features, channels)
         self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout) for _ in range(num_layers))
@@ -42,9 +40,7 @@ class TimeframeAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.embedding
-        heads = self.qkv(self.norm(tokens)).unflatten(
-            -1, (3, self.num_heads, -1)
-        )  # (B, T, 3, heads, H/heads)
+        heads = self.qkv(self.norm(tokens)).unflatten(-1, (3, self.num_heads, -1))  # (B, T, 3, heads, H/heads)
         query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, T, H/heads)
         mixed = F.scaled_dot_product_attention(query, key, value)
         return torch.add(tokens, self.out(mixed.transpose(1, 2).flatten(2)))  # (B, T, H)

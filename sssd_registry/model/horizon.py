@@ -21,9 +21,7 @@ class HorizonEmbedding(nn.Module):
         super().__init__()
         half = size // 2
         # From a quarter turn over a factor e to 8 rad per factor e: neighbours stay apart, nothing oscillates between.
-        self.register_buffer(
-            "frequencies", torch.logspace(math.log10(0.25), math.log10(8.0), half), persistent=False
-        )
+        self.register_buffer("frequencies", torch.logspace(math.log10(0.25), math.log10(8.0), half), persistent=False)
         self.mlp = nn.Sequential(nn.Linear(2 * half, size), nn.SiLU(), nn.Linear(size, size))
 
     def forward(self, horizons: Tensor) -> Tensor:

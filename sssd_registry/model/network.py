@@ -31,9 +31,7 @@ class SSSDNetwork(nn.Module):
         channels = len(spec.targets)
         latent_size = config.latent_size or channels
         if latent_size < channels:
-            raise SSSDError(
-                f"model.latent_size is {latent_size}; it has to be at least the {channels} targets"
-            )
+            raise SSSDError(f"model.latent_size is {latent_size}; it has to be at least the {channels} targets")
         head = registry().heads[config.head]
         options = build_options("head", head.name, head.options, config.head_options)
         self.spec, self.config = spec, config
@@ -75,9 +73,7 @@ class SSSDNetwork(nn.Module):
     def encode(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
         """Raw windows to the context ``(B, E)``, in the network's precision."""
         features = self.normalizer.features(values, times)
-        return torch.as_tensor(
-            self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()})
-        )
+        return torch.as_tensor(self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()}))
 
     def condition(self, context: Tensor, horizons: Tensor) -> Tensor:
         """Context ``(B, E)`` and horizons ``(K,)`` in bars to what the head sees, ``(B, K, E + horizon_size)``."""

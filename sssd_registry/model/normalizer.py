@@ -49,9 +49,8 @@ class WindowNormalizer(ExactBuffers):
     @property
     def num_features(self) -> int:
         """F, the same for every timeframe."""
-        value = sum(role not in ("high", "low", "volume") for role in self.spec.roles)
-        other = sum(role in ("high", "low", "volume") for role in self.spec.roles)
-        return 3 * value + other + 7
+        levels = len(self._columns("open", "close", "value"))
+        return 3 * levels + len(self._columns("high", "low", "volume")) + 7
 
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
@@ -64,48 +63,46 @@ class WindowNormalizer(ExactBuffers):
         }
 
     def _value_features(self, values: Tensor) -> Tensor:
-        """Changes, their size and the distance to the last bar, each in units of the window's own movement."""
-        columns: list[Tensor] = []
-        roles = self.spec.roles
-        reference = roles.index("close") if "close" in roles else None
-        for index, role in enumerate(roles):
-            column = values[..., index]  # (B, L)
-            if role == "volume":
-                columns.append(_standardised(column.clamp(min=0).log1p()))
-            elif role in ("high", "low") and reference is not None:
-                close = values[..., reference]
-                columns.append((self._moved(column, close) / self._unit(close)).float())
-            else:
-                unit = self._unit(column)  # (B, 1)
-                change = (self._change(column) / unit).float()  # (B, L)
-                length = column.shape[-1] ** 0.5
-                distance = (self._moved(column, column[:, -1:]) / (unit * length)).float()
-                columns += [change, change.abs(), distance]
-        return torch.stack(columns, dim=-1)  # (B, L, F - 7)
+        """Changes, their size and the distance to the last bar, each in units of the window's own movement.
+
+        Highs and lows are told relative to their bar's close, volumes relative to the window's.
+        """
+        levels = values[..., self._columns("open", "close", "value")]  # (B, L, V of levels)
+        unit = self._unit(levels)  # (B, 1, V)
+        change = (self._change(levels) / unit).float()
+        distance = (self._moved(levels, levels[:, -1:]) / (unit * levels.shape[1] ** 0.5)).float()
+        features = [change, change.abs(), distance]
+        if extremes := self._columns("high", "low"):
+            close = values[..., self._columns("close")]
+            features.append((self._moved(values[..., extremes], close) / self._unit(close)).float())
+        if volumes := self._columns("volume"):
+            features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
+        return torch.cat(features, dim=-1)  # (B, L, F - 7)
+
+    def _columns(self, *roles: str) -> list[int]:
+        return [index for index, role in enumerate(self.spec.roles) if role in roles]
 
     def _moved(self, to: Tensor, since: Tensor) -> Tensor:
         """The change from ``since`` to ``to``, as a difference or a log-return."""
         return torch.log(to / since) if self.log else to - since
 
-    def _change(self, column: Tensor) -> Tensor:
-        """One-bar changes ``(B, L)``; the first bar's is 0."""
-        return torch.cat([torch.zeros_like(column[:, :1]), self._moved(column[:, 1:], column[:, :-1])], dim=1)
+    def _change(self, levels: Tensor) -> Tensor:
+        """One-bar changes ``(B, L, V)``; the first bar's is 0."""
+        return torch.cat([torch.zeros_like(levels[:, :1]), self._moved(levels[:, 1:], levels[:, :-1])], dim=1)
 
-    def _unit(self, column: Tensor) -> Tensor:
-        """Root mean square of the one-bar changes, ``(B, 1)``, above zero."""
-        square = self._change(column).square().mean(dim=1, keepdim=True)
-        level = torch.ones_like(square) if self.log else column[:, -1:].abs()
+    def _unit(self, levels: Tensor) -> Tensor:
+        """Root mean square of the one-bar changes, ``(B, 1, V)``, above zero."""
+        square = self._change(levels).square().mean(dim=1, keepdim=True)
+        level = torch.ones_like(square) if self.log else levels[:, -1:].abs()
         return torch.sqrt(square) + level * _RELATIVE_FLOOR + 1e-30
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' last known values, float64 ``(B, C)``."""
-        base = values[self.spec.base.name]
-        return torch.stack([base[:, -1, index] for index in self.spec.target_indices], dim=-1)
+        return values[self.spec.base.name][:, -1][:, list(self.spec.target_indices)]
 
     def scale(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' one-bar unit, float64 ``(B, C)``."""
-        base = values[self.spec.base.name]
-        return torch.cat([self._unit(base[..., index]) for index in self.spec.target_indices], dim=-1)
+        return self._unit(values[self.spec.base.name][..., list(self.spec.target_indices)])[:, 0]
 
     def unit_growth(self, horizons: Tensor) -> Tensor:
         """``(K,)`` bars to ``(K, C)``: piecewise linear in log h between the fitted horizons."""
@@ -150,18 +147,15 @@ def growth_points(longest: int) -> tuple[int, ...]:
 
 def _calendar_features(times: Tensor, seconds: int) -> Tensor:
     """Time of day, week and year as sine and cosine, and the gap before each bar: ``(B, L)`` to ``(B, L, 7)``."""
-    columns: list[Tensor] = []
-    for period in (_DAY, _WEEK, _YEAR):
-        angle = ((times + _MONDAY) % period).float() * (2 * torch.pi / period)
-        columns += [torch.sin(angle), torch.cos(angle)]
-    gap = torch.zeros_like(times[:, :1])
-    gap = torch.cat([gap, times[:, 1:] - times[:, :-1] - seconds], dim=1)
-    columns.append(torch.log1p(gap.clamp(min=0).float() / seconds))
-    return torch.stack(columns, dim=-1)
+    periods = torch.tensor([_DAY, _WEEK, _YEAR], device=times.device)
+    angle = ((times + _MONDAY).unsqueeze(-1) % periods).float() * (2 * torch.pi / periods.float())  # (B, L, 3)
+    gap = torch.cat([torch.zeros_like(times[:, :1]), times[:, 1:] - times[:, :-1] - seconds], dim=1)
+    bars = torch.log1p(gap.clamp(min=0).float() / seconds).unsqueeze(-1)  # (B, L, 1)
+    return torch.cat([torch.sin(angle), torch.cos(angle), bars], dim=-1)
 
 
 def _standardised(column: Tensor) -> Tensor:
-    """Zero mean and unit variance over the window, ``(B, L)`` float32; zero where nothing varies."""
+    """Zero mean and unit variance over the window, ``(B, L, V)`` float32; zero where nothing varies."""
     centred = column - column.mean(dim=1, keepdim=True)
     spread = centred.square().mean(dim=1, keepdim=True).sqrt()
     return (centred / (spread + 1e-8)).float()

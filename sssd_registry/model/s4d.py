@@ -100,4 +100,4 @@ class S4Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, L, H) -> (B, L, H)``."""
         y = self.ssm(self.norm(x).mT).mT
-        return x + self.dropout(F.glu(self.gate(F.gelu(y)), dim=-1))
+        return torch.add(x, self.dropout(F.glu(self.gate(F.gelu(y)), dim=-1)))

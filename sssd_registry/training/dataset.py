@@ -55,9 +55,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     return TrainingData(spec, source, split_origins(source, spec, spec.horizons))
 
 
-def make_batch(
-    data: TrainingData, origins: Origins, horizons: tuple[int, ...], device: torch.device
-) -> Batch:
+def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], device: torch.device) -> Batch:
     """Gather windows and futures for the given origins."""
     windows = windows_at(data.source, origins)
     values, times = to_tensors(windows, device)

@@ -115,9 +115,7 @@ def _start(data: TrainingData, config: Config) -> Run:
     accelerator = Accelerator(
         mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
     )
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
-    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
     model, optimizer = accelerator.prepare(network, optimizer)
     lr_schedule = _lr_schedule(optimizer, training, 0)
     ema = EMAModel(network.parameters(), decay=training.ema_decay)
@@ -127,9 +125,7 @@ def _start(data: TrainingData, config: Config) -> Run:
 
 def _lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:
     """Linear warm-up and half a cosine, as it stands before optimiser step ``step``."""
-    return get_cosine_schedule_with_warmup(
-        optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1
-    )
+    return get_cosine_schedule_with_warmup(optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1)
 
 
 def _precision(training: TrainingConfig) -> str:

@@ -15,9 +15,7 @@ def ohlcv(times: pd.DatetimeIndex, seed: int = 0) -> pd.DataFrame:
     spread = close[:, None] * random.uniform(0, 1e-3, (len(times), 2))
     columns = {"open": close + spread[:, 0] - spread[:, 1], "high": close + 2 * spread.sum(1)}
     columns |= {"low": close - 2 * spread.sum(1), "close": close}
-    return pd.DataFrame(
-        {"time": times, **columns, "volume": random.integers(1, 99, len(times)).astype(float)}
-    )
+    return pd.DataFrame({"time": times, **columns, "volume": random.integers(1, 99, len(times)).astype(float)})
 
 
 def currency_open(times: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -31,9 +31,7 @@ def panel_frame(random, spec, kept, irregular):
         times = times[(random.random(count) < kept) | (np.arange(count) < 5)]
         if irregular:
             times = np.unique(times + random.integers(0, 2 * spec.source_seconds, len(times)))
-        parts.append(
-            ohlcv(pd.to_datetime(times, unit="s", utc=True), int(random.integers(1 << 30))).assign(id=name)
-        )
+        parts.append(ohlcv(pd.to_datetime(times, unit="s", utc=True), int(random.integers(1 << 30))).assign(id=name))
     return pd.concat(parts).sort_values("time", kind="stable", ignore_index=True)
 
 
@@ -94,8 +92,7 @@ def seen_before_and_after(seed, layout, change, timestamps, kept, irregular):
 
 def differ(one, two):
     return any(
-        not np.array_equal(one.values[name], two.values[name])
-        or not np.array_equal(one.times[name], two.times[name])
+        not np.array_equal(one.values[name], two.values[name]) or not np.array_equal(one.times[name], two.times[name])
         for name in one.values
     )
 
@@ -150,10 +147,7 @@ def _binned_by_start(times, values, roles, seconds, row_seconds=1):
 @pytest.mark.parametrize("leak", [_known_when_it_starts, _binned_by_start])
 def test_the_property_notices_a_leak(monkeypatch, leak):
     monkeypatch.setattr(source_module, "resample", leak)
-    pairs = [
-        seen_before_and_after(seed, "rows are bars", "values", "start", 0.9, irregular=True)
-        for seed in range(60)
-    ]
+    pairs = [seen_before_and_after(seed, "rows are bars", "values", "start", 0.9, irregular=True) for seed in range(60)]
     assert any(differ(before, after) for before, after in pairs)
 
 

@@ -33,9 +33,7 @@ def test_times_that_do_not_ascend_name_both_rows(days, message):
 
 
 def test_rows_within_one_second_are_an_error():
-    fast = read_frame(
-        pd.DataFrame({"time": ["2024-01-01 00:00:00.1", "2024-01-01 00:00:00.6"], "close": 1.0})
-    )
+    fast = read_frame(pd.DataFrame({"time": ["2024-01-01 00:00:00.1", "2024-01-01 00:00:00.6"], "close": 1.0}))
     with pytest.raises(SSSDError, match=r"row 2: .*00\.6.* lies in the same second as row 1"):
         series_rows(fast, "time", None)
 

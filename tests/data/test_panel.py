@@ -88,9 +88,7 @@ def test_only_log_returns_need_positive_values_and_volumes_need_none():
     assert len(to_panel(changed("close", 9, -1.0), SPEC).series) == 1
     spec = make_spec({("1h", 3600): 8}, target_kind="log-return")
     assert len(to_panel(changed("volume", 9, 0.0), spec).series) == 1
-    with pytest.raises(
-        SSSDError, match=r"column 'close', row 9 \(2024-01-01 08:00:00\+00:00\): 0 has no logarithm"
-    ):
+    with pytest.raises(SSSDError, match=r"column 'close', row 9 \(2024-01-01 08:00:00\+00:00\): 0 has no logarithm"):
         to_panel(changed("close", 9, 0.0), spec)
     with pytest.raises(SSSDError, match=r"column 'low', row 5 .* -2 has no logarithm"):
         to_panel(changed("low", 5, -2.0), spec)

@@ -24,9 +24,7 @@ def rows(frame):
 )
 def test_the_same_as_pandas_on_all_but_a_first_bar_that_is_cut(seed, minutes, bar, kept):
     random = np.random.default_rng(seed)
-    start = pd.Timestamp("1969-12-20", tz="UTC") + pd.Timedelta(
-        minutes=int(random.integers(0, 10**6)) * minutes
-    )
+    start = pd.Timestamp("1969-12-20", tz="UTC") + pd.Timedelta(minutes=int(random.integers(0, 10**6)) * minutes)
     times = pd.date_range(start, periods=2000, freq=f"{minutes}min")
     frame = ohlcv(times[random.random(len(times)) < kept], seed)
     seconds = int(pd.Timedelta(bar).total_seconds())

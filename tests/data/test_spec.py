@@ -79,9 +79,7 @@ def test_defaults_leave_something_to_train_and_validate_on_in_short_data(make, r
 
 
 def test_configured_timeframes_set_the_bar_and_their_lookbacks():
-    config = DataConfig(
-        timeframes={"15min": 166, "5min": 500, "60min": 41, "4h": 10}, horizons=("15min", "1h", "4h")
-    )
+    config = DataConfig(timeframes={"15min": 166, "5min": 500, "60min": 41, "4h": 10}, horizons=("15min", "1h", "4h"))
     spec = resolve(config, currency_minutes())
     assert (spec.source_seconds, spec.bar_seconds) == (60, 300)
     assert lookbacks(spec) == {"5min": 500, "15min": 166, "1h": 41, "4h": 10}

@@ -22,9 +22,7 @@ def prepare(**changes):
 
 
 def starts(source, origins, ahead=0):
-    return np.array(
-        [source.panel.series[s].times[r + ahead] for s, r in zip(origins.series, origins.row, strict=True)]
-    )
+    return np.array([source.panel.series[s].times[r + ahead] for s, r in zip(origins.series, origins.row, strict=True)])
 
 
 @settings(deadline=None, max_examples=25, derandomize=True)

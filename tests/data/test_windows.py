@@ -115,9 +115,7 @@ def test_the_tail_of_a_file_gives_the_same_windows_as_the_whole_file(rows):
 def test_too_few_rows_say_how_many_there_are_and_are_needed():
     spec = make_spec(LOOKBACKS)
     short = window_source(to_panel(HOURS.head(60), spec), spec)
-    message = (
-        r'too few bars of 1h: the data 60; up to 119 needed.*24 ahead.*data\.timeframes, now \{"1h" = 30, '
-    )
+    message = r'too few bars of 1h: the data 60; up to 119 needed.*24 ahead.*data\.timeframes, now \{"1h" = 30, '
     with pytest.raises(SSSDError, match=message):
         all_origins(short, max_horizon=24)
 

@@ -11,13 +11,13 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 import torch
+from torch import nn
+
 from sssd_export.build import QUANTILE_LEVELS
 from sssd_export.engine import Engine
 from sssd_export.graph import build_graph
 from sssd_export.parity import engine_inputs, largest_error, live_samples
 from sssd_export.trace import Pieces, trace, trace_head
-from torch import nn
-
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise

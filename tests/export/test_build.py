@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-import sssd_export.build
 from compiled import Compiled
+
+import sssd_export.build
 from sssd_export.engine import load_engine
 from sssd_export.parity import engine_inputs
 from sssd_export.request import export_model
-
 from sssd_registry.errors import SSSDError, UnknownNameError
 
 

@@ -11,11 +11,11 @@ import pytest
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sssd_export import engine as runtime
 from sssd_export import load_engine
 from sssd_export.engine import Engine, EngineError
 from sssd_export.parity import TOLERANCE, engine_inputs, largest_error
-
 from sssd_registry import noise
 from sssd_registry.pipeline import SSSDPipeline
 

@@ -8,8 +8,8 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
-from sssd_export.graph import build_loop
 
+from sssd_export.graph import build_loop
 from sssd_registry.live import run_scheduler
 from sssd_registry.noise import draw_noise
 from sssd_registry.schedulers import make_scheduler

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sssd_export import EngineError, load_engine
 from sssd_export.manifest import read_manifest, write_manifest
 

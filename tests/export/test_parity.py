@@ -10,9 +10,9 @@ import pytest
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sssd_export.engine import Engine, EngineForecast
 from sssd_export.parity import TOLERANCE, check_parity, engine_inputs, largest_error
-
 from sssd_registry.errors import SSSDError
 from sssd_registry.schedulers import make_scheduler
 

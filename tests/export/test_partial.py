@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 import pytest
+
 from sssd_export.partial import HeadParts, split_head, time_constants
 
 FLOAT = ir.TensorType(ir.DataType.FLOAT)

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from compiled import Compiled, counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sssd_export.parity import TOLERANCE
-from sssd_export.trace import ConditionPiece, sample_quantiles, trace_head, without_fft
 from torch import Tensor, nn
 
+from sssd_export.parity import TOLERANCE
+from sssd_export.trace import ConditionPiece, sample_quantiles, trace_head, without_fft
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.s4d import S4D, ConvolvedS4D
 from sssd_registry.training.dataset import to_tensors

@@ -45,9 +45,7 @@ def test_windows_do_not_mix() -> None:
     encoder = S4Encoder(["1h"], 6, 8, 4, 1, 16, 0.0)
     torch.nn.init.normal_(encoder.context.weight)
     features = torch.randn(4, 20, 6)
-    torch.testing.assert_close(
-        encoder({"1h": features})[1:3], encoder({"1h": features[1:3]}), atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(encoder({"1h": features})[1:3], encoder({"1h": features[1:3]}), atol=1e-5, rtol=1e-4)
 
 
 def test_horizon_embedding_is_continuous_and_tells_horizons_apart() -> None:
@@ -75,17 +73,13 @@ def test_a_latent_smaller_than_the_targets_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["level", "log-return"])
-def test_restore_is_the_inverse_of_standardize(
-    tiny_frame: pd.DataFrame, tiny_settings: list[str], kind: str
-) -> None:
+def test_restore_is_the_inverse_of_standardize(tiny_frame: pd.DataFrame, tiny_settings: list[str], kind: str) -> None:
     network, data = network_for(tiny_frame, [*tiny_settings, f"data.target_kind={kind}"])
     fit_growth(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 5)), (1, 4), CPU)
     normalizer = network.normalizer
     standard = normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
-    restored = normalizer.restore(
-        standard.unsqueeze(1), batch.values, normalizer.unit_growth(batch.horizons)
-    )[:, 0]
+    restored = normalizer.restore(standard.unsqueeze(1), batch.values, normalizer.unit_growth(batch.horizons))[:, 0]
     expected = batch.future
     if kind == "log-return":
         expected = torch.log(batch.future / normalizer.origin(batch.values).unsqueeze(1))
@@ -186,9 +180,7 @@ def test_the_references_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
     assert network.latent_size == 256
 
 
-def test_unknown_heads_and_small_latents_are_refused(
-    tiny_frame: pd.DataFrame, tiny_settings: list[str]
-) -> None:
+def test_unknown_heads_and_small_latents_are_refused(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
     with pytest.raises(SSSDError, match="did you mean 'mlp'"):
         network_for(tiny_frame, [*tiny_settings, "model.head=mpl"])
     frame = tiny_frame.assign(other=tiny_frame["close"] ** 2)

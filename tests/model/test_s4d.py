@@ -26,9 +26,7 @@ def test_the_kernel_is_the_recurrences_impulse_response(length: int) -> None:
     for step in range(length):
         state = decay * state + drive * (1.0 if step == 0 else 0.0)
         response.append(2 * (c * state).sum(-1).real)
-    torch.testing.assert_close(
-        ssm.kernel(length).double(), torch.stack(response, dim=-1), atol=1e-5, rtol=1e-4
-    )
+    torch.testing.assert_close(ssm.kernel(length).double(), torch.stack(response, dim=-1), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 10, 41, 166])

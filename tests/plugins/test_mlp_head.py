@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from sssd_heads.mlp import MLPHead
 from sssd_heads.mlp_options import MLPOptions
 
@@ -18,9 +19,7 @@ def test_shapes(sizes: tuple[int, ...]) -> None:
 def test_time_broadcasts() -> None:
     head = MLPHead(3, 5, MLPOptions(hidden_sizes=(8,), time_size=6))
     z, cond = torch.randn(2, 7, 4, 3), torch.randn(2, 4, 5)
-    torch.testing.assert_close(
-        head(z, torch.full((2, 7), 31.0), cond), head(z, torch.full((1, 1), 31.0), cond)
-    )
+    torch.testing.assert_close(head(z, torch.full((2, 7), 31.0), cond), head(z, torch.full((1, 1), 31.0), cond))
 
 
 def test_samples_horizons_and_windows_do_not_mix() -> None:

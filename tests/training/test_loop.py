@@ -74,9 +74,7 @@ def test_the_same_seed_gives_the_same_model_and_another_another(
     assert not torch.equal(a, c)
 
 
-def test_the_global_generators_are_left_alone(
-    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
-) -> None:
+def test_the_global_generators_are_left_alone(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -105,9 +103,7 @@ def test_it_learns_what_can_be_learnt(tmp_path: Path, tiny_settings: list[str]) 
     assert scores[-1] < 0.2, scores
 
 
-def test_early_stopping_keeps_the_best_validation(
-    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
-) -> None:
+def test_early_stopping_keeps_the_best_validation(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
 
     def watch(progress: Progress, loss: float) -> None:
@@ -127,9 +123,7 @@ def test_early_stopping_keeps_the_best_validation(
     assert pipeline.record.validation_crps == best
 
 
-def test_another_configuration_is_not_resumed(
-    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
-) -> None:
+def test_another_configuration_is_not_resumed(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     def stop(progress: Progress, loss: float) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -151,9 +145,7 @@ def test_a_model_trains_on_a_panel_with_several_targets(
     panel = pd.concat(
         [tiny_frame.assign(pair="EURUSD"), tiny_frame.assign(pair="USDJPY", close=tiny_frame["close"] * 150)]
     )
-    config = configured(
-        tiny_settings, "data.id=pair", 'data.targets=["close", "volume"]', "model.latent_size=4"
-    )
+    config = configured(tiny_settings, "data.id=pair", 'data.targets=["close", "volume"]', "model.latent_size=4")
     pipeline: SSSDPipeline = train(panel, config, tmp_path / "model")
     forecast = pipeline(panel, num_samples=7, num_inference_steps=3, generator=0)
     assert forecast.samples.shape == (2, 7, 2, 2)
