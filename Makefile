@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench readme clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -19,7 +19,11 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 bench: $(INSTALLED)
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -rs
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --show-capture=no -rs
+
+# The README's picture and tables, from what demo and bench measured last.
+readme: $(INSTALLED)
+	$(BIN)/python benchmarks/readme.py
 
 # Built under a temporary name's stamp: an interrupted installation is taken up again.
 $(INSTALLED): pyproject.toml constraints.txt

@@ -1,0 +1,40 @@
+"""Timing contenders against one another: alternating rounds in one run, so that a slow moment hits all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+
+# torch's and onnxruntime's threads spin for a while after their last work; on few cores they would be timed
+# against one another's waiting, which a program that runs only one of them never sees.
+_SETTLE = 0.25
+_REPEATS = 3
+
+
+def one_round(contenders: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
+    """For every contender in turn: let the others' threads park, run once untimed, then time; milliseconds."""
+    taken = {}
+    for name, contender in contenders.items():
+        time.sleep(_SETTLE)
+        contender()
+        taken[name] = median(_timed(contender) for _ in range(_REPEATS))
+    return taken
+
+
+def _timed(contender: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    contender()
+    return 1e3 * (time.perf_counter() - begun)
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """Median of each contender over the rounds."""
+    return {name: median(taken[name] for taken in rounds) for name in rounds[0]}
+
+
+def ratio(rounds: list[dict[str, float]], slow: str, fast: str) -> float:
+    """Median over rounds of how many times longer ``slow`` took than ``fast`` in the same round."""
+    return median(taken[slow] / taken[fast] for taken in rounds)

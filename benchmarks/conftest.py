@@ -1,0 +1,135 @@
+"""Workloads of the speed benchmarks: networks of given sizes with random weights. Speed does not depend on them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+
+from sssd_export.graph import build_graph, build_loop
+from sssd_export.parity import engine_inputs
+from sssd_export.trace import Pieces, trace
+from sssd_registry.config import load_config
+from sssd_registry.data.windows import Windows, windows_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.schedulers import make_scheduler
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import training_data
+
+RESULTS = Path("runs/bench.json")
+SAMPLES = 100
+
+# The forecaster this project replaces: timeframes 5m/15m/1h/4h.
+REFERENCE = [
+    'data.timeframes={"5min" = 500, "15min" = 166, "1h" = 41, "4h" = 10}',
+    'data.horizons=["15min", "1h", "4h"]',
+    "model.feature_size=200",
+    "model.state_size=128",
+    "model.num_layers=4",
+    "model.context_size=512",
+    "model.horizon_size=128",
+    "model.latent_size=256",
+    "model.head_options={hidden_sizes = [512, 256, 128], time_size = 128}",
+]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One window, 3 horizons, 100 samples.
+
+    Attributes:
+        noise: float32 ``(1, 1, S, K, D)``.
+        condition: float32 ``(1, K, C)``.
+    """
+
+    name: str
+    network: SSSDNetwork
+    pieces: Pieces
+    windows: Windows
+    horizons: tuple[int, ...]
+    noise: torch.Tensor
+    condition: torch.Tensor
+
+    def tableau(self, scheduler: str, steps: int) -> SolverTableau:
+        return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
+
+    def loop_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
+        """The compiled loop alone."""
+        sizes = (self.condition.shape[-1], len(self.horizons), self.network.latent_size)
+        return session(build_loop(self.pieces, self.tableau(scheduler, steps), *sizes))
+
+    def engine_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
+        """The whole engine: raw windows to samples and quantiles."""
+        sizes = (len(self.horizons), self.network.latent_size)
+        return session(build_graph(self.pieces, self.tableau(scheduler, steps), *sizes))
+
+    @property
+    def feed(self) -> dict[str, Any]:
+        """What the engine takes."""
+        return {**engine_inputs(self.windows), "noise": self.noise.numpy()}
+
+
+def session(model: ir.Model) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    proto = ir.to_proto(model).SerializeToString()
+    return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
+
+
+def make_workload(name: str, frame: pd.DataFrame, settings: list[str], config: Path | None = None) -> Workload:
+    chosen = load_config(config, settings)
+    data = training_data(frame, chosen.data)
+    torch.manual_seed(0)
+    network = SSSDNetwork(data.spec, chosen.model).eval().requires_grad_(False)
+    windows = windows_at(data.source, data.split.validation.take(slice(0, 2)))
+    horizons = data.spec.horizons
+    one = windows.part(0, 1)
+    values = {key: torch.from_numpy(array) for key, array in one.values.items()}
+    times = {key: torch.from_numpy(array) for key, array in one.times.items()}
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    condition = network.condition(network.encode(values, times), bars)
+    noise = torch.from_numpy(draw_noise(0, 0, 1, (1, SAMPLES, len(horizons), network.latent_size)))
+    pieces = trace(network, horizons, (0.05, 0.5, 0.95), windows)
+    return Workload(name, network, pieces, one, horizons, noise, condition)
+
+
+def bars(rows: int, freq: str) -> pd.DataFrame:
+    """OHLCV bars of a random walk."""
+    random = np.random.default_rng(0)
+    close = 1.1 + np.cumsum(random.normal(scale=1e-4, size=rows))
+    spread = np.abs(random.normal(scale=1e-4, size=rows))
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq=freq)})
+    return frame.assign(open=close, high=close + spread, low=close - spread, close=close, volume=random.integers(1, 99, rows))
+
+
+@pytest.fixture(scope="session", params=["reference", "demo"])
+def workload(request: pytest.FixtureRequest) -> Workload:
+    if request.param == "reference":
+        return make_workload("reference", bars(6000, "5min"), REFERENCE)
+    return make_workload("demo", bars(3000, "h"), [], Path(__file__).parents[1] / "demo" / "eurusd.toml")
+
+
+@pytest.fixture(scope="session")
+def results() -> Iterator[dict[str, Any]]:
+    """What the run measured; written to runs/bench.json at its end."""
+    measured: dict[str, Any] = {
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "dtype": "float32",
+    }
+    yield measured
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(measured, indent=1))

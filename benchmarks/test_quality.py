@@ -1,0 +1,37 @@
+"""What does the speed cost? The 20-step engine's CRPS against the 100-step sampler's, on the demo's test data."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("backtesting", reason="the demo extra, with the demo's data, is not installed")
+
+# The 20-step engine may lose this share of the 100-step sampler's CRPS.
+TOLERANCE = 0.01
+
+
+def test_the_engine_forecasts_as_well_as_the_sampler_it_replaces(benchmark: Any, results: dict[str, Any]) -> None:
+    from sssd_registry.evaluation import evaluate
+    from sssd_registry.forecaster import open_forecaster
+
+    root = Path(__file__).parents[1]
+    data, model, engine = root / "runs/eurusd.csv", root / "runs/eurusd", root / "runs/eurusd-engine"
+    if not (engine / "manifest.json").exists():
+        subprocess.run([sys.executable, root / "demo/run.py"], check=True, cwd=root)
+    fast = benchmark.pedantic(lambda: evaluate(open_forecaster(engine), data), rounds=1, iterations=1)
+    slow = evaluate(open_forecaster(model, "ddim", 100), data)
+    assert fast.windows == slow.windows > 500
+    ratio = fast.scores["model"].crps / slow.scores["model"].crps
+    results["quality"] = {
+        "windows": fast.windows,
+        "CRPS, engine, 20 steps": fast.scores["model"].crps,
+        "CRPS, DDIM, 100 steps": slow.scores["model"].crps,
+        "ratio": round(ratio, 4),
+    }
+    benchmark.extra_info.update(results["quality"])
+    assert ratio <= 1 + TOLERANCE, f"the 20-step engine's CRPS is {ratio:.4f} of the 100-step sampler's"

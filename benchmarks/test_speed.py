@@ -1,0 +1,174 @@
+"""How fast is the compiled loop? One window × 3 horizons × 100 samples, float32, alternating rounds in one run.
+
+Everything here denoises the same noise under the same condition. Correctness is asserted beside the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from alternate import medians, one_round, ratio
+from conftest import SAMPLES, Workload, session
+from torch import Tensor
+
+from sssd_registry.pipeline import forecast_samples
+from sssd_registry.sampler import sample
+from sssd_registry.schedulers import make_scheduler
+from sssd_registry.tableau import SolverTableau
+
+WARM_UP, ROUNDS = 1, 9
+# Goal of the project: the compiled loop against the batched 100-step sampler it replaces, at the reference's sizes.
+GATE = 10.0
+
+Contenders = dict[str, Callable[[], Any]]
+
+
+def diffusers_loop(workload: Workload, scheduler: str, steps: int) -> Callable[[], Tensor]:
+    """The batched eager sampler as anyone writes it with diffusers: ``step()`` after ``step()``."""
+    made = make_scheduler(scheduler, workload.network.schedule)
+    head, condition, noise = workload.network.head, workload.condition, workload.noise[0]
+
+    @torch.inference_mode()
+    def run() -> Tensor:
+        made.set_timesteps(steps)
+        z = noise * made.init_noise_sigma
+        for timestep in made.timesteps:
+            t = torch.full(z.shape[:2], float(timestep))
+            z = made.step(head(made.scale_model_input(z, timestep), t, condition), timestep, z).prev_sample
+        return z
+
+    return run
+
+
+def our_loop(workload: Workload, tableau: SolverTableau, head: Callable[..., Tensor]) -> Callable[[], Tensor]:
+    """Our eager sampler."""
+    return lambda: sample(lambda z, t: head(z, t, workload.condition), tableau, workload.noise)
+
+
+def stepwise(workload: Workload, scheduler: str, steps: int) -> Callable[[], Tensor]:
+    """ONNX Runtime for the head, the scheduler in Python between the calls: what optimum-onnx does."""
+    made = make_scheduler(scheduler, workload.network.schedule)
+    head, condition = session(workload.pieces.head), workload.condition.numpy()
+
+    def run() -> Tensor:
+        made.set_timesteps(steps)
+        z = workload.noise[0] * made.init_noise_sigma
+        for timestep in made.timesteps:
+            feed = {"z": z.numpy(), "t": np.full((1, 1), float(timestep), np.float32), "condition": condition}
+            z = made.step(torch.from_numpy(head.run(None, feed)[0]), timestep, z).prev_sample
+        return z
+
+    return run
+
+
+def products(workload: Workload, steps: int) -> Callable[[], None]:
+    """The bare matrix products of ``steps`` head calls: what no fp32 sampler of this head can be faster than."""
+    rows = SAMPLES * len(workload.horizons)
+    weights = [p.T.contiguous() for name, p in workload.network.head.named_parameters()
+               if p.ndim == 2 and "time" not in name and "cond" not in name]  # fmt: skip
+    pairs = [(torch.randn(rows, weight.shape[0]), weight, torch.empty(rows, weight.shape[1])) for weight in weights]
+
+    @torch.inference_mode()
+    def run() -> None:
+        for _ in range(steps):
+            for left, right, out in pairs:
+                torch.mm(left, right, out=out)
+
+    return run
+
+
+def compiled_head(workload: Workload) -> Callable[..., Tensor] | None:
+    """``torch.compile`` of the head, or None where there is no compiler for it."""
+    try:
+        head = torch.compile(workload.network.head)
+        with torch.no_grad():
+            head(workload.noise[0], torch.zeros(1, SAMPLES), workload.condition)
+    except Exception as error:  # whatever the backend raises: a missing compiler, an unsupported platform
+        print(f"torch.compile is left out: {type(error).__name__}")
+        return None
+    return head
+
+
+def loop_contenders(workload: Workload) -> Contenders:
+    compiled = compiled_head(workload)
+    loop = workload.loop_session("dpmsolver++", 20)
+    feed = {"condition": workload.condition.numpy(), "noise": workload.noise.numpy()}
+    ours, ddim = workload.tableau("dpmsolver++", 20), workload.tableau("ddim", 100)
+    contenders: Contenders = {
+        "DDIM-100, diffusers, eager": diffusers_loop(workload, "ddim", 100),
+        "DDIM-50, diffusers, eager": diffusers_loop(workload, "ddim", 50),
+        "DPM++-20, diffusers, eager": diffusers_loop(workload, "dpmsolver++", 20),
+        "DDIM-100, our sampler, eager": our_loop(workload, ddim, workload.network.head),
+        "DPM++-20, our sampler, eager": our_loop(workload, ours, workload.network.head),
+        "DPM++-20, ONNX Runtime step by step": stepwise(workload, "dpmsolver++", 20),
+        "DPM++-20, compiled loop": lambda: loop.run(None, feed)[0],
+        "bare matrix products, 20 steps": products(workload, 20),
+    }
+    if compiled is not None:
+        contenders["DDIM-100, our sampler, torch.compile"] = our_loop(workload, ddim, compiled)
+        contenders["DPM++-20, our sampler, torch.compile"] = our_loop(workload, ours, compiled)
+    return contenders
+
+
+def test_compiled_loop(benchmark: Any, workload: Workload, results: dict[str, Any]) -> None:
+    contenders = loop_contenders(workload)
+    expected = contenders["DPM++-20, diffusers, eager"]().numpy()
+    for name in ("DPM++-20, compiled loop", "DPM++-20, our sampler, eager", "DPM++-20, ONNX Runtime step by step"):
+        error = np.abs(np.asarray(contenders[name]()) - expected).max() / expected.std()
+        assert error < 1e-4, f"{name} is off by {error:.1e}"
+    rounds = measure(benchmark, contenders)
+    fast = "DPM++-20, compiled loop"
+    results[f"loop, {workload.name} sizes"] = summary(benchmark, rounds, fast)
+    if workload.name == "reference":
+        reached = ratio(rounds, "DDIM-100, diffusers, eager", fast)
+        assert reached >= GATE, f"the compiled loop is {reached:.1f}× as fast as batched eager DDIM-100, not {GATE}×"
+
+
+def test_whole_forecast(benchmark: Any, workload: Workload, results: dict[str, Any]) -> None:
+    """Raw bars to samples in data units: the encoder counts too."""
+    engine = workload.engine_session("dpmsolver++", 20)
+
+    def eager(scheduler: str, steps: int) -> Callable[[], Tensor]:
+        tableau = workload.tableau(scheduler, steps)
+        return lambda: forecast_samples(
+            workload.network, tableau, workload.windows, workload.horizons, workload.noise
+        )  # fmt: skip
+
+    contenders: Contenders = {
+        "DDIM-100, eager": eager("ddim", 100),
+        "DPM++-20, eager": eager("dpmsolver++", 20),
+        "engine": lambda: engine.run(["samples", "quantiles"], workload.feed)[0],
+    }
+    expected = contenders["DPM++-20, eager"]().numpy()
+    assert np.abs(contenders["engine"]() - expected).max() / expected.std() < 1e-4
+    rounds = measure(benchmark, contenders)
+    results[f"whole forecast, {workload.name} sizes"] = summary(benchmark, rounds, "engine")
+
+
+def measure(benchmark: Any, contenders: Contenders) -> list[dict[str, float]]:
+    """Alternating rounds; pytest-benchmark records the length of a round, the contenders' own times go beside it."""
+    rounds: list[dict[str, float]] = []
+    benchmark.pedantic(
+        lambda: rounds.append(one_round(contenders)), rounds=ROUNDS, iterations=1, warmup_rounds=WARM_UP
+    )
+    return rounds[WARM_UP:]
+
+
+def summary(benchmark: Any, rounds: list[dict[str, float]], fast: str) -> dict[str, Any]:
+    """Median milliseconds and the ratio to ``fast``, into the benchmark's record and for the table."""
+    table = {name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()}
+    benchmark.extra_info.update(table)
+    return table
+
+
+@pytest.fixture(autouse=True)
+def _warnings_of_the_compiler_are_not_ours() -> Any:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
