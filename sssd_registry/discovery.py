@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pluggy
 
-from sssd_registry.hookspecs import PROJECT, HeadSpec, Hooks, NoOptions, SchedulerSpec, TargetSpec
+from sssd_registry.hookspecs import PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
 
 GROUP = "sssd_registry"
 OURS = "sssd-registry"
@@ -114,7 +114,7 @@ def _checked(hook: str, expected: type[AnySpec], answer: object) -> list[AnySpec
     for spec in answer:
         if not isinstance(spec, expected):
             raise TypeError(f"{wanted}, got {type(spec).__name__} in it")
-        name, options = spec.name, getattr(spec, "options", NoOptions)  # a target has none
+        name, options = spec.name, spec.options
         if not isinstance(name, str) or not re.fullmatch(r"[^\s:,]+", name):
             raise TypeError(f"{wanted} named by text without spaces, ':' and ',', got {name!r}")
         if not (isinstance(options, type) and dataclasses.is_dataclass(options)):

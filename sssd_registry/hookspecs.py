@@ -93,6 +93,7 @@ class ExportRequest:
     examples: Windows
     random_walk_window: int
     test_start: int
+    options: Any
 
 
 @dataclass(frozen=True)
@@ -104,12 +105,14 @@ class TargetSpec:
         summary: one line for ``sssd plugins``.
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
         load: ``folder -> Forecaster``; needs no torch.
+        options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
     """
 
     name: str
     summary: str
     build: Callable[[ExportRequest, Path], dict[str, Any]]
     load: Callable[[Path], Forecaster]
+    options: type = NoOptions
 
 
 class Hooks:

@@ -17,17 +17,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 def export(
     model: Annotated[Path, typer.Argument(help="model folder, as written by `sssd train`")],
     out: Annotated[Path, typer.Option(help="engine folder to write")],
-    target: Annotated[str, typer.Option(help="what to compile for; see `sssd plugins`")] = "onnx",
+    target: Annotated[str, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = "onnx",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")] = None,
     steps: Annotated[int, typer.Option(min=1, help="inference steps in the engine")] = 20,
     samples: Annotated[int, typer.Option(min=2, help="samples by default; any number can be asked for")] = 100,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24; default: as trained")] = None,
+    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     as_json: Annotated[bool, typer.Option("--json", help="print the manifest")] = False,
 ) -> None:
     """Compile encoder, noise head and the whole sampling loop into one engine that needs no torch."""
     from sssd_export.request import export_model
 
-    manifest = export_model(model, out, target, scheduler, steps, samples, horizons)
+    manifest = export_model(model, out, target, scheduler, steps, samples, horizons, unit)
     if as_json:
         typer.echo(json.dumps(manifest, indent=1))
         return

@@ -11,7 +11,7 @@ from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest
 from sssd_registry.horizons import check_horizons
-from sssd_registry.options import split_options
+from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
 from sssd_registry.schedulers import make_scheduler
@@ -25,6 +25,7 @@ def export_model(
     steps: int = 20,
     samples: int = 100,
     horizons: str | None = None,
+    unit: str = "bars",
 ) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
 
@@ -34,28 +35,30 @@ def export_model(
     Raises:
         SSSDError: unknown names, a scheduler that is no tableau, or an engine that misses parity.
     """
-    spec = registry().targets[target]
+    name, values = split_options(target)
+    spec = registry().targets[name]
+    options = build_options("target", name, spec.options, values)
     if scheduler is not None:
         registry().schedulers[split_options(scheduler)[0]]  # a wrong name should not cost loading a model
     pipeline = SSSDPipeline.from_pretrained(model)
     if pipeline.record is None or pipeline.examples is None:
         raise SSSDError(f"{model} has no training record")
-    name = scheduler or type(pipeline.scheduler).__name__
     if scheduler is not None:
         pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
-    bars = check_horizons(None if horizons is None else split_horizons(horizons), pipeline.spec)
+    bars = check_horizons(None if horizons is None else split_horizons(horizons, unit), pipeline.spec)
     if any(bar != int(bar) for bar in bars):
         raise SSSDError(f"an engine's horizons are whole bars, got {horizons}")
     request = ExportRequest(
         pipeline=pipeline,
         tableau=pipeline.tableau(steps),
-        scheduler=name,
+        scheduler=scheduler or type(pipeline.scheduler).__name__,
         scheduler_factory=lambda: pipeline.scheduler,
         horizons=tuple(int(bar) for bar in bars),
         num_samples=samples,
         examples=pipeline.examples,
         random_walk_window=pipeline.record.random_walk_window,
         test_start=pipeline.record.test_start,
+        options=options,
     )
     with atomic_directory(out, owner=MANIFEST) as folder:
         return spec.build(request, folder)

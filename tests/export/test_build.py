@@ -157,3 +157,8 @@ def perturbed(model: ir.Model) -> ir.Model:
     array += 0.01
     value.const_value = ir.tensor(np.asarray(array), name=value.name)
     return model
+
+
+def test_a_targets_options_are_checked(tiny_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(SSSDError, match="target 'onnx' has no option 'precision'"):
+        export_model(tiny_model, tmp_path / "engine", "onnx:precision=fp16")
