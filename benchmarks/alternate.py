@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
-
 # torch's and onnxruntime's threads spin for a while after their last work; on few cores they would be timed
 # against one another's waiting, which a program that runs only one of them never sees.
 _SETTLE = 0.25

@@ -110,7 +110,9 @@ def bars(rows: int, freq: str) -> pd.DataFrame:
     close = 1.1 + np.cumsum(random.normal(scale=1e-4, size=rows))
     spread = np.abs(random.normal(scale=1e-4, size=rows))
     frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq=freq)})
-    return frame.assign(open=close, high=close + spread, low=close - spread, close=close, volume=random.integers(1, 99, rows))
+    return frame.assign(
+        open=close, high=close + spread, low=close - spread, close=close, volume=random.integers(1, 99, rows)
+    )
 
 
 @pytest.fixture(scope="session", params=["reference", "demo"])

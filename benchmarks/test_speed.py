@@ -162,15 +162,15 @@ def test_whole_forecast(benchmark: Any, workload: Workload, results: dict[str, A
 def measure(benchmark: Any, contenders: Contenders) -> list[dict[str, float]]:
     """Alternating rounds; pytest-benchmark records the length of a round, the contenders' own times go beside it."""
     rounds: list[dict[str, float]] = []
-    benchmark.pedantic(
-        lambda: rounds.append(one_round(contenders)), rounds=ROUNDS, iterations=1, warmup_rounds=WARM_UP
-    )
+    benchmark.pedantic(lambda: rounds.append(one_round(contenders)), rounds=ROUNDS, iterations=1, warmup_rounds=WARM_UP)
     return rounds[WARM_UP:]
 
 
 def summary(benchmark: Any, rounds: list[dict[str, float]], fast: str) -> dict[str, Any]:
     """Median milliseconds and the ratio to ``fast``, into the benchmark's record and for the table."""
-    table = {name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()}
+    table = {
+        name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()
+    }
     benchmark.extra_info.update(table)
     return table
 
