@@ -17,13 +17,13 @@ MINUTES = seconds(currency_minutes(days=28)["time"])
 DAYS = seconds(pd.bdate_range("2020-01-01", periods=300))
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=60)
 @given(end=st.integers(400, len(HOURS) - 60), steps=st.integers(1, 50))
 def test_a_currencys_hours_go_on_after_the_weekend(end, steps):
     np.testing.assert_array_equal(future_times(HOURS[:end], 3600, steps), HOURS[end : end + steps])
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=60)
 @given(end=st.integers(20, 250), steps=st.integers(1, 50))
 def test_business_days_skip_weekends(end, steps):
     np.testing.assert_array_equal(future_times(DAYS[:end], 86400, steps), DAYS[end : end + steps])
@@ -62,7 +62,7 @@ def test_where_no_gaps_recur_one_bar_follows_the_other(times, bar):
     np.testing.assert_array_equal(future_times(times, bar, 40), expected)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=60)
 @given(seed=st.integers(0, 2**32 - 1), bar=st.sampled_from([60, 3600, 14400, 86400]), kept=st.floats(0.05, 1))
 def test_bars_never_overlap_and_always_come_after_the_last(seed, bar, kept):
     random = np.random.default_rng(seed)

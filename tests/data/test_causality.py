@@ -107,7 +107,7 @@ CASES = {
 }
 
 
-@settings(deadline=None, max_examples=150, derandomize=True)
+@settings(deadline=None, max_examples=150)
 @given(**CASES)
 def test_what_comes_after_the_origin_changes_nothing(**case):
     before, after = seen_before_and_after(**case)
@@ -117,7 +117,7 @@ def test_what_comes_after_the_origin_changes_nothing(**case):
     np.testing.assert_array_equal(before.series, after.series)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=60)
 @given(**{**CASES, "kept": st.just(0.9)})
 def test_every_bar_in_a_window_is_over_at_the_origins_end(**case):
     row_seconds, lookbacks = LAYOUTS[case["layout"]]

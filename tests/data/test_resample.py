@@ -15,7 +15,7 @@ def rows(frame):
     return pd.DatetimeIndex(frame["time"]).as_unit("s").asi8, frame[list(ROLES)].to_numpy()
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**32 - 1),
     minutes=st.sampled_from([1, 5, 60]),

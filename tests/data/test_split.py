@@ -25,7 +25,7 @@ def starts(source, origins, ahead=0):
     return np.array([source.panel.series[s].times[r + ahead] for s, r in zip(origins.series, origins.row, strict=True)])
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=25)
 @given(validation=st.floats(0.1, 0.4), test=st.floats(0, 0.4), farthest=st.integers(1, 24))
 def test_the_parts_do_not_touch(validation, test, farthest):
     source, spec = prepare(validation_fraction=validation, test_fraction=test)
