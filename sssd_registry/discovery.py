@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pluggy
 
-from sssd_registry.hookspecs import PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
+from sssd_registry.hookspecs import HOOK_API, PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
 
 GROUP = "sssd_registry"
 OURS = "sssd-registry"
@@ -84,15 +84,28 @@ def _load(point: importlib.metadata.EntryPoint, blocked: set[str]) -> list[Entry
     if {_normal(point.name), _normal(distribution)} & blocked:
         return [row("plugin", point.name, point.value, status=f"disabled by {DISABLE_VARIABLE}")]
     try:
-        offers = _offers(point.load())
+        offers = [(kind, spec, _availability(spec)) for kind, spec in _offers(point.load())]
     except (Exception, SystemExit) as error:  # whatever a plugin raises must not take the others down
         reason = " ".join(str(error).split())  # on one line
         return [row("plugin", point.name, point.value, status=f"broken: {type(error).__name__}: {reason}")]
-    return [row(kind, spec.name, spec.summary, spec=spec) for kind, spec in offers]
+    return [row(kind, spec.name, spec.summary, status=status, spec=spec) for kind, spec, status in offers]
+
+
+def _availability(spec: AnySpec) -> str:
+    reason = spec.unavailable()
+    return f"unavailable: {reason}" if reason else "ok"
 
 
 def _offers(plugin: object) -> list[tuple[Kind, AnySpec]]:
     """Ask one plugin alone, so that what it says, or raises, is known to be its own."""
+    written_for = getattr(plugin, "SSSD_HOOK_API", None)
+    if written_for != HOOK_API:
+        said = (
+            "does not say which hook API it was written for"
+            if written_for is None
+            else f"was written for hook API {written_for!r}"
+        )
+        raise TypeError(f"{said}; this version has SSSD_HOOK_API = {HOOK_API}")
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
     manager.register(plugin)

@@ -5,6 +5,8 @@ A plugin is a module with one or more of the three functions below, marked ``@ho
     [project.entry-points.sssd_registry]
     my-plugin = "my_module"
 
+It says which version of this menu it was written for, ``SSSD_HOOK_API = 1``; another version is not loaded.
+
 Importing that module should cost little: ``sssd plugins`` imports every plugin. Import torch and diffusers
 inside the factories.
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 PROJECT = "sssd_registry"
 
+# Raised when something here changes so that a plugin written for the earlier version would do the wrong thing.
+HOOK_API = 1
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -39,6 +44,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @dataclass(frozen=True)
 class NoOptions:
     """For plugins that have nothing to set."""
+
+
+def always() -> str:
+    """For plugins that can be used wherever they are installed."""
+    return ""
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,20 @@ class SchedulerSpec:
             (``set_timesteps``, ``timesteps``, ``scale_model_input``, ``init_noise_sigma``, ``step``). It must
             honour the schedule's betas and prediction type, and be linear: no clipping, no thresholding.
         options: frozen dataclass of what can be set.
+        order: order of convergence in the number of steps with the default options, where the scheduler solves
+            the probability flow ODE; ``sssd_registry.testing`` measures it. ``None`` for stochastic ones.
+        consistency: samples right only from a network distilled to a consistency function; with any other it
+            does not come closer to the data with more steps.
+        unavailable: why it cannot be used here, or nothing; asked by ``sssd plugins``, so it imports nothing heavy.
     """
 
     name: str
     summary: str
     factory: Callable[[NoiseSchedule, Any], Any]
     options: type = NoOptions
+    order: int | None = None
+    consistency: bool = False
+    unavailable: Callable[[], str] = always
 
 
 @dataclass(frozen=True)
@@ -72,12 +90,14 @@ class HeadSpec:
             ``t`` counts the training's time steps, 0 to ``num_train_timesteps - 1``, and may be fractional.
             A head that also takes ``t`` as ``(1, 1)``, to be broadcast, exports faster.
         options: frozen dataclass of what can be set.
+        unavailable: as for schedulers.
     """
 
     name: str
     summary: str
     factory: Callable[[int, int, Any], nn.Module]
     options: type = NoOptions
+    unavailable: Callable[[], str] = always
 
 
 @dataclass(frozen=True)
@@ -106,6 +126,7 @@ class TargetSpec:
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
         load: ``folder -> Forecaster``; needs no torch.
         options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
+        unavailable: as for schedulers.
     """
 
     name: str
@@ -113,6 +134,7 @@ class TargetSpec:
     build: Callable[[ExportRequest, Path], dict[str, Any]]
     load: Callable[[Path], Forecaster]
     options: type = NoOptions
+    unavailable: Callable[[], str] = always
 
 
 class Hooks:

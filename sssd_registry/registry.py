@@ -40,7 +40,7 @@ class Catalogue(Generic[Spec]):
 
         Raises:
             UnknownNameError: nothing has that name; lists near matches and the plugins that failed.
-            SSSDError: more than one plugin claims the name.
+            SSSDError: more than one plugin claims the name, or what it stands for cannot be used here.
         """
         claims = [entry for entry in self._offered() if entry.name == name]
         if not claims:
@@ -50,6 +50,8 @@ class Catalogue(Generic[Spec]):
                 f"{self.kind} {name!r} is offered by {' and by '.join(entry.origin for entry in claims)}:"
                 f" uninstall one, or set {DISABLE_VARIABLE}={_blocking(*claims)}"
             )
+        if claims[0].status != "ok":
+            raise SSSDError(f"{self.kind} {name!r} of {claims[0].origin} is {claims[0].status}")
         spec: Spec = claims[0].spec
         return spec
 

@@ -22,12 +22,14 @@ OURS = {"sssd_schedulers", "sssd_heads", "sssd_export.onnx_target"}
 SCHEDULER = """
 from sssd_registry.hookspecs import SchedulerSpec, hookimpl
 
+SSSD_HOOK_API = 1
+
 @hookimpl
 def register_schedulers():
     return [SchedulerSpec({name!r}, "for a test", lambda schedule, options: ({module!r}, schedule, options))]
 """
 
-HEADER = "from sssd_registry.hookspecs import HeadSpec, SchedulerSpec, hookimpl\n"
+HEADER = "from sssd_registry.hookspecs import HeadSpec, SchedulerSpec, hookimpl\nSSSD_HOOK_API = 1\n"
 
 
 def scheduler(module: str, name: str) -> str:
@@ -135,7 +137,12 @@ BROKEN = {
         HEADER + "@hookimpl\ndef register_heads(): return [HeadSpec('a', 'b', print, dict)]",
         "whose options are a dataclass, got <class 'dict'> for 'a'",
     ),
-    "no hook": ("def register_heads(): return []", "no function marked @hookimpl"),
+    "no hook": ("SSSD_HOOK_API = 1\ndef register_heads(): return []", "no function marked @hookimpl"),
+    "no version": (
+        "def register_heads(): return []",
+        "does not say which hook API it was written for; this version has SSSD_HOOK_API = 1",
+    ),
+    "other version": (HEADER + "SSSD_HOOK_API = 2", "was written for hook API 2; this version has SSSD_HOOK_API = 1"),
     "unknown hook": (HEADER + "@hookimpl\ndef register_head(): return []", "unknown hook 'register_head'"),
 }
 
@@ -153,6 +160,17 @@ def test_a_broken_plugin_is_recorded_and_takes_nothing_down(site: Site, source: 
     assert set(found.heads) == set(registry().heads)
     with pytest.raises(UnknownNameError, match=r"plugin 'bad_plugin' of bad-plugin 1\.0 is broken: "):
         found.schedulers["goood"]
+
+
+def test_what_cannot_be_used_here_is_listed_with_the_reason_and_raises_when_asked_for(site: Site) -> None:
+    spec = "SchedulerSpec('far', 'b', print, unavailable=lambda: 'needs moon: pip install moon')"
+    site.install("far-plugin", HEADER + f"@hookimpl\ndef register_schedulers(): return [{spec}]")
+    found = site.load()
+    (entry,) = [entry for entry in found.entries if entry.name == "far"]
+    assert entry.status == "unavailable: needs moon: pip install moon"
+    assert "far" not in found.schedulers
+    with pytest.raises(SSSDError, match=r"'far' of far-plugin 1\.0 is unavailable: needs moon: pip install moon"):
+        found.schedulers["far"]
 
 
 def test_metadata_without_name_and_version(site: Site) -> None:

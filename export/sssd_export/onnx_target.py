@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sssd_registry.data.windows import Windows
     from sssd_registry.forecast import Forecast
 
+SSSD_HOOK_API = 1
+
 GRAPH = "model.onnx"
 
 

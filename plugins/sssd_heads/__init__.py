@@ -17,6 +17,9 @@ def make_mlp(latent_size: int, cond_size: int, options: MLPOptions) -> nn.Module
     return MLPHead(latent_size, cond_size, options)
 
 
+SSSD_HOOK_API = 1
+
+
 @hookimpl
 def register_heads() -> list[HeadSpec]:
     return [HeadSpec("mlp", "multi-layer perceptron, each horizon by itself; small and fast", make_mlp, MLPOptions)]

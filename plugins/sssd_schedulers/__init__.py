@@ -7,6 +7,8 @@ from sssd_schedulers.ddim import DDIM
 from sssd_schedulers.ddpm import DDPM
 from sssd_schedulers.dpmsolver import DPMSOLVER_PP
 
+SSSD_HOOK_API = 1
+
 
 @hookimpl
 def register_schedulers() -> list[SchedulerSpec]:
