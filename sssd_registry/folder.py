@@ -4,14 +4,15 @@ model_index.json                   what a diffusers user expects to find; marks 
 config.json                        data specification, configuration, training record
 model.safetensors                  weights
 examples.safetensors               a few raw windows, for tracing and parity checks
-scheduler/scheduler_config.json    the default scheduler
+scheduler/scheduler_config.json    the scheduler it was saved with
+sampling.json                      default scheduler and steps, tuned solvers; only once any was set
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -29,6 +30,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.schedulers import make_scheduler
 
 MARKER = "model_index.json"
@@ -80,6 +82,7 @@ class ModelFolder:
     scheduler: Any
     record: TrainingRecord | None
     examples: Windows | None
+    preset: Preset = field(default_factory=Preset)
 
 
 def write_model_folder(folder: ModelFolder, path: Path) -> None:
@@ -97,6 +100,8 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
         save_arrays(_windows_to_arrays(folder.examples), new / "examples.safetensors")
         (new / "config.json").write_text(stored.model_dump_json(indent=1))
         library = _save_scheduler(folder, new)
+        if folder.preset != Preset():
+            write_preset(new, folder.preset)
         (new / MARKER).write_text(json.dumps(_index(folder, library), indent=1))
 
 
@@ -126,11 +131,15 @@ def _save_scheduler(folder: ModelFolder, path: Path) -> str:
     return type(scheduler).__module__.split(".")[0]
 
 
-def read_model_folder(path: Path) -> ModelFolder:
+def read_model_folder(path: Path, scheduler: str | None = None) -> ModelFolder:
     """Read a model folder; nothing in it is executed, unpickled or imported by name.
 
+    Args:
+        path: the folder.
+        scheduler: the name of one to use in place of the model's own.
+
     Raises:
-        SSSDError: a file is missing, cut off, or not what it should be.
+        SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
     """
     if not (path / MARKER).is_file():
         reason = "no such folder" if not path.exists() else f"it has no {MARKER}"
@@ -147,8 +156,10 @@ def read_model_folder(path: Path) -> ModelFolder:
         reason = " ".join(str(error).split())
         raise SSSDError(f"{path}/model.safetensors does not fit its config.json ({reason[:300]}): {_REMEDY}") from None
     examples = _windows_from_arrays(_read(path / "examples.safetensors", load_arrays))
-    scheduler = _load_scheduler(path, index, stored, network)
-    return ModelFolder(network, scheduler, stored.record, examples)
+    preset = read_preset(path)
+    name = scheduler or preset.scheduler
+    made = preset.make_scheduler(name, network.schedule) if name else _load_scheduler(path, index, stored, network)
+    return ModelFolder(network, made, stored.record, examples, preset)
 
 
 def _load_scheduler(path: Path, index: _Index, stored: _Stored, network: SSSDNetwork) -> Any:

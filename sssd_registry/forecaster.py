@@ -13,12 +13,10 @@ from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
 from sssd_registry.options import split_options
-from sssd_registry.registry import registry
+from sssd_registry.registry import TUNED, registry
 
 if TYPE_CHECKING:
     from sssd_registry.pipeline import SSSDPipeline
-
-DEFAULT_STEPS = 20
 
 
 class Forecaster(Protocol):
@@ -98,17 +96,26 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
 
 def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
     if scheduler is not None:
-        registry().schedulers[split_options(scheduler)[0]]  # a wrong name should not cost importing torch
+        check_scheduler_name(scheduler)  # before torch is imported
     if not (path / "model_index.json").is_file():
         reason = "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.schedulers import make_scheduler
 
-    pipeline = SSSDPipeline.from_pretrained(path)
-    if scheduler is not None:
-        pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
+    pipeline = SSSDPipeline.from_pretrained(path, scheduler=scheduler)
     record = pipeline.record
     if record is None:
         raise SSSDError(f"{path} has no training record")
-    return ModelForecaster(pipeline, steps or DEFAULT_STEPS, record.test_start, record.random_walk_window)
+    steps = steps or pipeline.preset.steps_for(scheduler)
+    return ModelForecaster(pipeline, steps, record.test_start, record.random_walk_window)
+
+
+def check_scheduler_name(text: str) -> None:
+    """Raise now what opening a model with ``--scheduler text`` would raise after seconds of importing.
+
+    Raises:
+        SSSDError: no such scheduler, or it cannot be used here.
+    """
+    name, _ = split_options(text)
+    if name != TUNED:
+        registry().schedulers[name]

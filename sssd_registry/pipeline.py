@@ -21,6 +21,7 @@ from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
+from sssd_registry.preset import Preset
 from sssd_registry.sampler import sample
 from sssd_registry.schedulers import check_process
 from sssd_registry.tableau import SolverTableau
@@ -42,6 +43,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             (``pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)``) at any time.
         record: what training left to know; needed to save.
         examples: a few windows kept with the model, for parity checks.
+        preset: default number of steps, and solvers tuned for the model.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         scheduler: Any,
         record: TrainingRecord | None = None,
         examples: Windows | None = None,
+        preset: Preset | None = None,
     ) -> None:
         super().__init__()
         self.register_modules(model=model, scheduler=scheduler)
         self.record = record
         self.examples = examples
+        self.preset = preset or Preset()
         model.eval()
 
     @property
@@ -99,7 +103,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         data: pd.DataFrame | str | Path | Windows,
         *,
         horizons: Sequence[float | str] | None = None,
-        num_inference_steps: int = 20,
+        num_inference_steps: int | None = None,
         num_samples: int = 100,
         generator: torch.Generator | int | None = None,
     ) -> Forecast:
@@ -108,7 +112,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Args:
             data: a frame or file with the training data's columns, or windows.
             horizons: bars, or durations such as ``"4h"``; default: the trained ones.
-            num_inference_steps: N of the scheduler.
+            num_inference_steps: N of the scheduler; default: the model's preset, 20 unless it was set.
             num_samples: S.
             generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
                 for fresh noise.
@@ -126,7 +130,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             windows = windows_at(source, last_origins(source))
             histories = [series.times for series in source.panel.series]
         bars = check_horizons(horizons, self.spec)
-        tableau = self.tableau(num_inference_steps)
+        tableau = self.tableau(num_inference_steps or self.preset.steps)
         shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
         if generator is None:
             generator = int(np.random.default_rng().integers(2**62))
@@ -150,17 +154,34 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
         """
-        write_model_folder(ModelFolder(self.network, self.scheduler, self.record, self.examples), Path(save_directory))
+        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, self.preset)
+        write_model_folder(folder, Path(save_directory))
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **_: Any) -> SSSDPipeline:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **_: Any
+    ) -> SSSDPipeline:
         """Read a model folder. Nothing in it is executed, unpickled or imported by name.
 
+        Args:
+            pretrained_model_name_or_path: the folder.
+            scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
+
         Raises:
-            SSSDError: a file is missing, cut off, or not what it should be.
+            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
         """
-        folder = read_model_folder(Path(pretrained_model_name_or_path))
-        return cls(folder.network, folder.scheduler, folder.record, folder.examples)
+        name = scheduler if isinstance(scheduler, str) else None
+        folder = read_model_folder(Path(pretrained_model_name_or_path), name)
+        used = folder.scheduler if scheduler is None or name else scheduler
+        return cls(folder.network, used, folder.record, folder.examples, folder.preset)
+
+    def use_scheduler(self, text: str) -> None:
+        """Pick a scheduler by name: ``NAME``, ``NAME:option=value,…``, or ``tuned``.
+
+        Raises:
+            SSSDError: unknown name or option, or nothing tuned.
+        """
+        self.scheduler = self.preset.make_scheduler(text, self.network.schedule)
 
 
 def _noise(

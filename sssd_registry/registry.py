@@ -16,6 +16,9 @@ from sssd_registry.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, find_e
 from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
 from sssd_registry.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
 
+# The scheduler that a model has of its own (sssd_registry.preset), never a plugin's.
+TUNED = "tuned"
+
 Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec)
 
 

@@ -40,18 +40,18 @@ def sample(
     states: deque[Tensor] = deque(maxlen=tableau.memory)
     outputs: deque[Tensor] = deque(maxlen=tableau.memory)
     sources: Mapping[str, Sequence[Tensor] | Tensor] = {"state": states, "output": outputs, "noise": noise}
-    state = _combine(tableau.updates[0], sources)  # (B, S, K, D)
+    state = combine(tableau.updates[0], sources)  # (B, S, K, D)
     for call, timestep in enumerate(tableau.timesteps):
         t = torch.full(noise.shape[1:3], float(timestep), device=noise.device)  # (B, S)
         states.appendleft(state)
         outputs.appendleft(denoiser(state, t).to(noise.dtype))
-        state = _combine(tableau.updates[call + 1], sources)  # (B, S, K, D)
+        state = combine(tableau.updates[call + 1], sources)  # (B, S, K, D)
         if on_call is not None:
             on_call(call + 1)
     return state
 
 
-def _combine(update: Update, sources: Mapping[str, Sequence[Tensor] | Tensor]) -> Tensor:
+def combine(update: Update, sources: Mapping[str, Sequence[Tensor] | Tensor]) -> Tensor:
     """The weighted sum that an update is."""
     first, *rest = update
     total = sources[first.source][first.index] * first.weight

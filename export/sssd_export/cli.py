@@ -19,7 +19,7 @@ def export(
     out: Annotated[Path, typer.Option(help="engine folder to write")],
     target: Annotated[str, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = "onnx",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="inference steps in the engine")] = 20,
+    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples by default; any number can be asked for")] = 100,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24; default: as trained")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",

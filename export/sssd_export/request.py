@@ -9,12 +9,12 @@ from sssd_export.manifest import MANIFEST
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
+from sssd_registry.forecaster import check_scheduler_name
 from sssd_registry.hookspecs import ExportRequest
 from sssd_registry.horizons import check_horizons
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
-from sssd_registry.schedulers import make_scheduler
 
 
 def export_model(
@@ -22,7 +22,7 @@ def export_model(
     out: Path,
     target: str = "onnx",
     scheduler: str | None = None,
-    steps: int = 20,
+    steps: int | None = None,
     samples: int = 100,
     horizons: str | None = None,
     unit: str = "bars",
@@ -39,19 +39,17 @@ def export_model(
     spec = registry().targets[name]
     options = build_options("target", name, spec.options, values)
     if scheduler is not None:
-        registry().schedulers[split_options(scheduler)[0]]  # a wrong name should not cost loading a model
-    pipeline = SSSDPipeline.from_pretrained(model)
+        check_scheduler_name(scheduler)  # a wrong name should not cost loading a model
+    pipeline = SSSDPipeline.from_pretrained(model, scheduler=scheduler)
     if pipeline.record is None or pipeline.examples is None:
         raise SSSDError(f"{model} has no training record")
-    if scheduler is not None:
-        pipeline.scheduler = make_scheduler(scheduler, pipeline.network.schedule)
     bars = check_horizons(None if horizons is None else split_horizons(horizons, unit), pipeline.spec)
     if any(bar != int(bar) for bar in bars):
         raise SSSDError(f"an engine's horizons are whole bars, got {horizons}")
     request = ExportRequest(
         pipeline=pipeline,
-        tableau=pipeline.tableau(steps),
-        scheduler=scheduler or type(pipeline.scheduler).__name__,
+        tableau=pipeline.tableau(steps or pipeline.preset.steps_for(scheduler)),
+        scheduler=scheduler or pipeline.preset.scheduler or type(pipeline.scheduler).__name__,
         scheduler_factory=lambda: pipeline.scheduler,
         horizons=tuple(int(bar) for bar in bars),
         num_samples=samples,

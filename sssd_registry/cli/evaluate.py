@@ -22,7 +22,7 @@ def evaluate(
     horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     start: Annotated[

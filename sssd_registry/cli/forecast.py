@@ -19,7 +19,7 @@ def forecast(
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default 20")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
     out: Annotated[Path | None, typer.Option(help="write it to a .csv, .parquet or .json file")] = None,
