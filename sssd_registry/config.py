@@ -54,9 +54,11 @@ class ModelConfig(_Section):
     dropout: float = Field(0.1, ge=0, lt=1)
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)
-    beta_schedule: Literal["cosine", "linear", "scaled_linear"] = "cosine"
+    beta_schedule: Literal["cosine", "linear", "scaled_linear", "flow"] = "cosine"
     num_train_timesteps: int = Field(1000, ge=2)
-    prediction_type: Literal["v_prediction", "epsilon", "sample"] = "v_prediction"
+    prediction_type: Literal["v_prediction", "epsilon", "sample", "flow_prediction"] = Field(
+        "v_prediction", description="flow_prediction goes with beta_schedule flow, and no other does"
+    )
 
 
 class TrainingConfig(_Section):

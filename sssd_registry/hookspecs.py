@@ -87,7 +87,7 @@ class HeadSpec:
         summary: one line for ``sssd plugins``.
         factory: ``(latent_size D, cond_size C, options) -> nn.Module`` with
             ``forward(z (B, S, K, D), t (B, S), cond (B, K, C)) -> (B, S, K, D)``, float32, for any B, S and K.
-            ``t`` counts the training's time steps, 0 to ``num_train_timesteps - 1``, and may be fractional.
+            ``t`` is one of the training's time steps (``NoiseSchedule.timesteps``), or between two of them.
             A head that also takes ``t`` as ``(1, 1)``, to be broadcast, exports faster.
         options: frozen dataclass of what can be set.
         unavailable: as for schedulers.

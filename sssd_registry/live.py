@@ -55,6 +55,10 @@ class _Capture(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+def _as_it_is(sample: Tensor, _timestep: Any) -> Tensor:
+    return sample
+
+
 def _is_state(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype == torch.float64 and value.ndim > 0
 
@@ -70,11 +74,23 @@ def prepared(scheduler: Any, num_inference_steps: int) -> Any:
         fresh.set_timesteps(num_inference_steps)
     except (ValueError, IndexError, TypeError, NotImplementedError) as error:
         raise SSSDError(f"{type(scheduler).__name__} cannot take {num_inference_steps} steps: {error}") from error
+    _widen(fresh)
     # Cosine betas give duplicate time steps with few steps or Karras sigmas; looked up by value, a step would
     # then start in the wrong place.
     if hasattr(fresh, "set_begin_index"):
         fresh.set_begin_index(0)
     return fresh
+
+
+def _widen(scheduler: Any) -> None:
+    """Keep a scheduler's constants, as they are, in float64.
+
+    Cosine betas end at a sigma of 20,000, and the differences of squares in a step then lose all digits of float32:
+    ancestral schedulers draw the root of a negative number.
+    """
+    for name, value in vars(scheduler).items():
+        if name != "timesteps" and isinstance(value, Tensor) and value.dtype == torch.float32:
+            setattr(scheduler, name, value.double())
 
 
 def run_scheduler(
@@ -97,10 +113,12 @@ def run_scheduler(
     drawn_in: list[int] = []
     timesteps: list[float] = []
     with torch.no_grad(), capture:
-        sample = draw(0) * scheduler.init_noise_sigma
+        # Flow matching starts from noise as it is and scales nothing, so its schedulers lack what says so.
+        sample = draw(0) * getattr(scheduler, "init_noise_sigma", 1.0)
+        scale = getattr(scheduler, "scale_model_input", _as_it_is)
         for call, timestep in enumerate(scheduler.timesteps):
             with capture.inside():
-                scaled = scheduler.scale_model_input(sample, timestep)
+                scaled = scale(sample, timestep)
             output = network(call, scaled, float(timestep))
             with capture.inside():
                 sample = scheduler.step(output, timestep, sample).prev_sample

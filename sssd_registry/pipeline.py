@@ -23,7 +23,7 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
 from sssd_registry.preset import Preset
 from sssd_registry.sampler import sample
-from sssd_registry.schedulers import check_process
+from sssd_registry.schedulers import solver_tableau
 from sssd_registry.tableau import SolverTableau
 
 # Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
@@ -90,8 +90,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: the scheduler samples another process than the model's, or is not linear.
         """
-        check_process(self.scheduler, self.network.schedule)
-        return SolverTableau.from_scheduler(self.scheduler, num_inference_steps)
+        return solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""

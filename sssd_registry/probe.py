@@ -31,7 +31,12 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     if num_inference_steps < 1:
         raise SSSDError(f"the number of steps has to be 1 or more, got {num_inference_steps}")
     witness = _Witness(width=8)
-    result, timesteps, drawn_in = run_scheduler(scheduler, num_inference_steps, witness.network, witness.draw)
+    try:
+        result, timesteps, drawn_in = run_scheduler(scheduler, num_inference_steps, witness.network, witness.draw)
+    except (NotImplementedError, ValueError) as error:
+        if isinstance(error, SSSDError):
+            raise
+        raise SSSDError(f"{type(scheduler).__name__} with {_options(scheduler)}: {error}") from error
     coefficients = _read(scheduler, num_inference_steps, len(timesteps), len(drawn_in))
     if not np.isfinite(coefficients).all():
         raise SSSDError(

@@ -1,4 +1,4 @@
-"""DDIM (Song, Meng & Ermon 2021, eq. 12 with sigma_t = 0): first order, deterministic."""
+"""DDIM (Song, Meng & Ermon 2021, eq. 12 and 16): first order, deterministic for eta = 0."""
 
 from __future__ import annotations
 
@@ -7,24 +7,35 @@ from typing import Any, Literal
 
 from sssd_registry.hookspecs import SchedulerSpec
 from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SpacingOptions, variance_preserving
 
 
 @dataclass(frozen=True)
 class DDIMOptions:
-    """``trailing`` starts at the last training step, as pure noise asks for (Lin et al. 2024, section 3.3)."""
+    """``eta`` scales the noise that each step draws: 0 none, 1 as much as DDPM.
 
-    timestep_spacing: Literal["trailing", "leading", "linspace"] = "trailing"
+    diffusers offers ``linspace`` spacing too, but its steps then do not lead from one time step to the next, as the
+    check of :mod:`sssd_registry.process` shows.
+    """
+
+    timestep_spacing: Literal["trailing", "leading"] = "trailing"
+    eta: float = 0.0
 
 
 def make_ddim(schedule: NoiseSchedule, options: DDIMOptions) -> Any:
     from diffusers import DDIMScheduler
 
-    return DDIMScheduler(
-        **schedule.scheduler_config(),
-        clip_sample=False,
-        set_alpha_to_one=True,
-        timestep_spacing=options.timestep_spacing,
-    )
+    fixed = {"clip_sample": False, "set_alpha_to_one": True}
+    spacing = SpacingOptions(options.timestep_spacing)
+    if options.eta == 0.0:
+        return variance_preserving(DDIMScheduler, schedule, spacing, **fixed)
+    from sssd_schedulers.with_eta import EtaDDIM
+
+    scheduler = variance_preserving(EtaDDIM, schedule, spacing, **fixed)
+    scheduler.eta = options.eta
+    return scheduler
 
 
-DDIM = SchedulerSpec("ddim", "deterministic, first order; the usual reference at 50–100 steps", make_ddim, DDIMOptions)
+DDIM = SchedulerSpec(
+    "ddim", "deterministic, first order; the usual reference at 50–100 steps", make_ddim, DDIMOptions, order=1
+)

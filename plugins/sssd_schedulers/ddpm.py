@@ -7,25 +7,20 @@ from typing import Any, Literal
 
 from sssd_registry.hookspecs import SchedulerSpec
 from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SpacingOptions, variance_preserving
 
 
 @dataclass(frozen=True)
-class DDPMOptions:
+class DDPMOptions(SpacingOptions):
     """``fixed_small`` and ``fixed_large`` are the two variances of Ho et al. 2020, section 3.2."""
 
-    timestep_spacing: Literal["trailing", "leading", "linspace"] = "trailing"
     variance_type: Literal["fixed_small", "fixed_large"] = "fixed_small"
 
 
 def make_ddpm(schedule: NoiseSchedule, options: DDPMOptions) -> Any:
     from diffusers import DDPMScheduler
 
-    return DDPMScheduler(
-        **schedule.scheduler_config(),
-        clip_sample=False,
-        timestep_spacing=options.timestep_spacing,
-        variance_type=options.variance_type,
-    )
+    return variance_preserving(DDPMScheduler, schedule, options, clip_sample=False)
 
 
 DDPM = SchedulerSpec("ddpm", "stochastic, first order; best with hundreds of steps", make_ddpm, DDPMOptions)

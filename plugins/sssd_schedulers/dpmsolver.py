@@ -1,4 +1,4 @@
-"""DPM-Solver++ multistep (Lu et al. 2022b, algorithm 2): second or third order, one network call a step."""
+"""DPM-Solver++ multistep (Lu et al. 2022b, algorithm 2): one network call a step, finite memory."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Any, Literal
 
 from sssd_registry.hookspecs import SchedulerSpec
 from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SigmaOptions, any_process
 
 
 @dataclass(frozen=True)
-class DPMSolverOptions:
-    """``sde-dpmsolver++`` draws noise in every step; the others are deterministic."""
+class DPMSolverOptions(SigmaOptions):
+    """``sde-`` draws noise in every step; ``dpmsolver`` predicts the noise instead of the data (Lu et al. 2022a).
 
-    algorithm_type: Literal["dpmsolver++", "sde-dpmsolver++"] = "dpmsolver++"
+    ``use_lu_lambdas`` spaces steps evenly in log-SNR (Lu et al. 2022a, section 3.4).
+    """
+
+    algorithm_type: Literal["dpmsolver++", "sde-dpmsolver++", "dpmsolver", "sde-dpmsolver"] = "dpmsolver++"
     solver_order: Literal[1, 2, 3] = 2
-    timestep_spacing: Literal["trailing", "leading", "linspace"] = "trailing"
-    use_karras_sigmas: bool = False
+    solver_type: Literal["midpoint", "heun"] = "midpoint"
+    lower_order_final: bool = True
+    euler_at_final: bool = False
+    use_lu_lambdas: bool = False
+    final_sigmas_type: Literal["zero", "sigma_min"] = "zero"
 
 
 def make_dpmsolver(schedule: NoiseSchedule, options: DPMSolverOptions) -> Any:
     from diffusers import DPMSolverMultistepScheduler
 
-    return DPMSolverMultistepScheduler(
-        **schedule.scheduler_config(),
-        algorithm_type=options.algorithm_type,
-        solver_order=options.solver_order,
-        timestep_spacing=options.timestep_spacing,
-        use_karras_sigmas=options.use_karras_sigmas,
-        thresholding=False,
-    )
+    return any_process(DPMSolverMultistepScheduler, schedule, options, thresholding=False)
 
 
 DPMSOLVER_PP = SchedulerSpec(
@@ -37,4 +37,5 @@ DPMSOLVER_PP = SchedulerSpec(
     "deterministic, second order multistep; the default at 10–20 steps",
     make_dpmsolver,
     DPMSolverOptions,
+    order=2,
 )

@@ -24,7 +24,7 @@ from sssd_registry.data.windows import windows_at
 from sssd_registry.folder import TrainingRecord
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.schedulers import make_scheduler
+from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.checkpoint import (
     Progress,
@@ -91,7 +91,7 @@ def train(
     if resume:
         _restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
-    tableau = SolverTableau.from_scheduler(scheduler, config.training.validation_steps)
+    tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with _interruptible() as interrupted:
         while not _finished(run):
             loss = _step(run)

@@ -13,16 +13,13 @@ from sssd_registry.training.dataset import Batch
 
 
 def diffuse(schedule: NoiseSchedule, x0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-    """The noised latent at step t and what the network has to predict from it.
-
-    ``z_t = alpha_t x0 + sigma_t eps``; the target is ``v = alpha_t eps − sigma_t x0`` (Salimans & Ho 2022,
-    appendix D), ``eps`` or ``x0``, by the schedule's prediction type.
+    """The noised latent and what the network has to predict from it, see :class:`NoiseSchedule`.
 
     Args:
-        schedule: alpha and sigma.
+        schedule: alpha, sigma and prediction type.
         x0: ``(B, 1, K, D)``, clean latents.
         eps: ``(B, S, K, D)``, standard normal.
-        t: int64 ``(B, S)``.
+        t: int64 ``(B, S)``, which of the schedule's T time steps.
 
     Returns:
         ``z_t`` and the target, both ``(B, S, K, D)``.
@@ -32,11 +29,13 @@ def diffuse(schedule: NoiseSchedule, x0: Tensor, eps: Tensor, t: Tensor) -> tupl
     z = alpha * x0 + sigma * eps
     if schedule.prediction_type == "v_prediction":
         return z, alpha * eps - sigma * x0
+    if schedule.prediction_type == "flow_prediction":
+        return z, eps - x0
     return z, eps if schedule.prediction_type == "epsilon" else x0.expand_as(z)
 
 
 def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator: torch.Generator) -> Tensor:
-    """Time steps int64 ``(B, S)``, uniform, and spread evenly over the draws of a window.
+    """Which of T time steps, int64 ``(B, S)``, uniform, and spread evenly over the draws of a window.
 
     Low-discrepancy sampling (Kingma et al. 2021, appendix I.1): the loss varies less from step to step.
     """
@@ -63,7 +62,7 @@ def denoising_loss(
     eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
     z, target = diffuse(network.schedule, x0, eps, t)
-    predicted = model(batch.values, batch.times, batch.horizons, z, t.float())
+    predicted = model(batch.values, batch.times, batch.horizons, z, t.float() + float(network.schedule.timesteps[0]))
     return F.mse_loss(predicted.float(), target)
 
 

@@ -1,0 +1,29 @@
+"""Euler ancestral (k-diffusion's sample_euler_ancestral): a step down past the goal, then noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SpacingOptions, variance_preserving
+
+
+@dataclass(frozen=True)
+class EulerAncestralOptions(SpacingOptions):
+    """Where its time steps lie."""
+
+
+def make_euler_ancestral(schedule: NoiseSchedule, options: EulerAncestralOptions) -> Any:
+    from diffusers import EulerAncestralDiscreteScheduler
+
+    return variance_preserving(EulerAncestralDiscreteScheduler, schedule, options)
+
+
+EULER_ANCESTRAL = SchedulerSpec(
+    "euler-ancestral",
+    "stochastic, first order, in sigma",
+    make_euler_ancestral,
+    EulerAncestralOptions,
+)

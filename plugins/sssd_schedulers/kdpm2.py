@@ -1,0 +1,30 @@
+"""DPM2 (k-diffusion's sample_dpm_2): the midpoint method in log sigma, two network calls a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SigmaOptions, variance_preserving
+
+
+@dataclass(frozen=True)
+class KDPM2Options(SigmaOptions):
+    """Where its time steps and sigmas lie."""
+
+
+def make_kdpm2(schedule: NoiseSchedule, options: KDPM2Options) -> Any:
+    from diffusers import KDPM2DiscreteScheduler
+
+    return variance_preserving(KDPM2DiscreteScheduler, schedule, options)
+
+
+KDPM2 = SchedulerSpec(
+    "kdpm2",
+    "deterministic, second order midpoint; two network calls a step",
+    make_kdpm2,
+    KDPM2Options,
+    order=2,
+)

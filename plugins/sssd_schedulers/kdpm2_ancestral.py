@@ -1,0 +1,29 @@
+"""DPM2 ancestral (k-diffusion's sample_dpm_2_ancestral): DPM2 past the goal, then noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SigmaOptions, variance_preserving
+
+
+@dataclass(frozen=True)
+class KDPM2AncestralOptions(SigmaOptions):
+    """Where its time steps and sigmas lie."""
+
+
+def make_kdpm2_ancestral(schedule: NoiseSchedule, options: KDPM2AncestralOptions) -> Any:
+    from diffusers import KDPM2AncestralDiscreteScheduler
+
+    return variance_preserving(KDPM2AncestralDiscreteScheduler, schedule, options)
+
+
+KDPM2_ANCESTRAL = SchedulerSpec(
+    "kdpm2-ancestral",
+    "stochastic, second order midpoint; two network calls a step",
+    make_kdpm2_ancestral,
+    KDPM2AncestralOptions,
+)

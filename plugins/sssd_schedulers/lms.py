@@ -1,0 +1,30 @@
+"""Linear multistep in sigma (k-diffusion's sample_lms): Adams-Bashforth of up to fourth order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.schedule import NoiseSchedule
+from sssd_schedulers.common import SigmaOptions, variance_preserving
+
+
+@dataclass(frozen=True)
+class LMSOptions(SigmaOptions):
+    """Where its time steps and sigmas lie."""
+
+
+def make_lms(schedule: NoiseSchedule, options: LMSOptions) -> Any:
+    from diffusers import LMSDiscreteScheduler
+
+    return variance_preserving(LMSDiscreteScheduler, schedule, options)
+
+
+LMS = SchedulerSpec(
+    "lms",
+    "deterministic, fourth order multistep, in sigma",
+    make_lms,
+    LMSOptions,
+    order=3,  # of fourth, after three steps of lower order
+)
