@@ -72,6 +72,8 @@ def prepared(scheduler: Any, num_inference_steps: int) -> Any:
     fresh = copy.deepcopy(scheduler)
     try:
         fresh.set_timesteps(num_inference_steps)
+    except SSSDError:
+        raise
     except (ValueError, IndexError, TypeError, NotImplementedError) as error:
         raise SSSDError(f"{type(scheduler).__name__} cannot take {num_inference_steps} steps: {error}") from error
     _widen(fresh)

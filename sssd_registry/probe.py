@@ -33,10 +33,11 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     witness = _Witness(width=8)
     try:
         result, timesteps, drawn_in = run_scheduler(scheduler, num_inference_steps, witness.network, witness.draw)
-    except (NotImplementedError, ValueError) as error:
-        if isinstance(error, SSSDError):
-            raise
-        raise SSSDError(f"{type(scheduler).__name__} with {_options(scheduler)}: {error}") from error
+    except SSSDError:
+        raise
+    except Exception as error:  # whatever a scheduler raises that is not made for this
+        reason = f"{type(error).__name__}: {error}"
+        raise SSSDError(f"{type(scheduler).__name__} cannot run {num_inference_steps} steps: {reason}") from error
     coefficients = _read(scheduler, num_inference_steps, len(timesteps), len(drawn_in))
     if not np.isfinite(coefficients).all():
         raise SSSDError(

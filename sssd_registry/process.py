@@ -50,15 +50,16 @@ def point_means(tableau: SolverTableau, schedule: NoiseSchedule) -> Array:
     sources = np.zeros(tableau.coefficients.shape[1])
     sources[0] = alpha[0] / tableau.coefficients[0, 0]  # so that the first input has the mean it should
     means = np.zeros(calls + 1)
-    for row in range(calls + 1):
-        means[row] = tableau.coefficients[row] @ sources
-        if row < calls:
-            sources[1 + row] = _perfect_output(means[row], alpha[row], sigma[row], schedule)
+    with np.errstate(over="ignore", invalid="ignore"):  # astray without bound, which no tolerance allows
+        for row in range(calls + 1):
+            means[row] = tableau.coefficients[row] @ sources
+            if row < calls:
+                sources[1 + row] = _perfect_output(means[row], alpha[row], sigma[row], schedule)
     return means
 
 
 def _perfect_output(z: float, alpha: float, sigma: float, schedule: NoiseSchedule) -> float:
-    eps = (z - alpha) / sigma
+    eps = (z - alpha) / max(sigma, 1e-12)  # where there is no noise, any is too much
     outputs = {
         "epsilon": eps,
         "sample": 1.0,

@@ -87,7 +87,8 @@ def test_first_party_things_are_found_through_entry_points() -> None:
     assert set(found.schedulers) >= {"ddim", "ddpm", "dpmsolver++"}
     assert "mlp" in found.heads
     assert "onnx" in found.targets
-    assert all(entry.status == "ok" and entry.summary for entry in found.entries)
+    assert all(entry.status == "ok" or entry.status.startswith("unavailable: ") for entry in found.entries)
+    assert all(entry.summary for entry in found.entries)
     assert load_registry([]).entries == ()  # there is no other door
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from sssd_registry.discovery import Entry
+
+_WIDTH = 140  # in a file or a pipe, where there is no width to fit
 COLUMNS = ("kind", "name", "distribution", "version", "status", "summary")
+
+
+def _order(entry: Entry) -> tuple[str, bool, str, str]:
+    """By kind, what cannot be used last."""
+    return entry.kind, entry.status.startswith("unavailable"), entry.name, entry.distribution
 
 
 def plugins(
@@ -16,7 +25,7 @@ def plugins(
     """List schedulers, noise heads and export targets, and plugins that could not be loaded."""
     from sssd_registry.registry import registry
 
-    entries = sorted(registry().entries, key=lambda entry: (entry.kind, entry.name, entry.distribution))
+    entries = sorted(registry().entries, key=_order)
     rows = [{column: getattr(entry, column) for column in COLUMNS} for entry in entries]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -26,7 +35,8 @@ def plugins(
 
     table = Table(box=None, header_style="bold")
     for column in COLUMNS:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "version"))
     for row in rows:
         table.add_row(*(str(row[column]) for column in COLUMNS))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
