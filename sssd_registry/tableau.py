@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -124,6 +125,12 @@ class SolverTableau:
         """The tableau that ``to_json`` wrote."""
         tree = json.loads(text)
         return cls(tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"]))
+
+    def plot(self, path: str | Path) -> None:
+        """Draw the coefficients into a ``.png``, ``.svg`` or ``.pdf`` file."""
+        from sssd_registry.tableau_plot import plot_tableau
+
+        plot_tableau(self, path)
 
     @property
     def _key(self) -> tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -18,7 +19,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.live import run_scheduler
 from sssd_registry.sampler import sample
 from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler
+from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 
 SCHEDULE = NoiseSchedule()
@@ -193,6 +194,62 @@ def test_it_is_immutable_hashable_and_survives_json() -> None:
     assert again.digest == tableau.digest
     assert again != SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 10)
     assert "10 steps" in repr(tableau)
+
+
+@pytest.mark.parametrize("name", ["dpmsolver++", "unipc", "pndm", "ddpm"])
+def test_it_draws_itself(name: str, tmp_path: Path) -> None:
+    SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 12).plot(tmp_path / "tableau.png")
+    assert (tmp_path / "tableau.png").read_bytes().startswith(b"\x89PNG")
+
+
+# What their steps need of the past, states and outputs together; their dense rows have hundreds of terms.
+MEMORY = {
+    "ddim": 1, "ddpm": 1, "tcd": 1, "lcm": 1, "euler": 1, "euler-ancestral": 1, "edm-euler": 1,
+    "heun": 2, "kdpm2": 2, "kdpm2-ancestral": 2, "dpm-sde": 2, "dpmsolver++-singlestep": 2,
+    "dpmsolver++": 3, "deis": 3, "edm-dpm": 3, "unipc": 5, "lms": 5, "ipndm": 5, "sa-solver": 5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_the_banded_form_is_found_for_every_solver_of_finite_memory(name: str) -> None:
+    tableau = SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 30)
+    assert tableau.memory <= MEMORY[name]
+    dense = sum(int(np.count_nonzero(row)) for row in tableau.coefficients)
+    assert sum(map(len, tableau.updates)) < dense / 2
+    scale = np.abs(tableau.coefficients).max(axis=1, keepdims=True)
+    assert (np.abs(rows_from_updates(tableau) - tableau.coefficients) / scale).max() < 1e-7
+
+
+@pytest.mark.parametrize("option", ["use_karras_sigmas", "use_exponential_sigmas"])
+@pytest.mark.parametrize("name", ["dpmsolver++", "deis", "unipc", "sa-solver", "kdpm2", "heun", "lms", "euler"])
+def test_cosine_betas_with_other_sigmas_neither_crash_nor_go_astray(name: str, option: str) -> None:
+    """Their last time steps coincide; looked up by value, diffusers raises IndexError or starts in the wrong place."""
+    tableau = solver_tableau(make_scheduler(f"{name}:{option}=true", NoiseSchedule("cosine")), SCHEDULE, 15)
+    assert np.isfinite(tableau.coefficients).all()
+
+
+def test_betas_of_the_wrong_length_are_refused() -> None:
+    """diffusers takes them, and gives NaN in some schedulers and flat sigmas in others."""
+    for name in ("DDIMScheduler", "EulerDiscreteScheduler", "DPMSolverMultistepScheduler"):
+        short = SCHEDULE.scheduler_config() | {"trained_betas": SCHEDULE.betas[:500].tolist()}
+        with pytest.raises(SSSDError):
+            solver_tableau(getattr(diffusers, name)(**short), SCHEDULE, 10)
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpmsolver++", "unipc", "euler", "heun", "deis", "lms", "pndm", "ipndm"])
+def test_parity_with_the_bare_loop_of_diffusers(name: str) -> None:
+    """Nothing of ours around it: float32 throughout, as any of diffusers' pipelines runs it."""
+    schedule = NoiseSchedule("scaled_linear")  # whose sigmas float32 can hold
+    scheduler = make_scheduler(name, schedule)
+    tableau = SolverTableau.from_scheduler(scheduler, 20)
+    noise = torch.randn(1, 2, 5, 3, 4, generator=torch.Generator().manual_seed(0))
+    scheduler.set_timesteps(20)
+    state = noise[0] * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        output = network(scheduler.scale_model_input(state, timestep), timestep.expand(2, 5))
+        state = scheduler.step(output, timestep, state).prev_sample
+    error = (sample(network, tableau, noise) - state).abs().max() / state.std()
+    assert error < 1e-4
 
 
 @pytest.mark.parametrize("steps", [0, -3])
