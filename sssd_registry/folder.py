@@ -122,7 +122,8 @@ def _save_scheduler(folder: ModelFolder, path: Path) -> str:
     if isinstance(scheduler, SchedulerMixin) and type(scheduler).__module__.startswith("diffusers."):
         scheduler.save_pretrained(path / "scheduler")
         return "diffusers"
-    default = make_scheduler(record.config.training.scheduler, folder.network.schedule) if record else None
+    name = folder.preset.scheduler or (record.config.training.scheduler if record else None)
+    default = folder.preset.make_scheduler(name, folder.network.schedule) if name else None
     if type(scheduler) is not type(default):
         raise SSSDError(
             f"a scheduler of class {type(scheduler).__module__}.{type(scheduler).__name__} cannot be saved:"

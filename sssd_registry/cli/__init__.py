@@ -1,4 +1,4 @@
-"""``sssd``: train, forecast, evaluate, plugins. Each command imports what it needs when it runs."""
+"""``sssd``: train, forecast, evaluate, tune, plugins. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sssd_registry.cli.evaluate import evaluate
 from sssd_registry.cli.forecast import forecast
 from sssd_registry.cli.plugins import plugins
 from sssd_registry.cli.train import train
+from sssd_registry.cli.tune import tune
 
 app = typer.Typer(
     add_completion=False,
@@ -17,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, forecast, evaluate, plugins):
+for command in (train, forecast, evaluate, tune, plugins):
     app.command()(command)
 
 

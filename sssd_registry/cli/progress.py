@@ -52,6 +52,21 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
         yield report
 
 
+@contextmanager
+def tuning_bar() -> Iterator[Callable[[int, float], None]]:
+    """Give a function to be told solvers tried and the least distance so far."""
+    from rich.progress import TextColumn, TimeElapsedColumn
+
+    text = "{task.completed} solvers tried, {task.fields[rate]:.0f} a second, least distance {task.fields[best]:.5f}"
+    with _bar(TextColumn("tuning"), TimeElapsedColumn(), TextColumn(text)) as bar:
+        task = bar.add_task("", total=None, best=float("nan"), rate=0.0)
+
+        def report(done: int, best: float) -> None:
+            bar.update(task, completed=done, best=best, rate=bar.tasks[0].speed or 0.0)
+
+        yield report
+
+
 def _bar(*columns: Any) -> Bar:
     from rich.console import Console
     from rich.progress import Progress

@@ -77,6 +77,21 @@ def origins_from(source: WindowSource, start: int | None, max_horizon: int) -> O
     return origins.take(late)
 
 
+def origins_between(source: WindowSource, start: int, end: int, max_horizon: int) -> Origins:
+    """Origins at or after ``start`` whose farthest target's bar starts before ``end`` (seconds since 1970 UTC).
+
+    Raises:
+        SSSDError: there is none.
+    """
+    origins = origins_from(source, start, max_horizon)
+    rows = source.offsets[origins.series] + origins.row
+    inside = source.base.starts[rows + max_horizon] < end
+    if not inside.any():
+        first, last = np.datetime64(start, "s"), np.datetime64(end, "s")
+        raise SSSDError(f"no forecast origin from {first} to {last} UTC with {max_horizon} bars after it")
+    return origins.take(inside)
+
+
 def _boundaries(source: WindowSource, spec: DataSpec) -> tuple[int, int]:
     times: npt.NDArray[np.int64] = np.sort(source.base.starts)
     if not len(times):

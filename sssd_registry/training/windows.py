@@ -1,0 +1,57 @@
+"""Windows encoded once, for whatever is then done with solvers: validation, comparison, tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sssd_registry.data.windows import Origins, WindowSource, futures_at, windows_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.training.dataset import to_tensors
+
+
+@dataclass(frozen=True)
+class EncodedWindows:
+    """B windows behind the encoder.
+
+    Attributes:
+        network: the model.
+        condition: ``(B, K, C)``, what the head sees of them.
+        future: float32 or float64 ``(B, K, C)``, what came to be, in standard units.
+    """
+
+    network: SSSDNetwork
+    condition: Tensor
+    future: Tensor
+
+    def __len__(self) -> int:
+        return len(self.condition)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Horizons K and latent size D."""
+        return self.condition.shape[1], self.network.latent_size
+
+    def denoise(self, z: Tensor, t: Tensor) -> Tensor:
+        """One call of the head, as the sampler makes it."""
+        return torch.as_tensor(self.network.head(z, t, self.condition))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents ``(B, S, K, D)`` to standard units ``(B, S, K, C)``."""
+        return self.network.codec.decode(latents)
+
+
+@torch.no_grad()
+def encode_windows(
+    network: SSSDNetwork, source: WindowSource, origins: Origins, horizons: Sequence[int]
+) -> EncodedWindows:
+    """Encode the windows at ``origins``, and standardize what came after them at ``horizons`` bars."""
+    device = network.device
+    values, times = to_tensors(windows_at(source, origins), device)
+    future = torch.from_numpy(futures_at(source, origins, horizons)).to(device)
+    bars = torch.tensor(list(horizons), dtype=torch.float32, device=device)
+    condition = network.condition(network.encode(values, times), bars)
+    return EncodedWindows(network, condition, network.normalizer.standardize(future, values, bars))

@@ -1,0 +1,69 @@
+"""From a model folder and data to a tuned solver, and how it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sssd_registry.data.split import origins_between
+from sssd_registry.errors import SSSDError
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.schedulers import make_scheduler, solver_tableau
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import evenly
+from sssd_registry.training.windows import encode_windows
+from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, tune, validation_crps
+
+_TUNING_WINDOWS, _SCORING_WINDOWS = 32, 128
+
+
+@dataclass(frozen=True)
+class Row:
+    """One solver. Distance is to the reference's samples, RMS in standard units; CRPS on the validation part."""
+
+    solver: str
+    calls: int
+    distance: float
+    crps: float
+
+
+def tune_model(
+    pipeline: SSSDPipeline,
+    data: pd.DataFrame | str | Path,
+    steps: int,
+    *,
+    report: Callable[[int, float], None] | None = None,
+) -> tuple[SolverTableau, list[Row]]:
+    """Tune a solver of ``steps`` steps on windows of the validation part, never of the test part.
+
+    Returns:
+        the solver, and beside it what it is to be measured against.
+
+    Raises:
+        SSSDError: no training record, unusable data, or fewer than 2 steps.
+    """
+    record = pipeline.record
+    if record is None:
+        raise SSSDError("this model has no training record, which says where its validation data are")
+    horizons = [int(horizon) for horizon in pipeline.spec.horizons]
+    source = pipeline.source(data)
+    origins = origins_between(source, record.validation_start, record.test_start, max(horizons))
+    network, schedule = pipeline.network, pipeline.network.schedule
+    objective = make_objective(encode_windows(network, source, evenly(origins, _TUNING_WINDOWS), horizons), schedule)
+    tableau, _ = tune(objective, schedule, steps, report=report)
+    scoring = encode_windows(network, source, evenly(origins, _SCORING_WINDOWS), horizons)
+    return tableau, [
+        Row(name, made.num_calls, objective(made), validation_crps(scoring, made))
+        for name, made in [("tuned", tableau), *_rivals(schedule, steps)]
+    ]
+
+
+def _rivals(schedule: NoiseSchedule, steps: int) -> list[tuple[str, SolverTableau]]:
+    """As many steps by the usual solvers, and what the tuned one is to be as good as."""
+    slow = "flow-euler" if schedule.is_flow else "ddim"
+    wanted = [("dpmsolver++", steps), ("unipc", steps), (slow, 100), ("dpmsolver++", REFERENCE_STEPS)]
+    return [(name, solver_tableau(make_scheduler(name, schedule), schedule, count)) for name, count in wanted]
