@@ -94,13 +94,13 @@ def score(samples: Array, y: Array, origin: Array, horizons: Sequence[float], *,
     right, half_width, n_effective = _direction(samples, y, origin, horizons, stride)
     return Scores(
         crps=float(values.mean()),
-        crps_se=_standard_error(values, horizons, stride),
+        crps_se=standard_error(values, horizons, stride),
         crps_by_horizon={float(h): float(v) for h, v in zip(horizons, values.mean(axis=(0, 2)), strict=True)},
         weighted_quantile_loss=float(gluonts["mean_wQuantileLoss"]),
         mse=float(gluonts["MSE"]),
         mae=float(gluonts["abs_error"]) / y.size,
-        coverage_50=_coverage(samples, y, 0.5),
-        coverage_90=_coverage(samples, y, 0.9),
+        coverage_50=coverage(samples, y, 0.5),
+        coverage_90=coverage(samples, y, 0.9),
         directional_accuracy=right,
         directional_half_width=half_width,
         n_effective=n_effective,
@@ -164,7 +164,8 @@ def _gluonts(samples: Array, y: Array) -> dict[str, float]:
     return totals
 
 
-def _coverage(samples: Array, y: Array, level: float) -> float:
+def coverage(samples: Array, y: Array, level: float) -> float:
+    """Share of ``y (B, K, C)`` within the central interval of ``samples (B, S, K, C)``."""
     # Weibull's is the one definition of a quantile at which a perfect forecast covers the level exactly, on
     # average, however few its samples: the linear one's 90 % interval of 100 samples covers 88 %.
     low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=1, method="weibull")
@@ -188,7 +189,8 @@ def _direction(
     return share, 1.96 * math.sqrt(share * (1 - share)) * root, root**-2
 
 
-def _standard_error(values: Array, horizons: Sequence[float], stride: float) -> float:
+def standard_error(values: Array, horizons: Sequence[float], stride: float) -> float:
+    """Standard error over windows of the mean of ``values (B, K, C)``, overlapping windows counted as fewer."""
     if len(values) < 2:
         return math.nan
     deviation = values.mean(axis=2).std(axis=0, ddof=1)  # (K,)

@@ -7,12 +7,15 @@ from typing import Any
 
 from sssd_registry.hookspecs import SchedulerSpec
 from sssd_registry.schedule import NoiseSchedule
-from sssd_schedulers.common import SigmaOptions, variance_preserving
+from sssd_schedulers.common import SigmaOptions, Spacing, variance_preserving
 
 
 @dataclass(frozen=True)
 class KDPM2AncestralOptions(SigmaOptions):
-    """Where its time steps and sigmas lie."""
+    """``trailing`` and ``linspace`` start where cosine betas have a sigma of 20,000, from which the midpoint of a long
+    step is of no use: they take 20 steps or more."""
+
+    timestep_spacing: Spacing = "leading"
 
 
 def make_kdpm2_ancestral(schedule: NoiseSchedule, options: KDPM2AncestralOptions) -> Any:

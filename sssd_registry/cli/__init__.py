@@ -1,9 +1,10 @@
-"""``sssd``: train, forecast, evaluate, tune, plugins. Each command imports what it needs when it runs."""
+"""``sssd``: train, forecast, evaluate, compare, tune, plugins. Each command imports what it needs when it runs."""
 
 from __future__ import annotations
 
 import typer
 
+from sssd_registry.cli.compare import compare
 from sssd_registry.cli.errors import run_app
 from sssd_registry.cli.evaluate import evaluate
 from sssd_registry.cli.forecast import forecast
@@ -18,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, forecast, evaluate, tune, plugins):
+for command in (train, forecast, evaluate, compare, tune, plugins):
     app.command()(command)
 
 

@@ -53,6 +53,21 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
 
 
 @contextmanager
+def comparison_bar() -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function to be told rows done, rows in all, and what is next; shows the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}"))
+    with _bar(TextColumn("comparing"), *columns) as bar:
+        task = bar.add_task("", total=None, now="")
+
+        def report(done: int, total: int, now: str) -> None:
+            bar.update(task, completed=done, total=total, now=now)
+
+        yield report
+
+
+@contextmanager
 def tuning_bar() -> Iterator[Callable[[int, float], None]]:
     """Give a function to be told solvers tried and the least distance so far."""
     from rich.progress import TextColumn, TimeElapsedColumn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -130,6 +131,15 @@ def history_at(source: WindowSource, origins: Origins, length: int) -> npt.NDArr
     rows = np.maximum(origins.row[:, None] + np.arange(1 - length, 1), 0)  # (B, length)
     history: npt.NDArray[np.float64] = _levels(source)[source.offsets[origins.series][:, None] + rows]
     return history
+
+
+def data_digest(source: WindowSource) -> str:
+    """SHA-256 of all times and values: what a checkpoint or a half-done comparison was made from."""
+    digest = hashlib.sha256()
+    for series in source.panel.series:
+        digest.update(series.times.tobytes())
+        digest.update(series.values.tobytes())
+    return digest.hexdigest()
 
 
 def origin_times(source: WindowSource, origins: Origins) -> npt.NDArray[np.datetime64]:

@@ -20,7 +20,7 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from sssd_registry.config import Config, TrainingConfig
-from sssd_registry.data.windows import windows_at
+from sssd_registry.data.windows import data_digest, windows_at
 from sssd_registry.folder import TrainingRecord
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
@@ -135,11 +135,8 @@ def _precision(training: TrainingConfig) -> str:
 
 
 def _fingerprint(data: TrainingData, config: Config) -> str:
-    digest = hashlib.sha256(config.model_dump_json().encode() + data.spec.model_dump_json().encode())
-    for series in data.source.panel.series:
-        digest.update(series.times.tobytes())
-        digest.update(series.values.tobytes())
-    return digest.hexdigest()
+    text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _step(run: Run) -> float:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sssd_registry.data.windows import Origins, WindowSource, futures_at, windows_at
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.dataset import to_tensors
+
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,10 @@ class EncodedWindows:
 
     def __len__(self) -> int:
         return len(self.condition)
+
+    def part(self, start: int, stop: int) -> EncodedWindows:
+        """Windows ``start`` to ``stop``."""
+        return EncodedWindows(self.network, self.condition[start:stop], self.future[start:stop])
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -50,8 +57,12 @@ def encode_windows(
 ) -> EncodedWindows:
     """Encode the windows at ``origins``, and standardize what came after them at ``horizons`` bars."""
     device = network.device
-    values, times = to_tensors(windows_at(source, origins), device)
-    future = torch.from_numpy(futures_at(source, origins, horizons)).to(device)
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=device)
-    condition = network.condition(network.encode(values, times), bars)
-    return EncodedWindows(network, condition, network.normalizer.standardize(future, values, bars))
+    conditions, futures = [], []
+    for start in range(0, len(origins), _AT_ONCE):
+        part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
+        values, times = to_tensors(windows_at(source, part), device)
+        future = torch.from_numpy(futures_at(source, part, horizons)).to(device)
+        conditions.append(network.condition(network.encode(values, times), bars))
+        futures.append(network.normalizer.standardize(future, values, bars))
+    return EncodedWindows(network, torch.cat(conditions), torch.cat(futures))

@@ -1,0 +1,67 @@
+"""Which schedulers at which numbers of steps are compared, and which cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sssd_registry.errors import SSSDError
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.registry import TUNED, registry
+from sssd_registry.schedulers import solver_tableau
+from sssd_registry.tableau import SolverTableau
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A scheduler, as ``--scheduler`` takes it, in a number of steps."""
+
+    scheduler: str
+    steps: int
+    tableau: SolverTableau
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What cannot be compared, and why."""
+
+    scheduler: str
+    steps: int | None
+    reason: str
+
+
+def find_candidates(
+    pipeline: SSSDPipeline, schedulers: Sequence[str] | None, steps: Sequence[int]
+) -> tuple[list[Candidate], list[Skipped]]:
+    """Make every solver.
+
+    Args:
+        pipeline: the model.
+        schedulers: names; ``None`` for all that are installed, and the model's own tuned solvers.
+        steps: numbers of steps; the tuned solvers have their own.
+
+    Raises:
+        SSSDError: nothing is left to compare.
+    """
+    candidates: list[Candidate] = []
+    skipped: list[Skipped] = []
+    names = list(registry().schedulers) if schedulers is None else list(schedulers)
+    if schedulers is None:
+        distilled = [name for name in names if registry().schedulers[name].consistency]
+        skipped += [Skipped(name, None, "samples right only from a distilled network") for name in distilled]
+        names = [name for name in names if name not in distilled] + [TUNED] * bool(pipeline.preset.tuned)
+    schedule = pipeline.network.schedule
+    for name in names:
+        try:
+            scheduler = pipeline.preset.make_scheduler(name, schedule)
+        except SSSDError as error:
+            skipped.append(Skipped(name, None, str(error)))
+            continue
+        for count in sorted(pipeline.preset.tuned) if name == TUNED else steps:
+            try:
+                candidates.append(Candidate(name, count, solver_tableau(scheduler, schedule, count)))
+            except SSSDError as error:
+                skipped.append(Skipped(name, count, str(error)))
+    if not candidates:
+        raise SSSDError(f"nothing to compare: {skipped[0].reason}" if skipped else "nothing to compare")
+    return candidates, skipped

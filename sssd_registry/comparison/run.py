@@ -1,0 +1,157 @@
+"""The comparison itself: one model, one set of windows, one noise, many solvers."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from sssd_registry.comparison.candidates import Candidate, find_candidates
+from sssd_registry.comparison.quality import Quality, quality
+from sssd_registry.comparison.state import State
+from sssd_registry.comparison.table import Comparison, Row
+from sssd_registry.data.split import origins_between, origins_from
+from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, windows_at
+from sssd_registry.errors import SSSDError
+from sssd_registry.noise import draw_noise
+from sssd_registry.pipeline import SSSDPipeline, forecast_samples
+from sssd_registry.scores import standard_error
+from sssd_registry.training.dataset import evenly
+from sssd_registry.training.windows import encode_windows
+
+_ROUNDS = 5
+Part = Literal["validation", "test"]
+Report = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a comparison is made on."""
+
+    part: Part = "validation"
+    max_windows: int = 200
+    samples: int = 100
+    seed: int = 0
+    tolerance: float = 0.01
+
+
+def compare(
+    model: Path,
+    data: Path,
+    schedulers: Sequence[str] | None,
+    steps: Sequence[int],
+    setting: Setting,
+    state_file: Path,
+    report: Report | None = None,
+) -> Comparison:
+    """Score and time every scheduler in every number of steps.
+
+    Args:
+        model: model folder.
+        data: file with the history the windows need.
+        schedulers: names; ``None`` for all.
+        steps: numbers of inference steps.
+        setting: windows and samples.
+        state_file: where finished rows are kept; those of the same model, data and setting are not run again.
+        report: told rows done, rows in all, and what is next.
+
+    Raises:
+        SSSDError: unusable model or data, an unknown scheduler, or nothing to compare.
+    """
+    pipeline = SSSDPipeline.from_pretrained(model)
+    candidates, skipped = find_candidates(pipeline, schedulers, steps)
+    source = pipeline.source(data)
+    horizons = [int(horizon) for horizon in pipeline.spec.horizons]
+    every = _origins(pipeline, source, setting.part, max(horizons))
+    origins = evenly(every, setting.max_windows)
+    state = State(state_file, _fingerprint(model, source, origins, setting))
+    windows = encode_windows(pipeline.network, source, origins, horizons)
+    found: list[Quality] = []
+    for done, candidate in enumerate(candidates):
+        if report is not None:
+            report(done, len(candidates), f"{candidate.scheduler}, {candidate.steps} steps")
+        known = state.get(candidate)
+        if known is None:
+            known = quality(windows, candidate.tableau, setting.samples, setting.seed)
+            state.put(candidate, known)
+        found.append(known)
+    if report is not None:
+        report(len(candidates), len(candidates), "timing")
+    milliseconds = time_candidates(pipeline, windows_at(source, origins.take(np.array([0]))), candidates, setting)
+    stride = max(1, len(every) // len(origins))
+    rows = make_rows(candidates, found, milliseconds, horizons, stride, setting.tolerance)
+    threads = torch.get_num_threads()
+    return Comparison(rows, tuple(skipped), setting.tolerance, setting.part, len(origins), setting.samples, threads)
+
+
+def make_rows(
+    candidates: Sequence[Candidate],
+    found: Sequence[Quality],
+    milliseconds: Sequence[float],
+    horizons: Sequence[int],
+    stride: int,
+    tolerance: float,
+) -> tuple[Row, ...]:
+    """Rows by CRPS, each beside the best."""
+
+    def excess(one: Quality, other: Quality) -> tuple[float, float]:
+        """How far ``one`` is above ``other``, as a share, and its standard error: same windows, same noise."""
+        error = standard_error((one.crps - other.crps)[..., None], horizons, stride)
+        base = abs(float(other.crps.mean()))
+        return float((one.crps - other.crps).mean()) / base, error / base
+
+    best = min(found, key=lambda one: float(one.crps.mean()))
+    rows = []
+    for candidate, one, taken in zip(candidates, found, milliseconds, strict=True):
+        above = [excess(one, other) for other in found]
+        good_enough = all(share - error <= tolerance for share, error in above)
+        rows.append(
+            Row(
+                candidate.scheduler, candidate.steps, candidate.tableau.num_calls,
+                float(one.crps.mean()), standard_error(one.crps[..., None], horizons, stride),
+                *excess(one, best), good_enough,
+                one.coverage_50, one.coverage_90, taken,
+            )
+        )  # fmt: skip
+    return tuple(sorted(rows, key=lambda row: (row.crps, row.calls, row.scheduler, row.steps)))
+
+
+def time_candidates(
+    pipeline: SSSDPipeline, window: Windows, candidates: Sequence[Candidate], setting: Setting
+) -> list[float]:
+    """Milliseconds of one window's forecast by each; a slow moment of the machine falls on all of them alike."""
+    bars = [float(horizon) for horizon in pipeline.spec.horizons]
+    taken: list[list[float]] = [[] for _ in candidates]
+    for round_ in range(1 + _ROUNDS):
+        for index, candidate in enumerate(candidates):
+            shape = (candidate.tableau.num_noises, setting.samples, len(bars), pipeline.network.latent_size)
+            noise = torch.from_numpy(draw_noise(setting.seed, 0, 1, shape)).to(pipeline.device)
+            started = time.perf_counter()
+            forecast_samples(pipeline.network, candidate.tableau, window, bars, noise)
+            if round_:  # the first warms up
+                taken[index].append(time.perf_counter() - started)
+    return [1000 * statistics.median(times) for times in taken]
+
+
+def _origins(pipeline: SSSDPipeline, source: WindowSource, part: Part, farthest: int) -> Origins:
+    record = pipeline.record
+    if record is None:
+        raise SSSDError("this model has no training record, which says where its validation data are")
+    if part == "test":
+        return origins_from(source, record.test_start, farthest)
+    return origins_between(source, record.validation_start, record.test_start, farthest)
+
+
+def _fingerprint(model: Path, source: WindowSource, origins: Origins, setting: Setting) -> str:
+    digest = hashlib.sha256((model / "model.safetensors").read_bytes())
+    digest.update(repr((setting.samples, setting.seed, source.spec.model_dump_json(), data_digest(source))).encode())
+    for rows in (origins.series, origins.row):
+        digest.update(np.ascontiguousarray(rows).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""What a comparison has found so far, kept in a file so that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sssd_registry.atomic import atomic_file
+from sssd_registry.comparison.candidates import Candidate
+from sssd_registry.comparison.quality import Quality
+from sssd_registry.errors import SSSDError
+
+
+class State:
+    """Qualities by tableau, for one model, data and setting; written after each."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self.path, self.fingerprint = path, fingerprint
+        self.rows: dict[str, dict[str, Any]] = _read(path, fingerprint)
+
+    def get(self, candidate: Candidate) -> Quality | None:
+        """What was found for it, if anything."""
+        found = self.rows.get(candidate.tableau.digest)
+        if found is None:
+            return None
+        return Quality(np.array(found["crps"]), found["coverage_50"], found["coverage_90"])
+
+    def put(self, candidate: Candidate, quality: Quality) -> None:
+        """Keep it."""
+        self.rows[candidate.tableau.digest] = {
+            "crps": quality.crps.tolist(),
+            "coverage_50": quality.coverage_50,
+            "coverage_90": quality.coverage_90,
+        }
+        with atomic_file(self.path) as new:
+            new.write_text(json.dumps({"fingerprint": self.fingerprint, "rows": self.rows}))
+
+
+def _read(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    try:
+        tree = json.loads(path.read_text())
+        rows: dict[str, dict[str, Any]] = tree["rows"]
+        for row in rows.values():
+            np.array(row["crps"], dtype=np.float64)
+            float(row["coverage_50"]), float(row["coverage_90"])
+        return rows if tree["fingerprint"] == fingerprint else {}
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise SSSDError(f"{path} is damaged ({type(error).__name__}: {error}): delete it, and compare anew") from None

@@ -1,0 +1,88 @@
+"""What a comparison says: rows, the front, the best, the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sssd_registry.comparison.candidates import Skipped
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scheduler in one number of steps.
+
+    Attributes:
+        calls: network calls of a forecast.
+        crps: mean over windows, horizons and targets, in standard units.
+        crps_se: its standard error over windows.
+        excess: CRPS over the best row's, less one.
+        excess_se: standard error of that, from the same windows and noise.
+        good_enough: no row is better by more than the tolerance and a standard error of their difference. Against
+            the best row alone, chance would rule out good rows: of many stochastic ones, the luckiest is the best.
+        milliseconds: of one window's forecast, encoder included; the median of alternating rounds.
+    """
+
+    scheduler: str
+    steps: int
+    calls: int
+    crps: float
+    crps_se: float
+    excess: float
+    excess_se: float
+    good_enough: bool
+    coverage_50: float
+    coverage_90: float
+    milliseconds: float
+
+    @property
+    def label(self) -> str:
+        return f"{self.scheduler}-{self.steps}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows by CRPS, best first."""
+
+    rows: tuple[Row, ...]
+    skipped: tuple[Skipped, ...]
+    tolerance: float
+    part: str
+    windows: int
+    samples: int
+    threads: int
+
+    @property
+    def best(self) -> Row:
+        return self.rows[0]
+
+    @property
+    def choice(self) -> Row:
+        """The cheapest that is good enough."""
+        return cheapest(self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        on_front = {row.label for row in front(self.rows)}
+        return {
+            "part": self.part, "windows": self.windows, "samples": self.samples, "threads": self.threads,
+            "unit": "standard units: each horizon and target over its own scale", "tolerance": self.tolerance,
+            "best": self.best.label, "choice": self.choice.label,
+            "rows": [asdict(row) | {"front": row.label in on_front} for row in self.rows],
+            "skipped": [asdict(one) for one in self.skipped],
+        }  # fmt: skip
+
+
+def front(rows: Sequence[Row]) -> list[Row]:
+    """The Pareto front, fastest first: rows that none is at once as fast as and better than, or as good and faster."""
+    kept: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row.milliseconds, row.crps)):
+        if not kept or row.crps < kept[-1].crps:
+            kept.append(row)
+    return kept
+
+
+def cheapest(rows: Sequence[Row]) -> Row:
+    """The fewest network calls, then the lowest CRPS, among those that are good enough."""
+    return min((row for row in rows if row.good_enough), key=lambda row: (row.calls, row.crps))

@@ -1,0 +1,145 @@
+"""``sssd compare`` on a real, if tiny, model: common random numbers, resuming, and the default that it writes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from cli_runner import Outcome, error_line, sssd
+
+from sssd_registry.comparison import run as comparison_run
+from sssd_registry.comparison.quality import quality
+from sssd_registry.data.split import origins_between
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.preset import write_tuned
+from sssd_registry.registry import registry
+from sssd_registry.training.windows import encode_windows
+
+
+@pytest.fixture
+def model(tiny_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def compare(model: Path, data: Path, *extra: object) -> Outcome:
+    return sssd("compare", model, data, "--max-windows", 12, "--samples", 8, *extra)
+
+
+def rows(outcome: Outcome) -> list[dict[str, Any]]:
+    assert outcome.code == 0, outcome.err
+    found: list[dict[str, Any]] = json.loads(outcome.out)["rows"]
+    return found
+
+
+def test_every_scheduler_is_there_or_skipped_with_a_reason(model: Path, tiny_csv: Path) -> None:
+    write_tuned(model, SSSDPipeline.from_pretrained(model).tableau(3))
+    done = compare(model, tiny_csv, "--steps", 5, "--json")
+    tree = json.loads(done.out)
+    compared = {row["scheduler"] for row in tree["rows"]}
+    skipped = {row["scheduler"]: row["reason"] for row in tree["skipped"]}
+    assert compared | set(skipped) == {*registry().schedulers, "tuned"}
+    assert "distilled" in skipped["lcm"]
+    assert "flow matching" in skipped["flow-euler"]
+    assert [row["steps"] for row in tree["rows"] if row["scheduler"] == "tuned"] == [3]
+    assert [row["crps"] for row in tree["rows"]] == sorted(row["crps"] for row in tree["rows"])
+    assert {row["calls"] for row in tree["rows"] if row["scheduler"] == "heun"} == {9}
+    assert all(row["milliseconds"] > 0 and row["crps_se"] > 0 for row in tree["rows"])
+    assert tree["best"] == f"{tree['rows'][0]['scheduler']}-{tree['rows'][0]['steps']}"
+    assert any(row["front"] for row in tree["rows"])
+
+
+def test_the_noise_is_common(model: Path, tiny_csv: Path) -> None:
+    """One solver under two names has the very same score, and no error of the difference."""
+    names = ["--schedulers", "ddim", "--schedulers", "ddim:timestep_spacing=trailing", "--schedulers", "tcd:eta=0.0"]
+    found = rows(compare(model, tiny_csv, *names, "--steps", 4, "--json"))
+    same = [row for row in found if row["scheduler"].startswith("ddim")]
+    assert same[0]["crps"] == same[1]["crps"]
+    assert {row["excess_se"] for row in same} == {same[0]["excess_se"]}
+
+
+def test_batches_do_not_change_a_score(model: Path, tiny_frame: pd.DataFrame) -> None:
+    pipeline = SSSDPipeline.from_pretrained(model)
+    source = pipeline.source(tiny_frame)
+    assert pipeline.record is not None
+    every = origins_between(source, pipeline.record.validation_start, pipeline.record.test_start, 4)
+    windows = encode_windows(pipeline.network, source, every.take(np.arange(9)), [1, 4])
+    tableau = pipeline.tableau(3)
+    whole, one_by_one = quality(windows, tableau, 6, 0), quality(windows, tableau, 6, 0, at_once=1)
+    np.testing.assert_allclose(whole.crps, one_by_one.crps, rtol=1e-5)
+    assert (whole.coverage_50, whole.coverage_90) == (one_by_one.coverage_50, one_by_one.coverage_90)
+
+
+def test_it_goes_on_where_it_was_stopped(model: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return quality(*arguments, **options)
+
+    words = ("--schedulers", "ddim,unipc", "--steps", "3,5", "--json")
+    unbroken = rows(compare(model, tiny_csv, *words, "--out", model.with_name("other.json")))
+    monkeypatch.setattr(comparison_run, "quality", counted)
+    stopped = compare(model, tiny_csv, *words)
+    assert (stopped.code, len(calls)) == (130, 2)
+    assert "the same command goes on" in stopped.err
+    calls.clear()
+    resumed = rows(compare(model, tiny_csv, *words))
+    assert len(calls) == 2  # of four, two were there
+    timeless = [{key: value for key, value in row.items() if key not in ("milliseconds", "front")} for row in resumed]
+    assert timeless == [{key: row[key] for key in timeless[0]} for row in unbroken]
+    assert len(rows(compare(model, tiny_csv, *words))) == 4
+    assert len(calls) == 2
+
+
+def test_other_data_or_another_seed_is_compared_anew(model: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    words = ("--schedulers", "ddim", "--steps", 3, "--json")
+    first = rows(compare(model, tiny_csv, *words))[0]["crps"]
+    assert rows(compare(model, tiny_csv, *words, "--seed", 1))[0]["crps"] != first
+    frame = pd.read_csv(tiny_csv)
+    frame["close"] *= np.where(np.arange(len(frame)) == 480, 1.01, 1.0)
+    frame[["high", "low"]] = np.stack([frame[["high", "close"]].max(axis=1), frame[["low", "close"]].min(axis=1)], 1)
+    frame.to_csv(tmp_path / "changed.csv", index=False)
+    assert rows(compare(model, tmp_path / "changed.csv", *words))[0]["crps"] != first
+    assert rows(compare(model, tiny_csv, *words))[0]["crps"] == first
+
+
+def test_the_default_it_writes_is_used_from_then_on(model: Path, tiny_csv: Path) -> None:
+    done = compare(model, tiny_csv, "--schedulers", "ddim,dpmsolver++", "--steps", "2,7", "--write-default")
+    assert done.code == 0, done.err
+    assert "is its default now" in done.out
+    choice = json.loads((model / "sampling.json").read_text())
+    explicit = sssd("forecast", model, tiny_csv, "--scheduler", choice["scheduler"], "--steps", choice["steps"])
+    assert sssd("forecast", model, tiny_csv).out == explicit.out
+    assert sssd("evaluate", model, tiny_csv, "--max-windows", 4).code == 0
+
+
+def test_the_table_names_the_best_and_the_picture_is_drawn(model: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    words = ("--schedulers", "ddim,unipc,heun", "--steps", "2,4", "--part", "test")
+    done = compare(model, tiny_csv, *words, "--plot", tmp_path / "p.png")
+    assert done.code == 0, done.err
+    assert "test windows" in done.out
+    assert "best: " in done.out
+    assert "cheapest that is no more than 1.00% worse" in done.out
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert "not '.gif'" in error_line(compare(model, tiny_csv, *words, "--plot", tmp_path / "p.gif"))
+
+
+def test_an_engine_and_a_damaged_state_are_refused(model: Path, tiny_engine: Path, tiny_csv: Path) -> None:
+    assert "compare on the model it was made from" in error_line(compare(tiny_engine, tiny_csv))
+    state = model.with_name("model.compare.json")
+    for text in ("{", "[]", '{"rows": {"a": {}}}'):
+        state.write_text(text)
+        line = error_line(compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 2))
+        assert f"{state} is damaged" in line
+
+
+def test_when_nothing_can_be_compared_it_says_why(model: Path, tiny_csv: Path) -> None:
+    line = error_line(compare(model, tiny_csv, "--schedulers", "flow-euler", "--steps", 4))
+    assert "nothing to compare: flow-euler is for models trained by flow matching" in line
