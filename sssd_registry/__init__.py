@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sssd_registry.hookspecs import TargetSpec as TargetSpec
     from sssd_registry.hookspecs import hookimpl as hookimpl
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
-    from sssd_registry.registry import registry as registry
     from sssd_registry.sampler import sample as sample
     from sssd_registry.schedule import NoiseSchedule as NoiseSchedule
     from sssd_registry.tableau import SolverTableau as SolverTableau
@@ -37,7 +36,6 @@ _HOME = {
     "TargetSpec": "hookspecs",
     "hookimpl": "hookspecs",
     "SSSDPipeline": "pipeline",
-    "registry": "registry",
     "sample": "sampler",
     "NoiseSchedule": "schedule",
     "SolverTableau": "tableau",

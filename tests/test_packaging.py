@@ -87,7 +87,8 @@ def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None
     }
     assert seen == expected
     assert {f"{name}/py.typed" for name in PACKAGES} <= seen
-    assert all(name.endswith((".py", "/py.typed")) for name in seen)
+    kinds = (".py", "/py.typed", ".py.txt", ".md.txt", ".toml.txt")  # the last three: templates of `sssd new-plugin`
+    assert all(name.endswith(kinds) for name in seen)
 
 
 def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,17 @@ QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
 
 
-def build_onnx(request: ExportRequest, folder: Path, graph: str) -> dict[str, Any]:
+def build_onnx(
+    request: ExportRequest, folder: Path, graph: str, *, target: str = "onnx", settings: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write the graph and its manifest into the existing empty ``folder``; returns the manifest.
+
+    Args:
+        request: what to build.
+        folder: where.
+        graph: the graph's file name.
+        target: name of the target, whose ``load`` will open the engine.
+        settings: what that needs to know; kept in the manifest.
 
     Raises:
         SSSDError: the engine does not match the live scheduler; the manifest is then not written.
@@ -29,7 +39,7 @@ def build_onnx(request: ExportRequest, folder: Path, graph: str) -> dict[str, An
     pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples)
     model = build_graph(pieces, request.tableau, len(request.horizons), network.latent_size)
     ir.save(model, folder / graph)
-    manifest = _manifest(request, model, graph)
+    manifest = {"target": target, "settings": dict(settings or {}), **_manifest(request, model, graph)}
     write_manifest(folder, manifest)
     engine: Engine = load_engine(folder)
     steps = request.tableau.num_inference_steps
@@ -43,7 +53,7 @@ def _manifest(request: ExportRequest, model: ir.Model, graph: str) -> dict[str, 
     spec, tableau = request.pipeline.spec, request.tableau
     unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
     return {
-        "target": "onnx",
+        "runtime": "onnxruntime",
         "graph": graph,
         "inputs": [_describe(value, _input_meaning(str(value.name), spec.columns)) for value in model.graph.inputs],
         "outputs": [

@@ -125,8 +125,8 @@ def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if manifest["target"] != "onnx":
-        raise EngineError(f"{folder} holds an engine for {manifest['target']!r}; this runtime runs 'onnx'")
+    if manifest.get("runtime") != "onnxruntime":
+        raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, which onnxruntime does not run")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(

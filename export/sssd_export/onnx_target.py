@@ -33,12 +33,21 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
 
 def load(folder: Path) -> EngineForecaster:
     """Load an engine for the command line."""
+    return open_engine(folder)
+
+
+def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
+    """An engine that ONNX Runtime runs, of whichever target, on ``threads`` threads (0: as many as there are cores).
+
+    Raises:
+        SSSDError: not such an engine, or a file was changed.
+    """
     from sssd_export.engine import load_engine
     from sssd_export.manifest import EngineError
     from sssd_registry.errors import SSSDError
 
     try:
-        return EngineForecaster(load_engine(folder))
+        return EngineForecaster(load_engine(folder, threads=threads))
     except EngineError as error:
         raise SSSDError(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""``sssd``: train, forecast, evaluate, compare, tune, plugins. Each command imports what it needs when it runs."""
+"""The commands of ``sssd``. Each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sssd_registry.cli.compare import compare
 from sssd_registry.cli.errors import run_app
 from sssd_registry.cli.evaluate import evaluate
 from sssd_registry.cli.forecast import forecast
+from sssd_registry.cli.new_plugin import new_plugin
 from sssd_registry.cli.plugins import plugins
 from sssd_registry.cli.train import train
 from sssd_registry.cli.tune import tune
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, forecast, evaluate, compare, tune, plugins):
+for command in (train, forecast, evaluate, compare, tune, plugins, new_plugin):
     app.command()(command)
 
 

@@ -1,4 +1,4 @@
-"""A small noise head, traced once, whose loop compiles in a moment for any tableau: for tests of parity."""
+"""Loops compiled in a moment for any tableau around a head that was traced once: for tests of parity."""
 
 from __future__ import annotations
 
@@ -44,25 +44,31 @@ Run = Callable[[SolverTableau, Tensor, Tensor], Tensor]
 @functools.cache
 def compiled_loop() -> tuple[Head, Tensor, Run]:
     """The head, a condition for two windows, and ``(tableau, condition, noise) -> latents`` by ONNX Runtime."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        head = Head(_Head(4).eval().requires_grad_(False), 4)
+        condition = torch.randn(2, _HORIZONS, _COND)
+    return head, condition, compile_head(head.module, condition, head.latent_size)
+
+
+def compile_head(head: nn.Module, condition: Tensor, latent_size: int) -> Run:
+    """Trace ``head`` once, for conditions ``(B, K, C)``; the loop around it is composed for each tableau."""
     import onnx_ir as ir
     import onnxruntime
 
     from sssd_export.graph import build_loop
     from sssd_export.trace import Pieces, trace_head
 
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        head = Head(_Head(4).eval().requires_grad_(False), 4)
-        condition = torch.randn(2, _HORIZONS, _COND)
-        z = torch.randn(2, 3, _HORIZONS, head.latent_size)
-    traced, single = trace_head(head.module, z, condition)
+    horizons, cond_size = condition.shape[1:]
+    z = torch.randn(2, 3, horizons, latent_size, generator=torch.Generator().manual_seed(0))
+    traced, single = trace_head(head, z, condition)
     pieces = Pieces(condition=traced, head=traced, outputs=traced, broadcast_time=single)
 
     def run(tableau: SolverTableau, given: Tensor, noise: Tensor) -> Tensor:
-        model = build_loop(pieces, tableau, _COND, _HORIZONS, head.latent_size)
+        model = build_loop(pieces, tableau, cond_size, horizons, latent_size)
         serial = ir.to_proto(model).SerializeToString()
         session = onnxruntime.InferenceSession(serial, providers=["CPUExecutionProvider"])
         feed = {"condition": given.numpy(), "noise": noise.float().numpy()}
         return torch.from_numpy(session.run(None, feed)[0])
 
-    return head, condition, run
+    return run

@@ -123,8 +123,8 @@ def test_an_engine_for_another_runtime_is_refused(tiny_engine: Path, tmp_path: P
     from sssd_export.manifest import read_manifest, write_manifest
 
     folder = Path(shutil.copytree(tiny_engine, tmp_path / "engine"))
-    write_manifest(folder, {**read_manifest(folder), "target": "tensorrt"})
-    with pytest.raises(EngineError, match="'tensorrt'; this runtime runs 'onnx'"):
+    write_manifest(folder, {**read_manifest(folder), "target": "tensorrt", "runtime": "tensorrt"})
+    with pytest.raises(EngineError, match="of target 'tensorrt', which onnxruntime does not run"):
         load_engine(folder)
 
 

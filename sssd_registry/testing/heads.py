@@ -1,0 +1,176 @@
+"""The conformance suite for noise heads, run on an installed plugin by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sssd_registry.errors import SSSDError
+from sssd_registry.hookspecs import HeadSpec
+from sssd_registry.options import build_options
+from sssd_registry.registry import registry
+from sssd_registry.sampler import sample
+from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.schedulers import make_scheduler
+from sssd_registry.tableau import SolverTableau
+
+# Float32 sums in another order.
+RTOL, ATOL = 1e-4, 1e-5
+
+
+class HeadConformance:
+    """Subclass it in a test file and name the head:
+
+        class TestMine(HeadConformance):
+            name = "mine"
+
+    Attributes:
+        name: as registered.
+        options: other options than the defaults.
+        latent_size, cond_size: D and C to build it with.
+        horizons: numbers of horizons K that it has to serve.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    latent_size: ClassVar[int] = 4
+    cond_size: ClassVar[int] = 6
+    horizons: ClassVar[tuple[int, ...]] = (1, 3, 24)
+
+    @property
+    def spec(self) -> HeadSpec:
+        return registry().heads[self.name]
+
+    def make(self, latent_size: int | None = None) -> nn.Module:
+        """A fresh head whose parameters are none of them zero, as after some training: a head may well start by
+        putting out nothing."""
+        options = build_options("head", self.name, self.spec.options, dict(self.options))
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            head = self.spec.factory(latent_size or self.latent_size, self.cond_size, options)
+            for parameter in head.parameters():
+                if not parameter.any():
+                    nn.init.normal_(parameter, std=0.2)
+        return head.eval()
+
+    def inputs(self, windows: int = 2, samples: int = 3, horizons: int = 3) -> tuple[Tensor, Tensor, Tensor]:
+        """``z (B, S, K, D), t (B, S), cond (B, K, C)``."""
+        generator = torch.Generator().manual_seed(1)
+        z = torch.randn(windows, samples, horizons, self.latent_size, generator=generator)
+        t = torch.rand(windows, samples, generator=generator) * 999
+        return z, t, torch.randn(windows, horizons, self.cond_size, generator=generator)
+
+    def test_contract(self) -> None:
+        """Any B, S and K; float32 in the shape of z."""
+        assert self.spec.summary, f"{self.name}: HeadSpec.summary is empty; `sssd plugins` shows it"
+        head = self.make()
+        for windows, samples in ((1, 1), (3, 2)):
+            for horizons in self.horizons:
+                z, t, cond = self.inputs(windows, samples, horizons)
+                with torch.no_grad():
+                    made = head(z, t, cond)
+                assert made.shape == z.shape, f"{self.name}: z is {tuple(z.shape)}, the output {tuple(made.shape)}"
+                assert made.dtype == torch.float32, f"{self.name}: the output is {made.dtype}, not float32"
+                assert torch.isfinite(made).all(), f"{self.name}: the output is not finite"
+
+    def test_any_latent_size(self) -> None:
+        for size in (1, 2, 7):
+            z = torch.randn(2, 3, 3, size)
+            with torch.no_grad():
+                assert self.make(size)(z, *self.inputs()[1:]).shape == z.shape
+
+    def test_windows_and_samples_do_not_see_each_other(self) -> None:
+        """Samples are independent draws; one that saw another would not be. So batches can be cut anywhere."""
+        head = self.make()
+        z, t, cond = self.inputs()
+        with torch.no_grad():
+            whole = head(z, t, cond)
+            one_window = head(z[1:], t[1:], cond[1:])
+            one_sample = head(z[:, 2:], t[:, 2:], cond)
+        torch.testing.assert_close(
+            one_window, whole[1:], rtol=RTOL, atol=ATOL, msg=f"{self.name}: windows see each other"
+        )
+        torch.testing.assert_close(
+            one_sample, whole[:, 2:], rtol=RTOL, atol=ATOL, msg=f"{self.name}: samples see each other"
+        )
+
+    def test_every_input_matters(self) -> None:
+        """State, time step and condition; a head that ignores one cannot denoise."""
+        head = self.make()
+        given = self.inputs()
+        with torch.no_grad():
+            before = head(*given)
+            for index, what in enumerate(("z", "t", "cond")):
+                changed = list(given)
+                changed[index] = given[index] * 0.5 + 1.0
+                assert not torch.allclose(head(*changed), before, rtol=RTOL, atol=ATOL), f"{self.name} ignores {what}"
+
+    def test_time_is_continuous(self) -> None:
+        """Schedulers ask between the time steps of training, too."""
+        head = self.make()
+        z, t, cond = self.inputs()
+        with torch.no_grad():
+            near = (head(z, t + 1e-3, cond) - head(z, t, cond)).abs().max()
+            far = (head(z, t * 0.5, cond) - head(z, t, cond)).abs().max()
+        assert near < far / 10, f"{self.name} jumps when t changes by a thousandth: does it round t to a whole number?"
+
+    def test_it_is_deterministic_in_evaluation_mode(self) -> None:
+        head, given = self.make(), self.inputs()
+        with torch.no_grad():
+            assert torch.equal(head(*given), head(*given)), f"{self.name}: dropout or noise in evaluation mode"
+
+    def test_eight_threads(self) -> None:
+        head, given = self.make(), self.inputs()
+
+        def call(_: int) -> Tensor:
+            with torch.no_grad():
+                return torch.as_tensor(head(*given))
+
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(call, range(16)))
+        for other in made[1:]:
+            torch.testing.assert_close(
+                other, made[0], rtol=RTOL, atol=ATOL, msg=f"{self.name}: the head keeps state between calls"
+            )
+
+    def test_gradients_reach_every_parameter(self) -> None:
+        head = self.make().train()
+        head(*self.inputs()).square().sum().backward()
+        unused = [key for key, parameter in head.named_parameters() if parameter.grad is None]
+        assert not unused, f"{self.name}: no gradient reaches {', '.join(unused)}; training leaves them as they are"
+
+    def test_weights_survive_a_round_trip(self, tmp_path: Path) -> None:
+        """As a model folder keeps them: safetensors, into a fresh head of the same options."""
+        from safetensors.torch import load_file, save_file
+
+        head, other, given = self.make(), self.make(), self.inputs()
+        with torch.no_grad():
+            for parameter in head.parameters():
+                parameter.add_(0.01)
+            save_file({key: value.contiguous() for key, value in head.state_dict().items()}, tmp_path / "w.safetensors")
+            other.load_state_dict(load_file(tmp_path / "w.safetensors"))
+            assert torch.equal(head(*given), other(*given)), f"{self.name}: something it computes with is no buffer"
+
+    def test_an_unknown_option_is_refused(self) -> None:
+        with pytest.raises(SSSDError, match="has no option 'no_such_option'"):
+            build_options("head", self.name, self.spec.options, {"no_such_option": 1})
+
+    def test_compile_parity(self) -> None:
+        """Traced once, unrolled over a few steps and run by ONNX Runtime: as eager sampling, to 1e-4 of the spread."""
+        pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+        from sssd_registry.testing.compiled_loop import compile_head
+
+        head = self.make().requires_grad_(False)
+        _, _, condition = self.inputs()
+        tableau = SolverTableau.from_scheduler(make_scheduler("dpmsolver++", NoiseSchedule()), 3)
+        noise = torch.randn(1, 2, 5, 3, self.latent_size, generator=torch.Generator().manual_seed(2))
+        expected = sample(lambda z, t: head(z, t, condition), tableau, noise)
+        seen = compile_head(head, condition, self.latent_size)(tableau, condition, noise)
+        error = float((seen - expected).abs().max() / expected.std())
+        assert error <= 1e-4, f"{self.name}: the compiled loop is off eager by {error:.1e} of the spread"

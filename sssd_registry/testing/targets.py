@@ -1,0 +1,150 @@
+"""The conformance suite for export targets, run on an installed plugin by its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from sssd_registry.data.windows import Windows, all_origins, windows_at
+from sssd_registry.errors import SSSDError
+from sssd_registry.forecaster import Forecaster, open_forecaster
+from sssd_registry.hookspecs import TargetSpec
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.registry import registry
+from sssd_registry.testing.tiny_model import tiny_frame, train_tiny_model
+
+STEPS, SAMPLES = 4, 16
+FIELDS = ("target", "inputs", "outputs", "horizons", "scheduler", "num_inference_steps", "parity", "versions")
+
+
+@dataclass(frozen=True)
+class Built:
+    """An engine of the target, the model it was made from, and windows to feed both."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    forecaster: Any
+    pipeline: SSSDPipeline
+    windows: Windows
+
+
+class TargetConformance:
+    """Subclass it in a test file and name the target:
+
+        class TestMine(TargetConformance):
+            name = "mine"
+
+    Attributes:
+        name: as registered.
+        options: other options than the defaults.
+        tolerance: largest difference to the model's own forecast, in standard deviations of the samples; more than
+            1e-4 only for reduced precision.
+    """
+
+    name: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    tolerance: ClassVar[float] = 1e-4
+
+    @property
+    def spec(self) -> TargetSpec:
+        return registry().targets[self.name]
+
+    @property
+    def text(self) -> str:
+        """What ``--target`` would take."""
+        chosen = ",".join(f"{key}={json.dumps(value)}" for key, value in self.options.items())
+        return f"{self.name}:{chosen}" if chosen else self.name
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def engine(cls, tmp_path_factory: pytest.TempPathFactory) -> Built:
+        """An engine, built once for the class."""
+        from sssd_export.request import export_model
+
+        folder = tmp_path_factory.mktemp("target")
+        train_tiny_model(folder / "model")
+        manifest = export_model(folder / "model", folder / "engine", cls().text, steps=STEPS, samples=SAMPLES)
+        pipeline = SSSDPipeline.from_pretrained(folder / "model")
+        source = pipeline.source(tiny_frame())
+        windows = windows_at(source, all_origins(source).take(np.arange(5, 205, 40)))
+        return Built(folder / "engine", manifest, open_forecaster(folder / "engine"), pipeline, windows)
+
+    def forecast(self, engine: Built, windows: Windows, seed: int = 3, num_samples: int = SAMPLES) -> Any:
+        """Samples ``(B, S, K, C)``."""
+        forecaster: Forecaster = engine.forecaster
+        return forecaster(windows, horizons=None, num_samples=num_samples, seed=seed).samples
+
+    def test_the_manifest_says_what_the_engine_is(self, engine: Built) -> None:
+        missing = [field for field in FIELDS if field not in engine.manifest]
+        assert not missing, f"{self.name}: the manifest has no {', '.join(missing)}"
+        assert engine.manifest["target"] == self.name, (
+            f"{self.name}: `sssd forecast` asks the target named here to load"
+        )
+        assert engine.manifest["num_inference_steps"] == STEPS
+        parity = engine.manifest["parity"]
+        assert parity["max_error"] <= parity["tolerance"], f"{self.name}: parity is missed, which has to be an error"
+
+    def test_every_file_has_its_hash(self, engine: Built) -> None:
+        written = json.loads((engine.folder / "manifest.json").read_text())
+        files = {file.name: file for file in engine.folder.iterdir() if file.name != "manifest.json"}
+        assert set(written["files"]) == set(files)
+        for name, file in files.items():
+            assert written["files"][name] == hashlib.sha256(file.read_bytes()).hexdigest(), name
+
+    def test_it_is_a_forecaster(self, engine: Built) -> None:
+        record = engine.pipeline.record
+        assert record is not None
+        assert engine.forecaster.spec.targets == engine.pipeline.spec.targets
+        assert engine.forecaster.num_samples == SAMPLES
+        assert engine.forecaster.test_start == record.test_start
+        assert engine.forecaster.random_walk_window == record.random_walk_window
+
+    def test_it_forecasts_what_the_model_forecasts(self, engine: Built) -> None:
+        """From the same seed, for other numbers of windows and samples than it was checked with."""
+        for windows, samples in ((1, 40), (5, 7)):
+            part = engine.windows.part(0, windows)
+            seen = self.forecast(engine, part, num_samples=samples)
+            pipeline = engine.pipeline
+            expected = pipeline(part, num_inference_steps=STEPS, num_samples=samples, generator=3).samples
+            spread = expected.std(axis=1, keepdims=True)
+            error = float((np.abs(seen - expected) / spread).max())
+            assert error <= self.tolerance, f"{self.name}: off the model by {error:.1e} standard deviations"
+
+    def test_seeds(self, engine: Built) -> None:
+        first = self.forecast(engine, engine.windows)
+        assert np.array_equal(first, self.forecast(engine, engine.windows)), f"{self.name}: same seed, other forecast"
+        assert not np.array_equal(first, self.forecast(engine, engine.windows, seed=4)), f"{self.name} ignores the seed"
+
+    def test_eight_threads(self, engine: Built) -> None:
+        alone = [self.forecast(engine, engine.windows, seed) for seed in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda seed: self.forecast(engine, engine.windows, seed), range(8)))
+        for one, other in zip(alone, together, strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-6, err_msg=f"{self.name}: calls disturb each other")
+
+    def test_a_changed_byte_is_refused(self, engine: Built, tmp_path: Path) -> None:
+        for name in json.loads((engine.folder / "manifest.json").read_text())["files"]:
+            copy = tmp_path / name
+            copy.mkdir()
+            for file in engine.folder.iterdir():
+                (copy / file.name).write_bytes(file.read_bytes())
+            content = bytearray((copy / name).read_bytes())
+            content[len(content) // 2] ^= 1
+            (copy / name).write_bytes(content)
+            with pytest.raises(SSSDError):
+                open_forecaster(copy)
+
+    def test_nothing_is_left_of_a_build_that_fails(self, engine: Built, tmp_path: Path) -> None:
+        from sssd_export.request import export_model
+
+        with pytest.raises(SSSDError, match="has no option 'no_such_option'"):
+            export_model(engine.folder.parent / "model", tmp_path / "out", f"{self.name}:no_such_option=1")
+        assert not any(tmp_path.iterdir())
