@@ -5,10 +5,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint bench readme clean
+.PHONY: demo compare test lint bench readme clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
+
+# Every scheduler on the demo's model; goes on where it was stopped.
+compare: runs/eurusd
+	$(BIN)/sssd compare runs/eurusd runs/eurusd.csv --steps 4,6,8,10,20,100 --plot runs/compare.png --json > runs/compare.new
+	mv runs/compare.new runs/compare.json
+
+runs/eurusd:
+	$(MAKE) demo
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
@@ -21,7 +29,7 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --show-capture=no -rs
 
-# The README's picture and tables, from what demo and bench measured last.
+# The README's pictures and tables, from what demo, compare and bench measured last.
 readme: $(INSTALLED)
 	$(BIN)/python benchmarks/readme.py
 

@@ -21,8 +21,11 @@ def main() -> None:
     text = (ROOT / "README.md").read_text()
     text = between(text, "demo", table(["measured by `make demo`", ""], [list(row) for row in rows(demo)]))
     text = between(text, "bench", bench_tables(bench))
+    text = between(text, "overhead", overhead_table(bench))
+    text = between(text, "compare", compare_table(json.loads((ROOT / "runs/compare.json").read_text())))
     (ROOT / "README.md").write_text(text)
     shutil.copy(ROOT / "runs/eurusd.png", ROOT / "docs/forecast.png")
+    shutil.copy(ROOT / "runs/compare.png", ROOT / "docs/compare.png")
 
 
 def between(text: str, marker: str, content: str) -> str:
@@ -58,6 +61,39 @@ def bench_tables(bench: dict[str, Any]) -> str:
         f" {quality['windows']} test windows of the demo."
     )
     return "\n\n".join(parts)
+
+
+def compare_table(tree: dict[str, Any]) -> str:
+    """Each scheduler's cheapest good row, or its best; by network calls."""
+    chosen: dict[str, dict[str, Any]] = {}
+    for row in sorted(
+        tree["rows"], key=lambda row: (not row["good_enough"], row["calls"] if row["good_enough"] else 0)
+    ):
+        chosen.setdefault(row["scheduler"], row)
+    body = [
+        [row["scheduler"], str(row["steps"]), str(row["calls"]), f"{row['crps']:.4f}", f"{row['coverage_90']:.1%}",
+         f"{row['milliseconds']:.1f}", "yes" if row["good_enough"] else "no"]
+        for row in sorted(chosen.values(), key=lambda row: (not row["good_enough"], row["calls"], row["crps"]))
+    ]  # fmt: skip
+    head = ["scheduler", "steps", "network calls", "CRPS", "90 % coverage", "ms", f"within {tree['tolerance']:.0%}"]
+    words = (
+        f"{tree['windows']} {tree['part']} windows, {tree['samples']} samples, {tree['threads']} threads; best:"
+        f" {tree['best']}; cheapest that is no more than {tree['tolerance']:.0%} worse: {tree['choice']}."
+    )
+    return table(head, body) + "\n\n" + words
+
+
+def overhead_table(bench: dict[str, Any]) -> str:
+    """The solver's own arithmetic in a step beside diffusers' ``step()``, and how long commands take to start."""
+    head = ["one step's arithmetic"]
+    body: dict[str, list[str]] = {}
+    for size in (1, 256):
+        head += [f"diffusers, latent size {size}", "ours", "share"]
+        for name, entry in bench[f"arithmetic, latent size {size}"].items():
+            body.setdefault(name, [name])
+            body[name] += [f"{entry['theirs_us']:.0f} µs", f"{entry['ours_us']:.0f} µs", f"{entry['share']:.1%}"]
+    starts = ", ".join(f"`sssd {word}` {bench[f'start-up, sssd {word}']:.2f} s" for word in ("--help", "plugins"))
+    return table(head, list(body.values())) + f"\n\nStart-up: {starts}."
 
 
 if __name__ == "__main__":

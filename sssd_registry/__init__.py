@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sssd_registry.errors import SSSDError as SSSDError
     from sssd_registry.forecast import Forecast as Forecast
     from sssd_registry.hookspecs import HeadSpec as HeadSpec
+    from sssd_registry.hookspecs import NoOptions as NoOptions
     from sssd_registry.hookspecs import SchedulerSpec as SchedulerSpec
     from sssd_registry.hookspecs import TargetSpec as TargetSpec
     from sssd_registry.hookspecs import hookimpl as hookimpl
@@ -32,6 +33,7 @@ _HOME = {
     "SSSDError": "errors",
     "Forecast": "forecast",
     "HeadSpec": "hookspecs",
+    "NoOptions": "hookspecs",
     "SchedulerSpec": "hookspecs",
     "TargetSpec": "hookspecs",
     "hookimpl": "hookspecs",

@@ -56,5 +56,5 @@ def combine(update: Update, sources: Mapping[str, Sequence[Tensor] | Tensor]) ->
     first, *rest = update
     total = sources[first.source][first.index] * first.weight
     for term in rest:
-        total = torch.add(total, sources[term.source][term.index], alpha=term.weight)
+        total.add_(sources[term.source][term.index], alpha=term.weight)
     return total

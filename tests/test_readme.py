@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_commands_have_the_options_they_are_shown_with(command: str) -> None:
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`make (\w+)`", README)) | {"demo", "test"}
-    assert {"demo", "test", "bench", "readme"} <= named
+    assert {"demo", "test", "bench", "readme", "compare"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
@@ -49,22 +50,33 @@ def test_the_configuration_shown_is_valid() -> None:
     assert Config.model_validate(configs[0]).model.latent_size == 256
 
 
-def test_the_plugin_shown_works() -> None:
-    from sssd_registry.schedule import NoiseSchedule
-    from sssd_registry.tableau import SolverTableau
+def test_the_plugin_shown_passes_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sssd_registry.discovery import Entry
+    from sssd_registry.registry import Registry
+    from sssd_registry.testing import SchedulerConformance
+    from sssd_registry.testing import schedulers as suite_module
 
     source = next(block for block in blocks("python") if "register_schedulers" in block)
     names: dict[str, object] = {}
     exec(source, names)
     (spec,) = names["register_schedulers"]()  # type: ignore[operator]
-    scheduler = spec.factory(NoiseSchedule(), spec.options())
-    assert SolverTableau.from_scheduler(scheduler, 8).num_calls == 8
+    made = Registry((Entry("scheduler", spec.name, spec.summary, "p", "d", "1", spec=spec),))
+    for module in (suite_module, sys.modules["sssd_registry.schedulers"]):
+        monkeypatch.setattr(module, "registry", lambda: made)
+    suite = type("Suite", (SchedulerConformance,), {"name": spec.name})()
+    for check in [check for check in dir(suite) if check.startswith("test_")]:
+        getattr(suite, check)()
+
+
+def test_the_section_for_authors_is_short() -> None:
+    section = README.partition("## Write a plugin\n")[2].partition("\n## ")[0]
+    assert section.count("\n") < 40
 
 
 def test_pictures_exist_and_tables_are_filled() -> None:
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", README, re.DOTALL):
         assert (ROOT / picture).is_file(), picture
-    for marker in ("demo", "bench"):
+    for marker in ("demo", "bench", "compare", "overhead"):
         found = re.search(rf"<!-- {marker} -->\n(.*?)<!-- /{marker} -->", README, re.DOTALL)
         assert found, marker
         assert found[1].count("|") > 20, f"{marker}: run `make readme`"
