@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         self.record = record
         self.examples = examples
         self.preset = preset or Preset()
+        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         model.eval()
 
     @property
@@ -90,7 +93,11 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: the scheduler samples another process than the model's, or is not linear.
         """
-        return solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
+        # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
+        key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        if key not in self._tableaus:
+            self._tableaus[key] = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
+        return self._tableaus[key]
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
