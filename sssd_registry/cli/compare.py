@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,7 +48,11 @@ def compare(
     from sssd_registry.comparison.run import compare as run
 
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
-    state = out or model.with_name(model.name + ".compare.json")
+    state = out or beside(model)
+    if plot is not None:
+        from sssd_registry.comparison.plot import check_picture
+
+        check_picture(plot)
     try:
         with comparison_bar() as report:
             result = run(model, data, names, numbers, setting, state, report)
@@ -66,8 +71,14 @@ def compare(
         typer.echo(json.dumps(result.to_dict(), indent=1))
     else:
         print_comparison(result)
-        if write_default:
-            typer.echo(f"{model}: {result.choice.label} is its default now")
+    if write_default:
+        typer.echo(f"{model}: {result.choice.label} is its default now", err=as_json)
+
+
+def beside(model: Path) -> Path:
+    """``MODEL.compare.json``, also where MODEL is given as ``.``, which has no name of its own."""
+    whole = Path(os.path.abspath(model))  # not resolve(), which would follow a link to another folder
+    return whole.parent / f"{whole.name}.compare.json"
 
 
 def check_model(model: Path, names: list[str] | None) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import TUNED, registry
@@ -65,3 +68,21 @@ def find_candidates(
     if not candidates:
         raise SSSDError(f"nothing to compare: {skipped[0].reason}" if skipped else "nothing to compare")
     return candidates, skipped
+
+
+def split_finite(
+    candidates: Sequence[Candidate], found: Sequence[Quality]
+) -> tuple[list[Candidate], list[Quality], list[Skipped]]:
+    """Set apart the solvers that diverge on this model: nothing can be ranked beside NaN.
+
+    Raises:
+        SSSDError: all of them do.
+    """
+    finite = [bool(np.isfinite(one.crps).all()) for one in found]
+    if not any(finite):
+        raise SSSDError("nothing to compare: no solver gives finite forecasts of this model; was it trained?")
+    kept = [index for index, good in enumerate(finite) if good]
+    broken = [candidate for candidate, good in zip(candidates, finite, strict=True) if not good]
+    reason = "its forecasts are not finite"
+    skipped = [Skipped(one.scheduler, one.steps, reason) for one in broken]
+    return [candidates[index] for index in kept], [found[index] for index in kept], skipped

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 from sssd_registry.atomic import atomic_file
-from sssd_registry.comparison.table import Comparison, Row, front
+from sssd_registry.comparison.labels import label_points
+from sssd_registry.comparison.table import Comparison, front
 from sssd_registry.errors import SSSDError
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
@@ -25,9 +25,7 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg", ".pdf"):
-        raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
+    check_picture(path)
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
@@ -42,10 +40,10 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
         [r.milliseconds for r in chosen], [r.crps for r in chosen], where="post", marker="o", color=_FRONT, lw=1.4,
         label="none is faster and better",
     )  # fmt: skip
+    axis.margins(y=0.2)  # room for names below the front
     axis.set_xscale("log")
     for place in (axis.xaxis.set_major_formatter, axis.xaxis.set_minor_formatter):
         place(FuncFormatter(lambda value, _: f"{value:g}"))
-    _label(axis, chosen)
     axis.set_xlabel(f"milliseconds a forecast: one window, {comparison.samples} samples, {comparison.threads} threads")
     axis.set_ylabel("CRPS, standard units")
     hidden = len(comparison.rows) - len(shown)
@@ -53,17 +51,24 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     axis.set_title(f"{comparison.windows} {comparison.part} windows{more}", loc="left", fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(frameon=False, fontsize=9)
+    figure.canvas.draw()  # settles the layout, which the names are placed in
+    marks = [(row.milliseconds, row.crps) for row in shown]
+    label_points(axis, [(r.milliseconds, r.crps) for r in chosen], [r.label for r in chosen], marks, _FRONT)
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=150, format=suffix[1:])
+    figure.savefig(picture, dpi=150, format=Path(path).suffix.lower()[1:])
     with atomic_file(path) as new:
         new.write_bytes(picture.getvalue())
 
 
-def _label(axis: Any, rows: list[Row]) -> None:
-    """Names of the front's points, by turns above and below at two distances, so that neighbours do not collide."""
-    for index, row in enumerate(rows):
-        distance = 8 + 10 * (index % 4 // 2)
-        axis.annotate(
-            row.label, (row.milliseconds, row.crps), textcoords="offset points", fontsize=8, color=_FRONT,
-            xytext=(3, distance if index % 2 == 0 else -distance), va="bottom" if index % 2 == 0 else "top",
-        )  # fmt: skip
+def check_picture(path: str | Path) -> None:
+    """Refuse now what :func:`plot_comparison` would refuse after minutes of work.
+
+    Raises:
+        SSSDError: the ending is no picture's, or there is no such folder.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".svg", ".pdf"):
+        raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
+    folder = Path(path).resolve().parent
+    if not folder.is_dir():
+        raise SSSDError(f"{path} cannot be written: there is no folder {folder}; create it first")

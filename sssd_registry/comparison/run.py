@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from sssd_registry.comparison.candidates import Candidate, find_candidates
+from sssd_registry.comparison.candidates import Candidate, find_candidates, split_finite
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.state import State
 from sssd_registry.comparison.table import Comparison, Row
@@ -82,6 +82,8 @@ def compare(
             known = quality(windows, candidate.tableau, setting.samples, setting.seed)
             state.put(candidate, known)
         found.append(known)
+    candidates, found, broken = split_finite(candidates, found)
+    skipped += broken
     if report is not None:
         report(len(candidates), len(candidates), "timing")
     milliseconds = time_candidates(pipeline, windows_at(source, origins.take(np.array([0]))), candidates, setting)

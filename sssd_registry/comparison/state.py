@@ -15,31 +15,34 @@ from sssd_registry.errors import SSSDError
 
 
 class State:
-    """Qualities by tableau, for one model, data and setting; written after each."""
+    """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
-        self.rows: dict[str, dict[str, Any]] = _read(path, fingerprint)
+        self.rows: dict[str, dict[str, Any]] = _read(path)
 
     def get(self, candidate: Candidate) -> Quality | None:
         """What was found for it, if anything."""
-        found = self.rows.get(candidate.tableau.digest)
+        found = self.rows.get(self._key(candidate))
         if found is None:
             return None
         return Quality(np.array(found["crps"]), found["coverage_50"], found["coverage_90"])
 
     def put(self, candidate: Candidate, quality: Quality) -> None:
         """Keep it."""
-        self.rows[candidate.tableau.digest] = {
+        self.rows[self._key(candidate)] = {
             "crps": quality.crps.tolist(),
             "coverage_50": quality.coverage_50,
             "coverage_90": quality.coverage_90,
         }
         with atomic_file(self.path) as new:
-            new.write_text(json.dumps({"fingerprint": self.fingerprint, "rows": self.rows}))
+            new.write_text(json.dumps({"rows": self.rows}))
+
+    def _key(self, candidate: Candidate) -> str:
+        return f"{self.fingerprint}/{candidate.tableau.digest}"
 
 
-def _read(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
@@ -48,6 +51,6 @@ def _read(path: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
         for row in rows.values():
             np.array(row["crps"], dtype=np.float64)
             float(row["coverage_50"]), float(row["coverage_90"])
-        return rows if tree["fingerprint"] == fingerprint else {}
+        return rows
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise SSSDError(f"{path} is damaged ({type(error).__name__}: {error}): delete it, and compare anew") from None

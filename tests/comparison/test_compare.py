@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from cli_runner import Outcome, error_line, sssd
 
 from sssd_registry.comparison import run as comparison_run
-from sssd_registry.comparison.quality import quality
+from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.preset import write_tuned
@@ -54,12 +55,21 @@ def test_every_scheduler_is_there_or_skipped_with_a_reason(model: Path, tiny_csv
 
 
 def test_the_noise_is_common(model: Path, tiny_csv: Path) -> None:
-    """One solver under two names has the very same score, and no error of the difference."""
-    names = ["--schedulers", "ddim", "--schedulers", "ddim:timestep_spacing=trailing", "--schedulers", "tcd:eta=0.0"]
-    found = rows(compare(model, tiny_csv, *names, "--steps", 4, "--json"))
-    same = [row for row in found if row["scheduler"].startswith("ddim")]
+    """DDIM and Euler are one solver of the same equation: from the same noise they end in the same samples.
+
+    Their tableaus differ, so neither's score is taken from the other's row in the file of finished rows.
+    """
+    found = rows(compare(model, tiny_csv, "--schedulers", "ddim,euler", "--steps", 4, "--json"))
+    assert len(json.loads(model.with_name("model.compare.json").read_text())["rows"]) == 2
+    assert found[0]["crps"] == pytest.approx(found[1]["crps"], rel=1e-5)
+    assert found[1]["excess_se"] < 1e-3 * found[0]["crps_se"]
+
+
+def test_one_solver_under_two_names_is_one_row_of_work(model: Path, tiny_csv: Path) -> None:
+    names = ["--schedulers", "ddim", "--schedulers", "ddim:timestep_spacing=trailing"]
+    same = rows(compare(model, tiny_csv, *names, "--steps", 4, "--json"))
+    assert len(same) == 2
     assert same[0]["crps"] == same[1]["crps"]
-    assert {row["excess_se"] for row in same} == {same[0]["excess_se"]}
 
 
 def test_batches_do_not_change_a_score(model: Path, tiny_frame: pd.DataFrame) -> None:
@@ -143,3 +153,45 @@ def test_an_engine_and_a_damaged_state_are_refused(model: Path, tiny_engine: Pat
 def test_when_nothing_can_be_compared_it_says_why(model: Path, tiny_csv: Path) -> None:
     line = error_line(compare(model, tiny_csv, "--schedulers", "flow-euler", "--steps", 4))
     assert "nothing to compare: flow-euler is for models trained by flow matching" in line
+
+
+def test_another_setting_leaves_finished_rows_alone(
+    model: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("--schedulers", "ddim,unipc", "--steps", 3, "--json")
+    before = rows(compare(model, tiny_csv, *words))
+    rows(compare(model, tiny_csv, *words, "--part", "test"))
+    monkeypatch.setattr(comparison_run, "quality", lambda *_: pytest.fail("a finished row was run again"))
+    assert {row["crps"] for row in rows(compare(model, tiny_csv, *words))} == {row["crps"] for row in before}
+
+
+def test_a_solver_that_diverges_is_skipped(model: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverging(windows: Any, tableau: Any, *rest: Any) -> Quality:
+        found = quality(windows, tableau, *rest)
+        return found if tableau.num_inference_steps == 3 else replace(found, crps=found.crps * np.nan)
+
+    monkeypatch.setattr(comparison_run, "quality", diverging)
+    done = compare(model, tiny_csv, "--schedulers", "ddim", "--steps", "2,3", "--json")
+    assert [row["steps"] for row in rows(done)] == [3]
+    skipped = json.loads(done.out)["skipped"]
+    assert skipped == [{"scheduler": "ddim", "steps": 2, "reason": "its forecasts are not finite"}]
+    line = error_line(compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 2))
+    assert "no solver gives finite forecasts" in line
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(model: Path, tiny_csv: Path) -> None:
+    for place in ("p.gif", "nowhere/p.png"):
+        error_line(compare(model, tiny_csv, "--schedulers", "ddim", "--plot", model / place))
+    assert not model.with_name("model.compare.json").exists()
+
+
+def test_the_model_may_be_the_present_folder(model: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model)
+    rows(compare(Path("."), tiny_csv, "--schedulers", "ddim", "--steps", 2, "--json"))
+    assert model.with_name("model.compare.json").exists()
+
+
+def test_json_stays_json_where_a_default_is_written(model: Path, tiny_csv: Path) -> None:
+    done = compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 2, "--json", "--write-default")
+    assert json.loads(done.out)["choice"] == "ddim-2"
+    assert "ddim-2 is its default now" in done.err
