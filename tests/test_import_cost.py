@@ -28,7 +28,9 @@ def imported(*arguments: object) -> set[str]:
     return set(HEAVY) & set(modules)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["train", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["train", "--help"], ["new-plugin", "--help"]]
+)
 def test_looking_around_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported(*arguments) == set()
 

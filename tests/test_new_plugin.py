@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cli_runner import error_line, sssd
+from cli_runner import error_line, full_disk, sssd
+from processes import run
 
 from sssd_registry.registry import registry
 
 
-def run(*command: object, cwd: Path, **environment: str) -> str:
-    """What a command that has to succeed prints."""
-    words, variables = [str(part) for part in command], os.environ | environment
-    done = subprocess.run(words, cwd=cwd, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "at_least"), [("scheduler", 22), ("head", 23), ("target", 9)])
+@pytest.mark.parametrize(("kind", "at_least"), [("scheduler", 22), ("head", 25), ("target", 10)])
 def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path: Path) -> None:
     name = f"some-{kind}"
     written = sssd("new-plugin", name, "--kind", kind, "--out", tmp_path)
@@ -64,7 +55,17 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     ours = next(entry for entry in registry().entries if entry.name == "ddim")
     assert f"already, of {ours.origin}" in error_line(sssd("new-plugin", "ddim", "--out", tmp_path))
     assert "Python module that is there" in error_line(sssd("new-plugin", "json", "--out", tmp_path))
+    assert "python-dateutil" in error_line(sssd("new-plugin", "python-dateutil", "--out", tmp_path))
+    assert "yours would replace it" in error_line(sssd("new-plugin", "pyyaml", "--out", tmp_path))
     assert "a model's own solvers" in error_line(sssd("new-plugin", "tuned", "--out", tmp_path))
     assert sssd("new-plugin", "ddim", "--kind", "head", "--out", tmp_path).code == 0  # another kind is another name
     assert "is there already" in error_line(sssd("new-plugin", "ddim", "--kind", "head", "--out", tmp_path))
     assert "did you mean 'scheduler'" in error_line(sssd("new-plugin", "x-y", "--kind", "schedular"))
+
+
+def test_nothing_is_left_where_it_cannot_be_written(tmp_path: Path) -> None:
+    with full_disk(limit=500):  # some of its files would fit
+        assert "cannot be written" in error_line(sssd("new-plugin", "some-plugin", "--out", tmp_path))
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    assert "cannot be written" in error_line(sssd("new-plugin", "some-plugin", "--out", tmp_path / "file"))

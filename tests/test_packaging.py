@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from processes import build_wheel, run
 
 pytestmark = pytest.mark.slow
 
@@ -49,23 +48,10 @@ except EngineError:
 """
 
 
-def run(*command: object, cwd: Path, **environment: str) -> str:
-    """Standard output of a command that has to succeed, in an environment without the caller's Python paths."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-    (file,) = folder.glob("*.whl")
-    return file
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")

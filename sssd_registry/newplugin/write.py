@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import importlib.resources
 import importlib.util
 import keyword
@@ -51,6 +53,11 @@ def check_name(name: str, kind: Kind) -> str:
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
         raise SSSDError(f"{name!r} is the name of a Python module that is there already: choose another")
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        there = importlib.metadata.metadata(name)
+        raise SSSDError(
+            f"{there['Name']} {there['Version']} is installed, and yours would replace it: choose another name"
+        )
     if name == TUNED:
         raise SSSDError(f"{name!r} is what a model's own solvers are called: choose another name")
     for entry in registry().entries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import diffusers
@@ -112,6 +113,30 @@ class Doubles(Plain):
         return super().forward(z, t, cond).double()
 
 
+class SeesLaterWindows(Plain):
+    """The last window sees no other, so that it alone would not tell."""
+
+    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        return super().forward(z.flip(0).cumsum(0).flip(0), t, cond)
+
+
+class SeesLaterSamples(Plain):
+    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        return super().forward(z.flip(1).cumsum(1).flip(1), t, cond)
+
+
+class OneHorizonForAll(Plain):
+    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        return super().forward(z, t, cond[:, :1])
+
+
+class KeepsCondition(Plain):
+    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        self.kept = self.cond(cond).unsqueeze(1)
+        moved = self.z(z) + self.t(t[..., None, None] / 1000)
+        return torch.as_tensor(moved + self.kept)
+
+
 BROKEN_HEADS = [
     (IgnoresTime, "test_every_input_matters", "ignores t"),
     (MixesSamples, "test_windows_and_samples_do_not_see_each_other", "samples see each other"),
@@ -119,6 +144,10 @@ BROKEN_HEADS = [
     (Drops, "test_it_is_deterministic_in_evaluation_mode", "dropout or noise in evaluation mode"),
     (Unused, "test_gradients_reach_every_parameter", r"no gradient reaches spare\.weight, spare\.bias"),
     (Doubles, "test_contract", "float64, not float32"),
+    (SeesLaterWindows, "test_windows_and_samples_do_not_see_each_other", "windows see each other"),
+    (SeesLaterSamples, "test_windows_and_samples_do_not_see_each_other", "samples see each other"),
+    (OneHorizonForAll, "test_every_input_matters", "ignores the condition of the last horizon"),
+    (KeepsCondition, "test_eight_threads", "keeps state between calls"),
 ]
 
 
@@ -131,6 +160,36 @@ def test_what_is_wrong_with_a_head_is_said(head: Any, check: str, reason: str, m
     suite = offered("head", HeadSpec("broken", "for a test", made), monkeypatch)
     with pytest.raises(AssertionError, match=reason):
         getattr(suite, check)()
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Is another one when it is read back."""
+
+    width: int = 4
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", self.width + 1)
+
+
+@dataclass
+class Thawed:
+    width: int = 4
+
+
+@dataclass(frozen=True)
+class Unwritable:
+    widths: frozenset[int] = frozenset({4})
+
+
+BROKEN_OPTIONS = [(Growing, "come back as"), (Thawed, "not frozen"), (Unwritable, "cannot be saved with a model")]
+
+
+@pytest.mark.parametrize(("options", "reason"), BROKEN_OPTIONS)
+def test_what_is_wrong_with_options_is_said(options: type, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = HeadSpec("broken", "for a test", lambda d, c, _: Plain(d, c), options)
+    with pytest.raises(AssertionError, match=reason):
+        offered("head", spec, monkeypatch).test_options_survive_a_round_trip()
 
 
 def test_the_plain_head_passes(monkeypatch: pytest.MonkeyPatch) -> None:
