@@ -31,17 +31,8 @@ RESULTS = Path("runs/bench.json")
 SAMPLES = 100
 
 # The forecaster this project replaces: timeframes 5m/15m/1h/4h.
-REFERENCE = [
-    'data.timeframes={"5min" = 500, "15min" = 166, "1h" = 41, "4h" = 10}',
-    'data.horizons=["15min", "1h", "4h"]',
-    "model.feature_size=200",
-    "model.state_size=128",
-    "model.num_layers=4",
-    "model.context_size=512",
-    "model.horizon_size=128",
-    "model.latent_size=256",
-    "model.head_options={hidden_sizes = [512, 256, 128], time_size = 128}",
-]
+REFERENCE = Path(__file__).with_name("reference.toml")
+DEMO = Path(__file__).parents[1] / "demo" / "eurusd.toml"
 
 
 @dataclass(frozen=True)
@@ -87,8 +78,8 @@ def session(model: ir.Model) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
 
 
-def make_workload(name: str, frame: pd.DataFrame, settings: list[str], config: Path | None = None) -> Workload:
-    chosen = load_config(config, settings)
+def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
+    chosen = load_config(config)
     data = training_data(frame, chosen.data)
     torch.manual_seed(0)
     network = SSSDNetwork(data.spec, chosen.model).eval().requires_grad_(False)
@@ -119,7 +110,7 @@ def bars(rows: int, freq: str) -> pd.DataFrame:
 def workload(request: pytest.FixtureRequest) -> Workload:
     if request.param == "reference":
         return make_workload("reference", bars(6000, "5min"), REFERENCE)
-    return make_workload("demo", bars(3000, "h"), [], Path(__file__).parents[1] / "demo" / "eurusd.toml")
+    return make_workload("demo", bars(3000, "h"), DEMO)
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.atomic import atomic_file
-from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
+from sssd_registry.picture import check_suffix, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,9 +75,7 @@ def fan_chart(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg", ".pdf"):
-        raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
+    check_suffix(path)
     past = np.asarray(history_times, dtype="datetime64[ns]")
     after = None if actual_times is None else np.asarray(actual_times, dtype="datetime64[ns]")
     _check(forecast, past, history, actual, after)
@@ -94,11 +90,7 @@ def fan_chart(
     figure.suptitle(_title(forecast, window, panels), x=0.01, ha="left", fontsize=11, fontweight="bold")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
-    # In memory first: matplotlib's PDF writer loses the system's error, and the open file, on a full disk.
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=160, format=suffix[1:])
-    with atomic_file(path) as new:
-        new.write_bytes(picture.getvalue())
+    save_picture(figure, path, dpi=160)
 
 
 def _check(forecast: Forecast, past: Times, history: Array, actual: Array | None, after: Times | None) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sssd_registry.atomic import atomic_file
+from sssd_registry.picture import save_picture
 
 if TYPE_CHECKING:
     from sssd_registry.tableau import SolverTableau
@@ -22,7 +21,7 @@ def plot_tableau(tableau: SolverTableau, path: str | Path) -> None:
     Each row is divided by its largest entry: inputs of noise and of data differ by orders of magnitude in some.
 
     Raises:
-        SSSDError: the file cannot be written.
+        SSSDError: another ending, or the file cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -44,7 +43,4 @@ def plot_tableau(tableau: SolverTableau, path: str | Path) -> None:
         ticks(list(shown), [labels[index] for index in shown], fontsize=7, rotation=turned)
     axis.set_title(f"{tableau.num_inference_steps} steps, {calls} network calls", fontsize=9, loc="left")
     figure.colorbar(image, ax=axis, label="coefficient, as a share of its row's largest")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150, format=Path(path).suffix[1:] or "png")
-    with atomic_file(path) as new:
-        new.write_bytes(picture.getvalue())
+    save_picture(figure, path, dpi=150)

@@ -48,6 +48,9 @@ def test_the_configuration_shown_is_valid() -> None:
     configs = [tree for tree in shown if "model" in tree]
     assert len(configs) == 1
     assert Config.model_validate(configs[0]).model.latent_size == 256
+    reference = tomllib.loads((ROOT / "benchmarks" / "reference.toml").read_text())
+    assert configs[0]["model"] == reference["model"]
+    assert configs[0]["data"] == reference["data"] | {"target_kind": "log-return"}
 
 
 def test_the_plugin_shown_passes_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:

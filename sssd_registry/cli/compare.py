@@ -123,9 +123,9 @@ def split_tolerance(text: str) -> float:
 
 def print_comparison(result: Comparison) -> None:
     """The table, what was skipped, and two sentences."""
-    from rich.console import Console
     from rich.table import Table
 
+    from sssd_registry.cli.table import print_table
     from sssd_registry.comparison.table import front
 
     on_front = front(result.rows)
@@ -138,8 +138,7 @@ def print_comparison(result: Comparison) -> None:
         table.add_column(column, justify="left" if column == "scheduler" else "right", no_wrap=True)
     for row in result.rows:
         table.add_row(*_cells(row), "•" if row in on_front else "")
-    console = Console()
-    (console if console.is_terminal else Console(width=110)).print(table)
+    print_table(table, width=110)
     for one in result.skipped:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)

@@ -10,7 +10,6 @@ import typer
 if TYPE_CHECKING:
     from sssd_registry.discovery import Entry
 
-_WIDTH = 140  # in a file or a pipe, where there is no width to fit
 COLUMNS = ("kind", "name", "distribution", "version", "status", "summary")
 
 
@@ -30,13 +29,13 @@ def plugins(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from sssd_registry.cli.table import print_table
 
     table = Table(box=None, header_style="bold")
     for column in COLUMNS:
         table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "version"))
     for row in rows:
         table.add_row(*(str(row[column]) for column in COLUMNS))
-    console = Console()
-    (console if console.is_terminal else Console(width=_WIDTH)).print(table)
+    print_table(table, width=140)

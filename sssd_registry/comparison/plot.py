@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import Comparison, front
 from sssd_registry.errors import SSSDError
+from sssd_registry.picture import check_suffix, save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
 # Rows far worse than the best would squeeze all others into a line.
@@ -54,10 +53,7 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     figure.canvas.draw()  # settles the layout, which the names are placed in
     marks = [(row.milliseconds, row.crps) for row in shown]
     label_points(axis, [(r.milliseconds, r.crps) for r in chosen], [r.label for r in chosen], marks, _FRONT)
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=150, format=Path(path).suffix.lower()[1:])
-    with atomic_file(path) as new:
-        new.write_bytes(picture.getvalue())
+    save_picture(figure, path, dpi=150)
 
 
 def check_picture(path: str | Path) -> None:
@@ -66,9 +62,7 @@ def check_picture(path: str | Path) -> None:
     Raises:
         SSSDError: the ending is no picture's, or there is no such folder.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg", ".pdf"):
-        raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
+    check_suffix(path)
     folder = Path(path).resolve().parent
     if not folder.is_dir():
         raise SSSDError(f"{path} cannot be written: there is no folder {folder}; create it first")

@@ -171,7 +171,7 @@ def _validate(run: Run, tableau: SolverTableau) -> None:
     origins = evenly(run.data.split.validation, run.config.validation_windows)
     run.ema.store(run.network.parameters())
     run.ema.copy_to(run.network.parameters())
-    score = validation_crps(run.network, tableau, run.data, origins, run.accelerator.device)
+    score = validation_crps(run.network, tableau, run.data, origins)
     progress = run.progress
     progress.history.append((progress.step, score))
     if score < progress.best_crps:

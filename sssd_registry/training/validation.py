@@ -8,32 +8,21 @@ import torch
 from sssd_registry.baselines import choose_random_walk_window
 from sssd_registry.data.windows import Origins, futures_at, history_at
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.noise import draw_noise
-from sssd_registry.sampler import sample
 from sssd_registry.scores import crps
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import TrainingData, make_batch
+from sssd_registry.training.windows import encode_windows
 
 _SAMPLES = 48
 
 
-@torch.no_grad()
-def validation_crps(
-    network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins, device: torch.device
-) -> float:
+def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins) -> float:
     """Mean CRPS over windows, horizons and targets, in standard units: no horizon or target outweighs another.
 
     The noise is the same every time, so that two validations differ by the weights only.
     """
-    horizons = data.spec.horizons
-    batch = make_batch(data, origins, horizons, device)
-    shape = (tableau.num_noises, _SAMPLES, len(horizons), network.latent_size)
-    noise = torch.from_numpy(draw_noise(0, 0, len(origins), shape)).to(device)
-    condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
-    latents = sample(lambda z, t: network.head(z, t, condition), tableau, noise)  # (B, S, K, D)
-    samples = network.codec.decode(latents).double().cpu().numpy()
-    y = network.normalizer.standardize(batch.future, batch.values, batch.horizons).double().cpu().numpy()
-    return float(crps(samples, y).mean())
+    windows = encode_windows(network, data.source, origins, data.spec.horizons)
+    return float(crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed).mean())
 
 
 def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +12,14 @@ from torch import Tensor
 
 from sssd_registry.data.windows import Origins, WindowSource, futures_at, windows_at
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.noise import draw_noise
+from sssd_registry.sampler import sample
+from sssd_registry.scores import Array
+from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import to_tensors
 
-_AT_ONCE = 64
+# Windows in one pass of the encoder, and floats of noise in one batch of forecasts: 64 MB.
+_AT_ONCE, _NOISE_AT_ONCE = 256, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,27 @@ class EncodedWindows:
         """One call of the head, as the sampler makes it."""
         return torch.as_tensor(self.network.head(z, t, self.condition))
 
-    def decode(self, latents: Tensor) -> Tensor:
-        """Latents ``(B, S, K, D)`` to standard units ``(B, S, K, C)``."""
-        return self.network.codec.decode(latents)
+    def forecast(self, tableau: SolverTableau, num_samples: int, seed: int, at_once: int = _NOISE_AT_ONCE) -> Array:
+        """Samples in standard units, float64 ``(B, S, K, C)``.
+
+        Window b's noise is ``draw_noise(seed, b)`` whatever the solver, and does not depend on how windows are
+        batched to ``at_once`` floats of noise.
+        """
+        shape = (tableau.num_noises, num_samples, *self.shape)
+        batch = max(1, min(at_once // math.prod(shape), len(self)))
+        parts = []
+        for start in range(0, len(self), batch):
+            part = self.part(start, start + batch)
+            noise = torch.from_numpy(draw_noise(seed, start, len(part), shape)).to(self.condition.device)
+            latents = sample(part.denoise, tableau, noise)  # (B, S, K, D)
+            parts.append(self.network.codec.decode(latents).double().cpu().numpy())
+        return np.concatenate(parts)
+
+    @property
+    def observed(self) -> Array:
+        """``future`` as scores take it, float64 ``(B, K, C)``."""
+        array: Array = self.future.double().cpu().numpy()
+        return array
 
 
 @torch.no_grad()

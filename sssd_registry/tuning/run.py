@@ -13,12 +13,13 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
+from sssd_registry.scores import crps
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import evenly
 from sssd_registry.training.windows import encode_windows
-from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, tune, validation_crps
+from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, tune
 
-_TUNING_WINDOWS, _SCORING_WINDOWS = 32, 128
+_TUNING_WINDOWS, _SCORING_WINDOWS, _SAMPLES = 32, 128, 64
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,12 @@ def tune_model(
     tableau, _ = tune(objective, schedule, steps, report=report)
     scoring = encode_windows(network, source, evenly(origins, _SCORING_WINDOWS), horizons)
     return tableau, [
-        Row(name, made.num_calls, objective(made), validation_crps(scoring, made))
+        Row(
+            name,
+            made.num_calls,
+            objective(made),
+            float(crps(scoring.forecast(made, _SAMPLES, seed=0), scoring.observed).mean()),
+        )
         for name, made in [("tuned", tableau), *_rivals(schedule, steps)]
     ]
 

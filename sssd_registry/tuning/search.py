@@ -19,7 +19,6 @@ from sssd_registry.noise import draw_noise
 from sssd_registry.sampler import sample
 from sssd_registry.schedule import Array, NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.scores import crps
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.windows import EncodedWindows
 from sssd_registry.tuning.multistep import multistep_tableau
@@ -129,10 +128,3 @@ def initial_placements(schedule: NoiseSchedule, steps: int) -> list[Array]:
 def _bounds(start: Array) -> list[tuple[float, float]]:
     """Wide, but so that no two time steps run into each other."""
     return [(value - 3.0, value + 3.0) for value in start]
-
-
-def validation_crps(windows: EncodedWindows, tableau: SolverTableau, num_samples: int = 64) -> float:
-    """Mean CRPS of a solver's forecasts in standard units, with the noise of seed 0."""
-    noise = torch.from_numpy(draw_noise(0, 0, len(windows), (tableau.num_noises, num_samples, *windows.shape)))
-    samples = windows.decode(sample(windows.denoise, tableau, noise.to(windows.condition.device)))
-    return float(crps(samples.double().cpu().numpy(), windows.future.double().cpu().numpy()).mean())

@@ -19,6 +19,7 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.preset import write_tuned
 from sssd_registry.registry import registry
+from sssd_registry.scores import coverage, crps
 from sssd_registry.training.windows import encode_windows
 
 
@@ -79,9 +80,11 @@ def test_batches_do_not_change_a_score(model: Path, tiny_frame: pd.DataFrame) ->
     every = origins_between(source, pipeline.record.validation_start, pipeline.record.test_start, 4)
     windows = encode_windows(pipeline.network, source, every.take(np.arange(9)), [1, 4])
     tableau = pipeline.tableau(3)
-    whole, one_by_one = quality(windows, tableau, 6, 0), quality(windows, tableau, 6, 0, at_once=1)
-    np.testing.assert_allclose(whole.crps, one_by_one.crps, rtol=1e-5)
-    assert (whole.coverage_50, whole.coverage_90) == (one_by_one.coverage_50, one_by_one.coverage_90)
+    whole, one_by_one = windows.forecast(tableau, 6, 0), windows.forecast(tableau, 6, 0, at_once=1)
+    observed = windows.observed
+    np.testing.assert_allclose(crps(whole, observed), crps(one_by_one, observed), rtol=1e-5)
+    for level in (0.5, 0.9):
+        assert coverage(whole, observed, level) == coverage(one_by_one, observed, level)
 
 
 def test_it_goes_on_where_it_was_stopped(model: Path, tiny_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,8 +25,10 @@ from sssd_registry.training.validation import fit_growth
 CPU = torch.device("cpu")
 
 
-def network_for(frame: pd.DataFrame, settings_: list[str]) -> tuple[SSSDNetwork, TrainingData]:
-    config = load_config(None, settings_)
+def network_for(
+    frame: pd.DataFrame, settings_: list[str], file: Path | None = None
+) -> tuple[SSSDNetwork, TrainingData]:
+    config = load_config(file, settings_)
     data = training_data(frame, config.data)
     torch.manual_seed(0)
     return SSSDNetwork(data.spec, config.model).eval(), data
@@ -158,20 +162,7 @@ def test_the_references_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
             "close": np.cumsum(np.random.default_rng(0).normal(size=4000)) + 100,
         }
     )
-    network, data = network_for(
-        frame,
-        [
-            'data.timeframes={"5min" = 500, "15min" = 166, "1h" = 41, "4h" = 10}',
-            'data.horizons=["15min", "1h", "4h"]',
-            "model.feature_size=200",
-            "model.state_size=128",
-            "model.num_layers=4",
-            "model.context_size=512",
-            "model.horizon_size=128",
-            "model.latent_size=256",
-            "model.head_options={hidden_sizes = [512, 256, 128], time_size = 128}",
-        ],
-    )
+    network, data = network_for(frame, [], Path(__file__).parents[2] / "benchmarks" / "reference.toml")
     assert data.spec.horizons == (3, 12, 48)
     batch = make_batch(data, data.split.train.take(slice(0, 1)), (3, 12, 48), CPU)
     with torch.no_grad():
