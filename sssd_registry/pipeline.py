@@ -61,6 +61,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         self.record = record
         self.examples = examples
         self.preset = preset or Preset()
+        self._preset_scheduler = scheduler if self.preset.scheduler else None
         self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         model.eval()
 
@@ -157,10 +158,15 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
     def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
         """Write the model folder: safetensors and JSON, complete or not at all.
 
+        The preset's scheduler goes with it, unless another one was assigned since.
+
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
         """
-        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, self.preset)
+        preset = self.preset
+        if self.scheduler is not self._preset_scheduler:
+            preset = Preset(tuned=preset.tuned)
+        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, preset)
         write_model_folder(folder, Path(save_directory))
 
     @classmethod
@@ -178,8 +184,11 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         """
         name = scheduler if isinstance(scheduler, str) else None
         folder = read_model_folder(Path(pretrained_model_name_or_path), name)
-        used = folder.scheduler if scheduler is None or name else scheduler
-        return cls(folder.network, used, folder.record, folder.examples, folder.preset)
+        made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.preset)
+        if scheduler is not None:
+            made.scheduler = folder.scheduler if name else scheduler
+            made._preset_scheduler = None
+        return made
 
     def use_scheduler(self, text: str) -> None:
         """Pick a scheduler by name: ``NAME``, ``NAME:option=value,…``, or ``tuned``.

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from cli_runner import error_line, sssd, sssd_export
+from diffusers import DDIMScheduler
 
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.preset import read_preset, write_default, write_tuned
@@ -113,6 +114,19 @@ def test_a_saved_pipeline_keeps_its_preset(model: Path, tmp_path: Path) -> None:
     SSSDPipeline.from_pretrained(model).save_pretrained(tmp_path / "again")
     preset = read_preset(tmp_path / "again")
     assert (preset.scheduler, preset.steps, dict(preset.tuned)) == ("tuned", 3, {3: tableau})
+
+
+def test_a_pipeline_saved_with_another_scheduler_comes_back_with_that_one(model: Path, tmp_path: Path) -> None:
+    write_default(model, "unipc", 5)
+    for assigned in (True, False):
+        pipeline = SSSDPipeline.from_pretrained(model, scheduler=None if assigned else "ddim")
+        if assigned:
+            pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+        pipeline.save_pretrained(tmp_path / "again")
+        again = SSSDPipeline.from_pretrained(tmp_path / "again")
+        assert type(again.scheduler) is DDIMScheduler
+        assert again.tableau(4) == pipeline.tableau(4)
+        assert again.preset.steps == 20
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"steps": 3}', '{"scheduler": null, "steps": 0, "tuned": []}', "[]"])
