@@ -78,7 +78,7 @@ def compare_table(tree: dict[str, Any]) -> str:
     head = ["scheduler", "steps", "network calls", "CRPS", "90 % coverage", "ms", f"within {tree['tolerance']:.0%}"]
     words = (
         f"{tree['windows']} {tree['part']} windows, {tree['samples']} samples, {tree['threads']} threads; best:"
-        f" {tree['best']}; cheapest that is no more than {tree['tolerance']:.0%} worse: {tree['choice']}."
+        f" {tree['best']}; cheapest within {tree['tolerance']:.0%} of it: {tree['choice']}."
     )
     return table(head, body) + "\n\n" + words
 

@@ -145,7 +145,7 @@ def print_comparison(result: Comparison) -> None:
     best, choice = result.best, result.choice
     typer.echo(f"best: {best.label}, CRPS {best.crps:.5f} in {best.calls} network calls")
     typer.echo(
-        f"cheapest that is no more than {result.tolerance:.2%} worse, as far as these windows tell: {choice.label},"
+        f"cheapest within {result.tolerance:.2%} of it: {choice.label},"
         f" CRPS {choice.crps:.5f} in {choice.calls} network calls, {choice.milliseconds:.1f} ms"
     )
 

@@ -112,13 +112,12 @@ def make_rows(
     best = min(found, key=lambda one: float(one.crps.mean()))
     rows = []
     for candidate, one, taken in zip(candidates, found, milliseconds, strict=True):
-        above = [excess(one, other) for other in found]
-        good_enough = all(share - error <= tolerance for share, error in above)
+        above, error = excess(one, best)
         rows.append(
             Row(
                 candidate.scheduler, candidate.steps, candidate.tableau.num_calls,
                 float(one.crps.mean()), standard_error(one.crps[..., None], horizons, stride),
-                *excess(one, best), good_enough,
+                above, error, above <= tolerance,
                 one.coverage_50, one.coverage_90, taken,
             )
         )  # fmt: skip

@@ -19,8 +19,8 @@ class Row:
         crps_se: its standard error over windows.
         excess: CRPS over the best row's, less one.
         excess_se: standard error of that, from the same windows and noise.
-        good_enough: no row is better by more than the tolerance and a standard error of their difference. Against
-            the best row alone, chance would rule out good rows: of many stochastic ones, the luckiest is the best.
+        good_enough: the excess is within the tolerance. Where ``excess_se`` is larger than that, more windows or
+            samples would tell more: of many stochastic rows, the luckiest is the best.
         milliseconds: of one window's forecast, encoder included; the median of alternating rounds.
     """
 

@@ -139,7 +139,7 @@ def test_the_table_names_the_best_and_the_picture_is_drawn(model: Path, tiny_csv
     assert done.code == 0, done.err
     assert "test windows" in done.out
     assert "best: " in done.out
-    assert "cheapest that is no more than 1.00% worse" in done.out
+    assert "cheapest within 1.00% of it" in done.out
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     assert "not '.gif'" in error_line(compare(model, tiny_csv, *words, "--plot", tmp_path / "p.gif"))
 

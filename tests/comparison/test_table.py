@@ -64,19 +64,23 @@ def test_the_best_is_always_good_enough_and_without_noise_it_is_the_tolerance_th
     assert rows[0].good_enough
     assert [row.crps for row in rows] == sorted(row.crps for row in rows)
     for row in rows:
-        assert row.good_enough == (row.excess - row.excess_se <= tolerance)
+        assert row.good_enough == (row.excess <= tolerance)
         assert row.excess == pytest.approx(row.crps / rows[0].crps - 1)
 
 
-def test_a_lucky_best_does_not_rule_out_the_good() -> None:
-    """Independent noise of the size of the lead: the lead says nothing."""
+def test_a_lead_that_says_nothing_shows_in_its_error() -> None:
+    """Independent noise of the size of the lead: within the tolerance is within the tolerance, but the error says
+    how little that means."""
     random = np.random.default_rng(0)
     base = random.uniform(0.5, 1.5, size=(40, 1))
     noise = random.normal(scale=0.3, size=base.shape)
     lucky = Quality(base + noise - noise.mean() - 0.02, 0.5, 0.9)
     good, bad = Quality(base, 0.5, 0.9), Quality(base * 1.2, 0.5, 0.9)
     rows = make_rows([candidate(n) for n in (40, 8, 4)], [lucky, good, bad], [1.0] * 3, [1], 1, 0.01)
-    assert {row.steps: row.good_enough for row in rows} == {40: True, 8: True, 4: False}
+    assert {row.steps: row.good_enough for row in rows} == {40: True, 8: False, 4: False}
+    by_steps = {row.steps: row for row in rows}
+    assert by_steps[8].excess < by_steps[8].excess_se
+    assert by_steps[4].excess > 2 * by_steps[4].excess_se
 
 
 def test_names_steps_and_tolerances_are_read() -> None:
