@@ -52,6 +52,9 @@ class ModelConfig(_Section):
     horizon_size: int = Field(32, ge=2, multiple_of=2, description="size of the horizon embedding")
     latent_size: int | None = Field(None, ge=1, description="D; default: the number of targets")
     dropout: float = Field(0.1, ge=0, lt=1)
+    location_scale: Literal["random-walk", "linear"] = Field(
+        "random-walk", description="what diffusion starts from: the last value and trailing volatility, or a fit"
+    )
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)
     beta_schedule: Literal["cosine", "linear", "scaled_linear", "flow"] = "cosine"

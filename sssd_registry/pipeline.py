@@ -235,4 +235,4 @@ def forecast_samples(
         return torch.as_tensor(network.head(z.to(dtype), t, condition))
 
     latents = sample(denoiser, tableau, noise)  # (B, S, K, D)
-    return network.decode(latents, values, network.normalizer.unit_growth(bars))
+    return network.decode(latents, *network.normalizer.location_scale(values, times, bars))

@@ -36,10 +36,10 @@ def build_graph(pieces: Pieces, tableau: SolverTableau, num_horizons: int, laten
     graph = ir.Graph([*raw, noise], [], nodes=[], opset_imports={"": OPSET}, name="sssd")
     source = pieces.condition.graph
     known = Inliner(source, graph, "encoder").copy(source, dict(zip(source.inputs, raw, strict=True)))
-    latents = unroll(graph, pieces.head, tableau, known[source.outputs[0]], noise, pieces.broadcast_time)
-    base = next(value for value in raw if value.name == pieces.outputs.graph.inputs[1].name)
+    condition, *units = (known[value] for value in source.outputs)
+    latents = unroll(graph, pieces.head, tableau, condition, noise, pieces.broadcast_time)
     source = pieces.outputs.graph
-    known = Inliner(source, graph, "outputs").copy(source, dict(zip(source.inputs, (latents, base), strict=True)))
+    known = Inliner(source, graph, "outputs").copy(source, dict(zip(source.inputs, (latents, *units), strict=True)))
     for value in source.outputs:
         output = known[value]
         output.name = value.name

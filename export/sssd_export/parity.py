@@ -93,7 +93,7 @@ def live_samples(
         return torch.as_tensor(network.head(z.float(), t, condition)).double()
 
     latents, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: draws[index].double())
-    samples = network.decode(latents.float(), values, network.normalizer.unit_growth(bars))
+    samples = network.decode(latents.float(), *network.normalizer.location_scale(values, times, bars))
     array: npt.NDArray[np.float64] = samples.numpy()
     return array
 

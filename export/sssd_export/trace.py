@@ -23,6 +23,7 @@ from sssd_registry.training.dataset import to_tensors
 
 OPSET = 20
 WINDOWS, SAMPLES = "windows", "samples"
+UNITS = ("location", "scale")
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Pieces:
     """ONNX models of the pieces.
 
     Attributes:
-        condition: ``values_*, times_* -> condition (B, K, C)``.
+        condition: ``values_*, times_* -> condition (B, K, C), location, scale``, those two float64.
         head: ``z (B, S, K, D), t, condition -> output (B, S, K, D)``.
-        outputs: ``latents (B, S, K, D), values_base -> samples, quantiles``.
+        outputs: ``latents (B, S, K, D), location, scale -> samples, quantiles``.
         broadcast_time: the head was traced with ``t`` of shape ``(1, 1)``, else with ``(B, S)``.
     """
 
@@ -52,18 +53,17 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
     raw = [tuple(values[name] for name in names), tuple(times[name] for name in names)]
     condition = ConditionPiece(frozen, bars)
     with torch.no_grad():
-        example = condition(*raw)  # (2, K, C)
+        example, location, scale = condition(*raw)  # (2, K, C)
     every = ({0: WINDOWS},) * len(names)
     z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
     head, broadcast_time = trace_head(frozen.head, z, example)
-    outputs = OutputPiece(frozen, bars, levels)
-    base = values[spec.base.name]
+    outputs = OutputPiece(frozen, levels)
     return Pieces(
-        _export("encoder", condition, raw, input_names(spec), ["condition"], [every, every]),
+        _export("encoder", condition, raw, input_names(spec), ["condition", *UNITS], [every, every]),
         head,
         _export(
-            "output", outputs, [z, base], ["latents", f"values_{spec.base.name}"], ["samples", "quantiles"],
-            [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}],
+            "output", outputs, [z, location, scale], ["latents", *UNITS], ["samples", "quantiles"],
+            [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}, {0: WINDOWS}],
         ),
         broadcast_time,
     )  # fmt: skip
@@ -101,31 +101,31 @@ def without_fft(network: SSSDNetwork) -> SSSDNetwork:
 
 
 class ConditionPiece(nn.Module):
-    """Raw windows to the head's condition, for fixed horizons."""
+    """Raw windows to the head's condition and to location and scale ``(B, K, C)``, for fixed horizons."""
 
     def __init__(self, network: SSSDNetwork, horizons: Tensor) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("horizons", horizons)
 
-    def forward(self, values: tuple[Tensor, ...], times: tuple[Tensor, ...]) -> Tensor:
+    def forward(self, values: tuple[Tensor, ...], times: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         names = [tf.name for tf in self.network.spec.timeframes]
-        context = self.network.encode(dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True)))
-        return self.network.condition(context, self.get_buffer("horizons"))
+        raw = dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True))
+        horizons = self.get_buffer("horizons")
+        condition = self.network.condition(self.network.encode(*raw), horizons)
+        return condition, *self.network.normalizer.location_scale(*raw, horizons)
 
 
 class OutputPiece(nn.Module):
-    """Latents to samples and quantiles, float64 in data units, for fixed horizons and quantile levels."""
+    """Latents to samples and quantiles, float64 in data units, for fixed quantile levels."""
 
-    def __init__(self, network: SSSDNetwork, horizons: Tensor, levels: Sequence[float]) -> None:
+    def __init__(self, network: SSSDNetwork, levels: Sequence[float]) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("growth", network.normalizer.unit_growth(horizons))
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64))
 
-    def forward(self, latents: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        base = {self.network.spec.base.name: values}
-        samples = self.network.decode(latents, base, self.get_buffer("growth"))  # (B, S, K, C)
+    def forward(self, latents: Tensor, location: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+        samples = self.network.decode(latents, location, scale)  # (B, S, K, C)
         return samples, sample_quantiles(samples, self.get_buffer("levels"))
 
 

@@ -35,7 +35,7 @@ class SSSDNetwork(nn.Module):
         head = registry().heads[config.head]
         options = build_options("head", head.name, head.options, config.head_options)
         self.spec, self.config = spec, config
-        self.normalizer = WindowNormalizer(spec)
+        self.normalizer = WindowNormalizer(spec, linear=config.location_scale == "linear")
         self.encoder = S4Encoder(
             [tf.name for tf in spec.timeframes],
             self.normalizer.num_features,
@@ -84,9 +84,12 @@ class SSSDNetwork(nn.Module):
             dim=-1,
         )
 
-    def decode(self, latents: Tensor, values: Mapping[str, Tensor], growth: Tensor) -> Tensor:
-        """Latents ``(B, S, K, D)`` to float64 samples in data units ``(B, S, K, C)``."""
-        return self.normalizer.restore(self.codec.decode(latents), values, growth)
+    def decode(self, latents: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Latents ``(B, S, K, D)`` to float64 samples in data units ``(B, S, K, C)``.
+
+        ``location`` and ``scale`` ``(B, K, C)`` are the normaliser's :meth:`~WindowNormalizer.location_scale`.
+        """
+        return self.normalizer.restore(self.codec.decode(latents), location, scale)
 
     def forward(
         self,

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.location_scale import LinearLocationScale
+from sssd_registry.model.movement import Movement
 from sssd_registry.model.precision import ExactBuffers
 
 _DAY, _WEEK, _YEAR = 86_400, 604_800, 31_556_952
 # 1970 began on a Thursday.
 _MONDAY = 3 * _DAY
-# A window without any movement has scale 0; its level then sets the unit.
-_RELATIVE_FLOOR = 1e-12
 
 
 class WindowNormalizer(ExactBuffers):
@@ -30,27 +30,30 @@ class WindowNormalizer(ExactBuffers):
 
     Args:
         spec: columns, roles, targets and timeframes.
+        linear: standard units are what a linear forecast of location and scale leaves, see
+            :class:`LinearLocationScale`, instead of the above.
     """
 
     growth_horizons: Tensor  # (G,) bars, ascending
     growth: Tensor  # (G, C)
 
-    def __init__(self, spec: DataSpec) -> None:
+    def __init__(self, spec: DataSpec, linear: bool = False) -> None:
         super().__init__()
         self.spec = spec
-        self.log = spec.target_kind == "log-return"
+        self.movement = Movement(spec)
         points = growth_points(max(spec.horizons))
         channels = len(spec.targets)
         self.register_buffer("growth_horizons", torch.tensor(points, dtype=torch.float32))
         self.register_buffer(
             "growth", torch.tensor(points, dtype=torch.float32).sqrt().unsqueeze(-1).repeat(1, channels)
         )
+        self.linear = LinearLocationScale(spec, self.growth_horizons) if linear else None
 
     @property
     def num_features(self) -> int:
         """F, the same for every timeframe."""
-        levels = len(self._columns("open", "close", "value"))
-        return 3 * levels + len(self._columns("high", "low", "volume")) + 7
+        levels = len(self.movement.columns("open", "close", "value"))
+        return 3 * levels + len(self.movement.columns("high", "low", "volume")) + 7
 
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
@@ -67,34 +70,17 @@ class WindowNormalizer(ExactBuffers):
 
         Highs and lows are told relative to their bar's close, volumes relative to the window's.
         """
-        levels = values[..., self._columns("open", "close", "value")]  # (B, L, V of levels)
-        unit = self._unit(levels)  # (B, 1, V)
-        change = (self._change(levels) / unit).float()
-        distance = (self._moved(levels, levels[:, -1:]) / (unit * levels.shape[1] ** 0.5)).float()
+        levels = values[..., self.movement.columns("open", "close", "value")]  # (B, L, V of levels)
+        unit = self.movement.unit(levels)  # (B, 1, V)
+        change = (self.movement.change(levels) / unit).float()
+        distance = (self.movement.between(levels[:, -1:], levels) / (unit * levels.shape[1] ** 0.5)).float()
         features = [change, change.abs(), distance]
-        if extremes := self._columns("high", "low"):
-            close = values[..., self._columns("close")]
-            features.append((self._moved(values[..., extremes], close) / self._unit(close)).float())
-        if volumes := self._columns("volume"):
+        if extremes := self.movement.columns("high", "low"):
+            close = values[..., self.movement.columns("close")]
+            features.append((self.movement.between(close, values[..., extremes]) / self.movement.unit(close)).float())
+        if volumes := self.movement.columns("volume"):
             features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
         return torch.cat(features, dim=-1)  # (B, L, F - 7)
-
-    def _columns(self, *roles: str) -> list[int]:
-        return [index for index, role in enumerate(self.spec.roles) if role in roles]
-
-    def _moved(self, to: Tensor, since: Tensor) -> Tensor:
-        """The change from ``since`` to ``to``, as a difference or a log-return."""
-        return torch.log(to / since) if self.log else to - since
-
-    def _change(self, levels: Tensor) -> Tensor:
-        """One-bar changes ``(B, L, V)``; the first bar's is 0."""
-        return torch.cat([torch.zeros_like(levels[:, :1]), self._moved(levels[:, 1:], levels[:, :-1])], dim=1)
-
-    def _unit(self, levels: Tensor) -> Tensor:
-        """Root mean square of the one-bar changes, ``(B, 1, V)``, above zero."""
-        square = self._change(levels).square().mean(dim=1, keepdim=True)
-        level = torch.ones_like(square) if self.log else levels[:, -1:].abs()
-        return torch.sqrt(square) + level * _RELATIVE_FLOOR + 1e-30
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' last known values, float64 ``(B, C)``."""
@@ -102,47 +88,76 @@ class WindowNormalizer(ExactBuffers):
 
     def scale(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' one-bar unit, float64 ``(B, C)``."""
-        return self._unit(values[self.spec.base.name][..., list(self.spec.target_indices)])[:, 0]
+        return self.movement.unit(values[self.spec.base.name][..., list(self.spec.target_indices)])[:, 0]
 
-    def unit_growth(self, horizons: Tensor) -> Tensor:
-        """``(K,)`` bars to ``(K, C)``: piecewise linear in log h between the fitted horizons."""
-        position = torch.log(horizons.float().clamp(min=1.0))
-        grid = torch.log(self.growth_horizons)
-        if len(grid) == 1:
-            return self.growth.expand(len(horizons), -1)
-        right = torch.searchsorted(grid, position).clamp(1, len(grid) - 1)
-        left = right - 1
-        share = ((position - grid[left]) / (grid[right] - grid[left])).clamp(0, 1).unsqueeze(-1)
-        return torch.lerp(self.growth[left], self.growth[right], share)
-
-    def standardize(self, future: Tensor, values: Mapping[str, Tensor], horizons: Tensor) -> Tensor:
-        """Future levels float64 ``(B, K, C)`` to standard units, float32 ``(B, K, C)``."""
-        moved = self._moved(future, self.origin(values).unsqueeze(1))
-        unit = self.scale(values).unsqueeze(1) * self.unit_growth(horizons)  # (B, K, C)
-        return (moved / unit).float()
-
-    def restore(self, standard: Tensor, values: Mapping[str, Tensor], growth: Tensor) -> Tensor:
-        """Inverse of ``standardize`` for samples: ``(B, S, K, C)`` to float64 data units, ``(B, S, K, C)``.
+    def location_scale(
+        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Where standard units have their zero and how large they are, float64 ``(B, K, C)``, in data units.
 
         Data units are levels, or for a log-return target the log-return since the origin.
         """
-        unit = self.scale(values)[:, None, None, :] * growth.double()  # (B, 1, K, C)
-        moved = standard.double() * unit
-        return moved if self.log else moved + self.origin(values)[:, None, None, :]
+        unit = self.scale(values).unsqueeze(1)  # (B, 1, C)
+        share = interpolation(self.growth_horizons, horizons)
+        if self.linear is None:
+            location, growth = torch.zeros_like(unit), (share @ self.growth).double()
+        else:
+            location, growth = self.linear(values, times, share)
+        scale = unit * growth  # (B, K, C)
+        location = (unit * location).expand_as(scale)
+        return location if self.movement.log else location + self.origin(values).unsqueeze(1), scale
+
+    def standardize(
+        self, future: Tensor, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
+    ) -> Tensor:
+        """Future levels float64 ``(B, K, C)`` to standard units, float32 ``(B, K, C)``."""
+        location, scale = self.location_scale(values, times, horizons)
+        log = self.movement.log
+        target = self.movement.between(self.origin(values).unsqueeze(1), future) if log else future
+        return ((target - location) / scale).float()
+
+    def restore(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Inverse of ``standardize`` for samples: ``(B, S, K, C)`` to float64 data units, ``(B, S, K, C)``."""
+        return standard.double() * scale.unsqueeze(1) + location.unsqueeze(1)
 
     @torch.no_grad()
     def fit_growth(self, changes: Mapping[int, Sequence[Tensor]]) -> None:
         """Set ``growth`` from training data: horizon -> scaled changes ``(n, C)`` over that many bars."""
         for row, horizon in enumerate(int(h) for h in self.growth_horizons):
-            square = torch.cat(list(changes[horizon])).double().square().mean(dim=0)
-            self.growth[row] = square.sqrt().clamp(min=1e-6).float()
+            self.growth[row] = typical_size(torch.cat(list(changes[horizon])).double()).float()
+
+
+def typical_size(values: Tensor) -> Tensor:
+    """Root mean square over the first axis, in which no value counts for more than six deviations.
+
+    The deviation is the median's, for which a Gaussian has 0.6745. The revaluation of one pegged currency, thousands
+    of its days' units, would else be everybody's unit.
+    """
+    size = values.abs()
+    deviation = size.median(dim=0).values / 0.6745
+    limit = torch.where(deviation > 0, 6 * deviation, size.amax(dim=0))
+    return torch.minimum(size, limit).square().mean(dim=0).sqrt().clamp(min=1e-6)
 
 
 def growth_points(longest: int) -> tuple[int, ...]:
-    """The horizons at which growth is fitted: every bar up to 4, then about six for each doubling … at most 40."""
-    count = min(longest, 40)
-    points = {round(longest ** (i / max(count - 1, 1))) for i in range(count)}
-    return tuple(sorted(points | {1, longest}))
+    """The horizons at which growth is fitted: every bar up to 40, or else about 40 at equal ratios."""
+    if longest <= 40:
+        return tuple(range(1, longest + 1))
+    return tuple(sorted({round(longest ** (i / 39)) for i in range(40)}))
+
+
+def interpolation(points: Tensor, horizons: Tensor) -> Tensor:
+    """How much of each of G ascending points makes up a horizon, ``(K, G)``: linear in log h, rows sum to 1.
+
+    Written as hat functions because a search does not export.
+    """
+    if len(points) == 1:
+        return torch.ones(len(horizons), 1, device=points.device)
+    grid = torch.log(points)
+    position = torch.log(horizons.to(grid.dtype)).clamp(grid[0], grid[-1]).unsqueeze(-1)  # (K, 1)
+    slope = (position - grid[:-1]) / (grid[1:] - grid[:-1])  # (K, G - 1)
+    rise, fall = slope[:, :1] * 0 + 1, 1 - slope
+    return torch.minimum(torch.cat([rise, slope], dim=1), torch.cat([fall, rise], dim=1)).clamp(min=0)
 
 
 def _calendar_features(times: Tensor, seconds: int) -> Tensor:

@@ -36,7 +36,8 @@ from sssd_registry.training.checkpoint import (
 )
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
-from sssd_registry.training.validation import fit_growth, random_walk_window, validation_crps
+from sssd_registry.training.units import fit_units
+from sssd_registry.training.validation import random_walk_window, validation_crps
 
 Report = Callable[[Progress, float], None]
 
@@ -111,7 +112,7 @@ def _start(data: TrainingData, config: Config) -> Run:
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         network = SSSDNetwork(data.spec, config.model)
-    fit_growth(network, data)
+    fit_units(network, data)
     accelerator = Accelerator(
         mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
     )

@@ -11,6 +11,9 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.training.dataset import Batch
 
+# In standard units: a revaluation after years of a fixed rate may be thousands, and would be all of the loss.
+_FARTHEST = 12.0
+
 
 def diffuse(schedule: NoiseSchedule, x0: Tensor, eps: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
     """The noised latent and what the network has to predict from it, see :class:`NoiseSchedule`.
@@ -56,8 +59,8 @@ def denoising_loss(
         draws: S noise draws and time steps for each window.
         generator: on the CPU, so that a run does not depend on the device's random numbers.
     """
-    standard = network.normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
-    x0 = network.codec.encode(standard).unsqueeze(1)  # (B, 1, K, D)
+    standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
+    x0 = network.codec.encode(standard.clamp(-_FARTHEST, _FARTHEST)).unsqueeze(1)  # (B, 1, K, D)
     windows, _, count, size = x0.shape
     eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)

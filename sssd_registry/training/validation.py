@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
 from sssd_registry.baselines import choose_random_walk_window
 from sssd_registry.data.windows import Origins, futures_at, history_at
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.scores import crps
 from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData, make_batch
+from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.windows import encode_windows
 
 _SAMPLES = 48
@@ -23,21 +20,6 @@ def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: Training
     """
     windows = encode_windows(network, data.source, origins, data.spec.horizons)
     return float(crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed).mean())
-
-
-def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:
-    """Set the normaliser's ``growth`` from the training part."""
-    normalizer = network.normalizer
-    horizons = tuple(int(h) for h in normalizer.growth_horizons)
-    normalizer.growth.fill_(1.0)
-    changes: dict[int, list[torch.Tensor]] = {h: [] for h in horizons}
-    for start in range(0, len(data.split.train), 1024):
-        part = data.split.train.take(np.arange(start, min(start + 1024, len(data.split.train))))
-        batch = make_batch(data, part, horizons, torch.device("cpu"))
-        standard = normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
-        for column, horizon in enumerate(horizons):
-            changes[horizon].append(standard[:, column])
-    normalizer.fit_growth(changes)
 
 
 def random_walk_window(data: TrainingData) -> int:

@@ -88,5 +88,5 @@ def encode_windows(
         values, times = to_tensors(windows_at(source, part), device)
         future = torch.from_numpy(futures_at(source, part, horizons)).to(device)
         conditions.append(network.condition(network.encode(values, times), bars))
-        futures.append(network.normalizer.standardize(future, values, bars))
+        futures.append(network.normalizer.standardize(future, values, times, bars))
     return EncodedWindows(network, torch.cat(conditions), torch.cat(futures))

@@ -20,7 +20,7 @@ from sssd_registry.model.horizon import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import growth_points
 from sssd_registry.training.dataset import TrainingData, make_batch, to_tensors, training_data
-from sssd_registry.training.validation import fit_growth
+from sssd_registry.training.units import fit_growth
 
 CPU = torch.device("cpu")
 
@@ -82,8 +82,9 @@ def test_restore_is_the_inverse_of_standardize(tiny_frame: pd.DataFrame, tiny_se
     fit_growth(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 5)), (1, 4), CPU)
     normalizer = network.normalizer
-    standard = normalizer.standardize(batch.future, batch.values, batch.horizons)  # (B, K, C)
-    restored = normalizer.restore(standard.unsqueeze(1), batch.values, normalizer.unit_growth(batch.horizons))[:, 0]
+    standard = normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
+    units = normalizer.location_scale(batch.values, batch.times, batch.horizons)
+    restored = normalizer.restore(standard.unsqueeze(1), *units)[:, 0]
     expected = batch.future
     if kind == "log-return":
         expected = torch.log(batch.future / normalizer.origin(batch.values).unsqueeze(1))
@@ -96,7 +97,7 @@ def test_growth_makes_standard_units_unit_variance_at_every_horizon(
     network, data = network_for(tiny_frame, [*tiny_settings, "data.horizons=[1, 3, 8]"])
     fit_growth(network, data)
     batch = make_batch(data, data.split.train, (1, 3, 8), CPU)
-    standard = network.normalizer.standardize(batch.future, batch.values, batch.horizons)
+    standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
     torch.testing.assert_close(standard.square().mean(dim=(0, 2)), torch.ones(3), atol=0.15, rtol=0)
 
 
@@ -143,7 +144,8 @@ def test_a_flat_window_gives_finite_features(tiny_frame: pd.DataFrame, tiny_sett
     flat = {name: torch.ones_like(tensor) for name, tensor in values.items()}
     for tensor in network.normalizer.features(flat, times).values():
         assert torch.isfinite(tensor).all()
-    assert torch.isfinite(network.normalizer.restore(torch.ones(2, 3, 1, 1), flat, torch.ones(1, 1))).all()
+    units = network.normalizer.location_scale(flat, times, torch.ones(1))
+    assert torch.isfinite(network.normalizer.restore(torch.ones(2, 3, 1, 1), *units)).all()
 
 
 def test_forward_follows_the_head_contract(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:

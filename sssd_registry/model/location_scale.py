@@ -1,0 +1,126 @@
+"""A linear forecast of location and scale, fitted before the network: diffusion then models what is left of it.
+
+In units of the window's own one-bar movement, at horizon h and for each target by itself,
+
+    location = W_h · (past levels - last level)        as in NLinear (Zeng et al. 2023, "Are Transformers Effective
+                                                       for Time Series Forecasting?")
+    log scale = a_h + b_h · features                   log-volatilities over several spans, after Corsi 2009 ("A
+                                                       Simple Approximate Long-Memory Model of Realized Volatility"),
+                                                       ranges (Parkinson 1980), hour of day and day of week
+
+Diffusion that starts from a location and scale of the window's own is what TMDM (Li et al. 2024) and NsDiff (Ye et
+al. 2025) learn with networks; a linear one is fitted in seconds, and cannot overfit far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.movement import Movement
+from sssd_registry.model.precision import ExactBuffers
+
+MAX_LAGS = 96
+_DAY, _WEEK = 86_400, 604_800
+_MONDAY = 3 * _DAY  # 1970 began on a Thursday
+# A scale is exponential in its features: none counts for more than this many deviations from its training mean.
+_FARTHEST = 4.0
+# Volatility over a short span may be 0; it then counts as this part of the window's.
+_QUIETEST = 0.05
+
+
+class LinearLocationScale(ExactBuffers):
+    """See the module's text. Before it is fitted: location 0 and the square root of the horizon.
+
+    Args:
+        spec: columns, roles, targets and timeframes.
+        horizons: float ``(G,)`` bars, ascending, what it is fitted at; a horizon between two is interpolated.
+    """
+
+    location: Tensor  # (G, P, C)
+    bias: Tensor  # (G, C), log scale where every feature has its mean
+    weights: Tensor  # (G, F, C)
+    center: Tensor  # (F, C), mean of the features
+    spread: Tensor  # (F, C), their standard deviation
+
+    def __init__(self, spec: DataSpec, horizons: Tensor) -> None:
+        super().__init__()
+        self.spec = spec
+        self.movement = Movement(spec)
+        self.num_lags = min(spec.base.lookback - 1, MAX_LAGS)
+        points, features, channels = len(horizons), self._num_features(), len(spec.targets)
+        self.register_buffer("location", torch.zeros(points, self.num_lags, channels))
+        self.register_buffer("bias", horizons.sqrt().log().unsqueeze(-1).repeat(1, channels))
+        self.register_buffer("weights", torch.zeros(points, features, channels))
+        self.register_buffer("center", torch.zeros(features, channels))
+        self.register_buffer("spread", torch.ones(features, channels))
+
+    def forward(
+        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], interpolation: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Raw windows, and which share of each fitted horizon ``(K, G)``, to location and scale ``(B, K, C)``.
+
+        Both float64, in units of the window's one-bar movement.
+        """
+        lags, features = self.lags(values), self.features(values, times)
+        location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, lags)
+        standard = ((features - self.center) / self.spread).clamp(-_FARTHEST, _FARTHEST)
+        slope = torch.einsum("kg,gfc,bfc->bkc", interpolation, self.weights, standard)
+        return location.double(), (interpolation @ self.bias + slope).double().exp()
+
+    def lags(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The P levels before the last, relative to it: float32 ``(B, P, C)``."""
+        levels = values[self.spec.base.name][..., list(self.spec.target_indices)]
+        past = self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1])
+        return (past / self.movement.unit(levels)).float()
+
+    def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
+        """What the scale depends on, float32 ``(B, F, C)``."""
+        base = values[self.spec.base.name]
+        targets = list(self.spec.target_indices)
+        unit = self.movement.unit(base[..., targets])  # (B, 1, C)
+        rows = [unit.log()]
+        for timeframe in self.spec.timeframes:
+            change = self.movement.change(values[timeframe.name][..., targets]) / unit
+            rows += [_log_rms(change, span) for span in _spans(timeframe.lookback)]
+        if self._has_range():
+            high, low = (base[..., self.movement.columns(role)].mean(-1, keepdim=True) for role in ("high", "low"))
+            spread = self.movement.between(low, high) / unit  # (B, L, C)
+            rows += [_log_rms(spread, span) for span in (base.shape[1], *_spans(base.shape[1]))]
+        calendar = self._calendar(times[self.spec.base.name][:, -1])  # (B, W)
+        waves = calendar.unsqueeze(-1).expand(-1, -1, len(targets))
+        return torch.cat([*(row.float() for row in rows), waves], dim=1)
+
+    def _calendar(self, origin: Tensor) -> Tensor:
+        """Sines and cosines of the time of day and of the week, as far as the bar lets them vary: ``(B, W)``."""
+        waves = [torch.zeros(len(origin), 0, device=origin.device)]
+        for period, harmonics in self._periods():
+            angle = ((origin + _MONDAY) % period).float() * (2 * torch.pi / period)
+            order = torch.arange(1, harmonics + 1, device=origin.device)
+            waves += [torch.sin(angle.unsqueeze(-1) * order), torch.cos(angle.unsqueeze(-1) * order)]
+        return torch.cat(waves, dim=-1)
+
+    def _periods(self) -> list[tuple[int, int]]:
+        return [(period, count) for period, count in ((_DAY, 4), (_WEEK, 2)) if self.spec.bar_seconds < period]
+
+    def _has_range(self) -> bool:
+        return len(self.movement.columns("high")) == len(self.movement.columns("low")) > 0
+
+    def _num_features(self) -> int:
+        spans = sum(len(_spans(timeframe.lookback)) for timeframe in self.spec.timeframes)
+        ranges = 1 + len(_spans(self.spec.base.lookback)) if self._has_range() else 0
+        return 1 + spans + ranges + 2 * sum(harmonics for _, harmonics in self._periods())
+
+
+def _spans(lookback: int) -> list[int]:
+    """Half of the window, a quarter, … down to three bars."""
+    return [lookback >> shift for shift in range(1, 16) if lookback >> shift >= 3]
+
+
+def _log_rms(change: Tensor, span: int) -> Tensor:
+    """Logarithm of the root mean square of the last ``span`` bars, ``(B, 1, C)``."""
+    square = change[:, -span:].square().mean(dim=1, keepdim=True)
+    return 0.5 * torch.log(square + _QUIETEST**2)
