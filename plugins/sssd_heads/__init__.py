@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sssd_heads.mlp_options import MLPOptions
+from sssd_heads.options import AdaLNOptions, DiTOptions, FiLMUNetOptions, MLPOptions, UNet1DOptions, UNet2DOptions
 from sssd_registry.hookspecs import HeadSpec, hookimpl
 
 if TYPE_CHECKING:
     from torch import nn
+
+SSSD_HOOK_API = 1
 
 
 def make_mlp(latent_size: int, cond_size: int, options: MLPOptions) -> nn.Module:
@@ -17,9 +19,50 @@ def make_mlp(latent_size: int, cond_size: int, options: MLPOptions) -> nn.Module
     return MLPHead(latent_size, cond_size, options)
 
 
-SSSD_HOOK_API = 1
+def make_adaln(latent_size: int, cond_size: int, options: AdaLNOptions) -> nn.Module:
+    from sssd_heads.adaln import AdaLNHead
+
+    return AdaLNHead(latent_size, cond_size, options)
+
+
+def make_dit(latent_size: int, cond_size: int, options: DiTOptions) -> nn.Module:
+    from sssd_heads.dit import DiTHead
+
+    return DiTHead(latent_size, cond_size, options)
+
+
+def make_film_unet(latent_size: int, cond_size: int, options: FiLMUNetOptions) -> nn.Module:
+    from sssd_heads.film_unet import FiLMUNetHead
+
+    return FiLMUNetHead(latent_size, cond_size, options)
+
+
+def make_unet1d(latent_size: int, cond_size: int, options: UNet1DOptions) -> nn.Module:
+    from sssd_heads.unet1d import UNet1DHead
+
+    return UNet1DHead(latent_size, cond_size, options, attention=False)
+
+
+def make_unet1d_attn(latent_size: int, cond_size: int, options: UNet1DOptions) -> nn.Module:
+    from sssd_heads.unet1d import UNet1DHead
+
+    return UNet1DHead(latent_size, cond_size, options, attention=True)
+
+
+def make_unet2d(latent_size: int, cond_size: int, options: UNet2DOptions) -> nn.Module:
+    from sssd_heads.unet2d import UNet2DHead
+
+    return UNet2DHead(latent_size, cond_size, options)
 
 
 @hookimpl
 def register_heads() -> list[HeadSpec]:
-    return [HeadSpec("mlp", "multi-layer perceptron, each horizon by itself; small and fast", make_mlp, MLPOptions)]
+    return [
+        HeadSpec("mlp", "multi-layer perceptron, each horizon by itself; small and fast", make_mlp, MLPOptions),
+        HeadSpec("adaln", "residual MLP with adaptive layer norm, each horizon by itself", make_adaln, AdaLNOptions),
+        HeadSpec("dit", "diffusion transformer over the horizons, whatever their spacing", make_dit, DiTOptions),
+        HeadSpec("film-unet", "1-D U-Net modulated by time and condition", make_film_unet, FiLMUNetOptions),
+        HeadSpec("unet1d", "diffusers' UNet1DModel along the horizons", make_unet1d, UNet1DOptions),
+        HeadSpec("unet1d-attn", "the same with attention in every level", make_unet1d_attn, UNet1DOptions),
+        HeadSpec("unet2d", "diffusers' UNet2DModel on an image of the horizons", make_unet2d, UNet2DOptions),
+    ]

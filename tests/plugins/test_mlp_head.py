@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sssd_heads.mlp import MLPHead
-from sssd_heads.mlp_options import MLPOptions
+from sssd_heads.options import MLPOptions
 
 
 @pytest.mark.parametrize("sizes", [(8,), (8, 8), (16, 8, 4)])
