@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import AdaLNOptions
+from sssd_heads.start import starting_at_zero
 from sssd_heads.time_embedding import TimeEmbedding
 
 
@@ -47,7 +48,7 @@ class AdaLNHead(nn.Module):
         self.from_z = nn.Linear(latent_size, width)
         self.blocks = nn.ModuleList(AdaLNBlock(width, options.dropout) for _ in range(options.blocks))
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, latent_size)
+        self.out = starting_at_zero(nn.Linear(width, latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

@@ -7,11 +7,14 @@ are any, so that one horizon or three are served without padding.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import FiLMUNetOptions
+from sssd_heads.start import starting_at_zero
 from sssd_heads.time_embedding import TimeEmbedding
 
 
@@ -49,13 +52,9 @@ class FiLMUNetHead(nn.Module):
         self.from_cond = nn.Linear(cond_size, given)
         self.from_z = nn.Linear(latent_size, widths[0])
         ins = (widths[0], *widths[:-1])
-        self.down = nn.ModuleList(
-            FiLMBlock(a, b, given, options.kernel_size) for a, b in zip(ins, widths, strict=True)
-        )
-        self.up = nn.ModuleList(
-            FiLMBlock(a + b, a, given, options.kernel_size) for a, b in zip(widths[:-1], widths[1:], strict=True)
-        )
-        self.out = nn.Linear(widths[0], latent_size)
+        self.down = nn.ModuleList(FiLMBlock(a, b, given, options.kernel_size) for a, b in zip(ins, widths, strict=True))
+        self.up = nn.ModuleList(FiLMBlock(a + b, a, given, options.kernel_size) for a, b in pairwise(widths))
+        self.out = starting_at_zero(nn.Linear(widths[0], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
@@ -76,11 +75,12 @@ class FiLMUNetHead(nn.Module):
 
 def _along(conv: nn.Module, x: Tensor) -> Tensor:
     """A convolution along K of ``(B, S, K, H)``."""
-    return torch.as_tensor(conv(x.flatten(0, 1).mT)).mT.unflatten(0, x.shape[:2])
+    return torch.as_tensor(conv(x.flatten(0, 1).mT)).mT.reshape(*x.shape[:3], -1)
 
 
 def _halve(x: Tensor) -> Tensor:
     """Means of neighbours along K; a last one without neighbour stays."""
     if x.shape[2] % 2:
         x = torch.cat([x, x[:, :, -1:]], dim=2)
-    return x.unflatten(2, (-1, 2)).mean(dim=3)
+    windows, samples, count, width = x.shape
+    return x.reshape(windows, samples, count // 2, 2, width).mean(dim=3)

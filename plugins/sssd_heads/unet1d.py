@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import UNet1DOptions
+from sssd_heads.start import starting_at_zero
 from sssd_heads.time_embedding import TimeEmbedding
 
 
@@ -37,7 +38,7 @@ class UNet1DHead(nn.Module):
         self.from_cond = nn.Linear(cond_size, widths[0])
         self.from_z = nn.Linear(latent_size, widths[0])
         self.unet = _unet(widths, "Attn" if attention else "")
-        self.out = nn.Linear(widths[0], latent_size)
+        self.out = starting_at_zero(nn.Linear(widths[0], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
@@ -48,7 +49,7 @@ class UNet1DHead(nn.Module):
         missing = max(3 * self.halvings, -(-count // self.halvings) * self.halvings) - count
         padded = F.pad(torch.cat([x, real], dim=1), (0, missing))  # (B S, H + 1, padded K)
         made = self.unet(padded, 0).sample[..., :count]  # (B S, H, K)
-        return torch.as_tensor(self.out(made.mT)).unflatten(0, z.shape[:2])
+        return torch.as_tensor(self.out(made.mT)).view(z.shape)
 
 
 def _unet(widths: tuple[int, ...], attention: str) -> Any:

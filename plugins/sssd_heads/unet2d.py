@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import UNet2DOptions
+from sssd_heads.start import starting_at_zero
 
 
 class UNet2DHead(nn.Module):
@@ -33,6 +34,7 @@ class UNet2DHead(nn.Module):
         self.from_cond = nn.Linear(cond_size, widths[0])
         self.from_z = nn.Linear(latent_size, widths[0])
         self.unet = _unet(latent_size, options)
+        starting_at_zero(self.unet.conv_out)
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
@@ -40,10 +42,11 @@ class UNet2DHead(nn.Module):
         count = x.shape[-1]
         rows = -(-count // self.columns)
         pixels = torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
-        image = F.pad(pixels, (0, rows * self.columns - count)).unflatten(-1, (rows, self.columns))
+        folded = F.pad(pixels, (0, rows * self.columns - count))
+        image = folded.reshape(*folded.shape[:2], rows, self.columns)
         image = F.pad(image, (0, -self.columns % self.halvings, 0, -rows % self.halvings))  # (B S, H + 1, R, W)
         made = self.unet(image, t.flatten()).sample[..., :rows, : self.columns]  # (B S, D, rows, columns)
-        return torch.as_tensor(made.flatten(2)[..., :count].mT).unflatten(0, z.shape[:2])
+        return torch.as_tensor(made.flatten(2)[..., :count].mT).reshape(z.shape)
 
 
 def _unet(latent_size: int, options: UNet2DOptions) -> Any:

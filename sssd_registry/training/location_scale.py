@@ -87,7 +87,7 @@ def _ridge(lags: Tensor, moved: Tensor, penalty: float) -> Tensor:
     size = gram.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None].clamp(min=1e-12)
     ridge = penalty * size * torch.eye(gram.shape[-1], dtype=gram.dtype)
     right = torch.einsum("npc,ngc->cpg", lags, moved) / len(lags)
-    return torch.linalg.solve(gram + ridge, right).permute(2, 1, 0)
+    return torch.as_tensor(torch.linalg.solve(gram + ridge, right)).permute(2, 1, 0)
 
 
 def _left_out_residuals(sample: _Sample, penalty: float) -> Tensor:

@@ -94,6 +94,8 @@ def train(
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with _interruptible() as interrupted:
+        if run.progress.step == 0:
+            _validate(run, tableau)  # what training has to improve on, or else is left out
         while not _finished(run):
             loss = _step(run)
             if run.progress.step % config.training.validate_every == 0 or _at_end(run):

@@ -29,8 +29,15 @@ def test_samples_horizons_and_windows_do_not_mix() -> None:
     torch.testing.assert_close(head(z, t, cond)[1:, 2:4, 1:2], part, atol=1e-6, rtol=1e-5)
 
 
+def test_it_starts_at_zero() -> None:
+    """Which is the right answer of v-prediction for standard normal data."""
+    head = MLPHead(3, 5, MLPOptions(hidden_sizes=(8,), time_size=6))
+    assert not head(torch.randn(1, 2, 4, 3), torch.zeros(1, 2), torch.randn(1, 4, 5)).any()
+
+
 def test_time_and_condition_matter() -> None:
     head = MLPHead(3, 5, MLPOptions(hidden_sizes=(8,), time_size=6))
+    torch.nn.init.normal_(head.out.weight)
     z, cond = torch.randn(1, 2, 4, 3), torch.randn(1, 4, 5)
     base = head(z, torch.zeros(1, 2), cond)
     assert not torch.allclose(base, head(z, torch.full((1, 2), 500.0), cond))
