@@ -21,6 +21,7 @@ from sssd_registry.data.windows import Windows, WindowSource, last_origins, wind
 from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
+from sssd_registry.hub import local_folder
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
 from sssd_registry.preset import Preset
@@ -155,10 +156,18 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             return iterable
         return super().progress_bar(iterable, total)
 
-    def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
+    def save_pretrained(
+        self, save_directory: str | Path, *, push_to_hub: bool = False, repo_id: str | None = None, **hub: Any
+    ) -> None:
         """Write the model folder: safetensors and JSON, complete or not at all.
 
         The preset's scheduler goes with it, unless another one was assigned since.
+
+        Args:
+            save_directory: the folder.
+            push_to_hub: also send it to the Hub, as ``push_to_hub(repo_id, …)`` does.
+            repo_id: there; default: the folder's name.
+            hub: ``token``, ``private``, ``commit_message`` and ``create_pr`` of ``push_to_hub``.
 
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
@@ -168,22 +177,26 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             preset = Preset(tuned=preset.tuned)
         folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, preset)
         write_model_folder(folder, Path(save_directory))
+        if push_to_hub:
+            known = {key: hub[key] for key in ("token", "private", "commit_message", "create_pr") if key in hub}
+            self.push_to_hub(repo_id or Path(save_directory).name, **known)
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **_: Any
+        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **hub: Any
     ) -> SSSDPipeline:
         """Read a model folder. Nothing in it is executed, unpickled or imported by name.
 
         Args:
-            pretrained_model_name_or_path: the folder.
+            pretrained_model_name_or_path: the folder, or ``owner/name`` on the Hub.
             scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
+            hub: ``revision``, ``token``, ``cache_dir`` and ``local_files_only``, for the Hub.
 
         Raises:
             SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
         """
         name = scheduler if isinstance(scheduler, str) else None
-        folder = read_model_folder(Path(pretrained_model_name_or_path), name)
+        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), name)
         made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.preset)
         if scheduler is not None:
             made.scheduler = folder.scheduler if name else scheduler

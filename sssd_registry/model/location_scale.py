@@ -6,7 +6,8 @@ In units of the window's own one-bar movement, at horizon h and for each target 
                                                        for Time Series Forecasting?")
     log scale = a_h + b_h · features                   log-volatilities over several spans, after Corsi 2009 ("A
                                                        Simple Approximate Long-Memory Model of Realized Volatility"),
-                                                       ranges (Parkinson 1980), hour of day and day of week
+                                                       of changes, of changes from season to season and of the level
+                                                       about its mean; ranges (Parkinson 1980); hour and day of week
 
 Diffusion that starts from a location and scale of the window's own is what TMDM (Li et al. 2024) and NsDiff (Ye et
 al. 2025) learn with networks; a linear one is fitted in seconds, and cannot overfit far.
@@ -80,19 +81,21 @@ class LinearLocationScale(ExactBuffers):
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
         """What the scale depends on, float32 ``(B, F, C)``."""
         base = values[self.spec.base.name]
-        targets = list(self.spec.target_indices)
-        unit = self.movement.unit(base[..., targets])  # (B, 1, C)
-        rows = [unit.log()]
+        levels = base[..., list(self.spec.target_indices)]  # (B, L, C)
+        length, unit = levels.shape[1], self.movement.unit(levels)  # (B, 1, C)
+        away = self.movement.between(levels.mean(dim=1, keepdim=True), levels) / (unit * length**0.5)
+        rows = [unit.log(), away[:, -1:], away[:, -1:].abs(), _log_rms(away, length), *_log_rms_each(away)]
         for timeframe in self.spec.timeframes:
-            change = self.movement.change(values[timeframe.name][..., targets]) / unit
-            rows += [_log_rms(change, span) for span in _spans(timeframe.lookback)]
+            change = self.movement.change(values[timeframe.name][..., list(self.spec.target_indices)])
+            rows += _log_rms_each(change / unit)
+        if season := self._season():
+            rows += _log_rms_each(self.movement.between(levels[:, :-season], levels[:, season:]) / unit)
         if self._has_range():
             high, low = (base[..., self.movement.columns(role)].mean(-1, keepdim=True) for role in ("high", "low"))
             spread = self.movement.between(low, high) / unit  # (B, L, C)
-            rows += [_log_rms(spread, span) for span in (base.shape[1], *_spans(base.shape[1]))]
-        calendar = self._calendar(times[self.spec.base.name][:, -1])  # (B, W)
-        waves = calendar.unsqueeze(-1).expand(-1, -1, len(targets))
-        return torch.cat([*(row.float() for row in rows), waves], dim=1)
+            rows += [_log_rms(spread, length), *_log_rms_each(spread)]
+        waves = self._calendar(times[self.spec.base.name][:, -1]).unsqueeze(-1)  # (B, W, 1)
+        return torch.cat([*(row.float() for row in rows), waves.expand(-1, -1, levels.shape[2])], dim=1)
 
     def _calendar(self, origin: Tensor) -> Tensor:
         """Sines and cosines of the time of day and of the week, as far as the bar lets them vary: ``(B, W)``."""
@@ -106,21 +109,34 @@ class LinearLocationScale(ExactBuffers):
     def _periods(self) -> list[tuple[int, int]]:
         return [(period, count) for period, count in ((_DAY, 4), (_WEEK, 2)) if self.spec.bar_seconds < period]
 
+    def _season(self) -> int:
+        """Length of a season that the window holds at least two of, or 0."""
+        season = self.spec.season
+        return season if 1 < season <= self.spec.base.lookback // 2 else 0
+
     def _has_range(self) -> bool:
         return len(self.movement.columns("high")) == len(self.movement.columns("low")) > 0
 
     def _num_features(self) -> int:
-        spans = sum(len(_spans(timeframe.lookback)) for timeframe in self.spec.timeframes)
-        ranges = 1 + len(_spans(self.spec.base.lookback)) if self._has_range() else 0
-        return 1 + spans + ranges + 2 * sum(harmonics for _, harmonics in self._periods())
+        length, season = self.spec.base.lookback, self._season()
+        spans = [length, *(timeframe.lookback for timeframe in self.spec.timeframes)]
+        spans += [length - season] if season else []
+        spans += [length] if self._has_range() else []
+        waves = 2 * sum(harmonics for _, harmonics in self._periods())
+        return 4 + sum(len(_spans(span)) for span in spans) + self._has_range() + waves
 
 
-def _spans(lookback: int) -> list[int]:
-    """Half of the window, a quarter, … down to three bars."""
-    return [lookback >> shift for shift in range(1, 16) if lookback >> shift >= 3]
+def _spans(length: int) -> list[int]:
+    """Half of it, a quarter, … down to three bars."""
+    return [length >> shift for shift in range(1, 16) if length >> shift >= 3]
 
 
 def _log_rms(change: Tensor, span: int) -> Tensor:
     """Logarithm of the root mean square of the last ``span`` bars, ``(B, 1, C)``."""
     square = change[:, -span:].square().mean(dim=1, keepdim=True)
     return 0.5 * torch.log(square + _QUIETEST**2)
+
+
+def _log_rms_each(change: Tensor) -> list[Tensor]:
+    """The same for every span of a window's length."""
+    return [_log_rms(change, span) for span in _spans(change.shape[1])]
