@@ -53,7 +53,7 @@ class ModelConfig(_Section):
     latent_size: int | None = Field(None, ge=1, description="D; default: the number of targets")
     dropout: float = Field(0.1, ge=0, lt=1)
     location_scale: Literal["random-walk", "linear"] = Field(
-        "random-walk", description="what diffusion starts from: the last value and trailing volatility, or a fit"
+        "linear", description="what diffusion starts from: a linear fit, or the last value and the window's volatility"
     )
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)

@@ -20,6 +20,9 @@ def train(
     ] = None,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
+    init: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="start from this model's encoder: a folder, or owner/name")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
 ) -> None:
@@ -45,7 +48,7 @@ def train(
 
     with training_bar(settings.training.max_steps) as report:
         try:
-            pipeline = run(data, settings, out, resume=resume, report=report)
+            pipeline = run(data, settings, out, init=init, resume=resume, report=report)
         except TrainingInterrupted:
             typer.echo("interrupted; the same command with --resume goes on from here", err=True)
             raise typer.Exit(130) from None

@@ -14,7 +14,8 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
 
-_MAX_WINDOWS, _AT_ONCE, _FOLDS = 16_384, 512, 4
+# Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing.
+_MAX_ROWS, _AT_ONCE, _FOLDS = 1 << 17, 512, 4
 _LOCATION_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 # A location that explains less than this of the variance is noise, and is left out.
@@ -32,8 +33,13 @@ class _Sample:
     gap: int
 
     def folds(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions to fit on and to score on; no window of one reaches into the futures of the other."""
+        """Positions to fit on and to score on; no window of one reaches into the futures of the other.
+
+        None where the series are too short for it: the strongest penalty is then as good as any.
+        """
         count = len(self.moved)
+        if count < _FOLDS or count - count // _FOLDS - 2 * self.gap < 4 * _FOLDS:
+            return
         index = torch.arange(count)
         for fold in range(_FOLDS):
             start, stop = fold * count // _FOLDS, (fold + 1) * count // _FOLDS
@@ -66,7 +72,7 @@ def _gather(network: SSSDNetwork, data: TrainingData) -> _Sample:
     normalizer = network.normalizer
     assert normalizer.linear is not None
     horizons = tuple(int(h) for h in normalizer.growth_horizons)
-    origins = evenly(data.split.train, _MAX_WINDOWS)
+    origins = evenly(data.split.train, _MAX_ROWS // len(data.spec.targets))
     lags, features, moved = [], [], []
     for start in range(0, len(origins), _AT_ONCE):
         part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
@@ -100,6 +106,7 @@ def _left_out_residuals(sample: _Sample, penalty: float) -> Tensor:
 
 
 def _best_location_penalty(sample: _Sample) -> float | None:
+    """``None``: no location is better than the last value."""
     variance = sample.moved.square().mean(dim=0).clamp(min=1e-12)  # (G, C)
     left = {
         penalty: float((_left_out_residuals(sample, penalty).square().mean(dim=0) / variance).mean())
@@ -142,12 +149,12 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
 
 
 def _best_scale_penalty(sample: _Sample, standard: Tensor, residual: Tensor) -> float:
-    """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows."""
+    """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
     thin = _Sample(sample.lags[::every], standard[::every], residual[::every][:, points], sample.gap // every + 1)
     scores = {}
-    for penalty in _SCALE_PENALTIES:
+    for penalty in sorted(_SCALE_PENALTIES, reverse=True):
         total = 0.0
         for fit, score in thin.folds():
             theta = _apply(thin.features[score], *_log_scale(thin.features[fit], thin.moved[fit], penalty, steps=8))

@@ -36,6 +36,7 @@ from sssd_registry.training.checkpoint import (
 )
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
+from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
 from sssd_registry.training.validation import random_walk_window, validation_crps
 
@@ -67,6 +68,7 @@ def train(
     config: Config,
     out: Path,
     *,
+    init: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
 ) -> SSSDPipeline:
@@ -79,6 +81,7 @@ def train(
         data: frame or file.
         config: what to train.
         out: model folder to write.
+        init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
         resume: go on from the checkpoint.
         report: told progress and loss after every step.
 
@@ -87,7 +90,7 @@ def train(
         TrainingInterrupted: Ctrl-C.
     """
     prepared = training_data(data, config.data)
-    run = _start(prepared, config)
+    run = _start(prepared, config, None if resume else init)
     checkpoint = out.with_name(out.name + ".checkpoint")
     if resume:
         _restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
@@ -109,11 +112,13 @@ def train(
     return _finish(run, config, scheduler, out, checkpoint)
 
 
-def _start(data: TrainingData, config: Config) -> Run:
+def _start(data: TrainingData, config: Config, init: str | Path | None) -> Run:
     training = config.training
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
         network = SSSDNetwork(data.spec, config.model)
+    if init is not None:
+        start_from(network, init)
     fit_units(network, data)
     accelerator = Accelerator(
         mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps

@@ -1,0 +1,54 @@
+"""Starting from another model: what two networks have in common is copied, the rest starts fresh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.pipeline import SSSDPipeline
+
+# What a stack's or the encoder's weights hang on, apart from the data.
+_ENCODER_SIZES = ("feature_size", "state_size", "num_layers")
+
+
+@torch.no_grad()
+def start_from(network: SSSDNetwork, model: str | Path) -> None:
+    """Copy the encoder of the model in a folder, or on the Hub, into ``network``; and its head where it fits.
+
+    The data may differ. Timeframes are matched in order, finest first; what is left over on either side stays as it
+    is. The first layer of a stack depends on the number of features, and is copied where those agree; the layer that
+    makes the context of all timeframes, where their number does. Horizon embedding and head are copied where both
+    models have the same ones, and as many targets.
+
+    Raises:
+        SSSDError: no such model, or one whose encoder has other sizes.
+    """
+    other = SSSDPipeline.from_pretrained(model).network
+    for name in _ENCODER_SIZES:
+        theirs, ours = getattr(other.config, name), getattr(network.config, name)
+        if theirs != ours:
+            raise SSSDError(
+                f"{model} has model.{name} {theirs}, this configuration {ours}: an encoder can only start from one of"
+                f" the same sizes; --set model.{name}={theirs}"
+            )
+    for ours, theirs in zip(network.encoder.stacks, other.encoder.stacks, strict=False):
+        _copy_fitting(ours, theirs.state_dict())
+    encoder = {name: value for name, value in other.encoder.state_dict().items() if not name.startswith("stacks.")}
+    _copy_fitting(network.encoder, encoder)
+    same_head = (other.config.head, other.config.head_options) == (network.config.head, network.config.head_options)
+    condition = (other.config.context_size, other.config.horizon_size, other.latent_size)
+    if same_head and condition == (network.config.context_size, network.config.horizon_size, network.latent_size):
+        network.horizon_embedding.load_state_dict(other.horizon_embedding.state_dict())
+        network.head.load_state_dict(other.head.state_dict())
+
+
+def _copy_fitting(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy the tensors that exist in both with the same shape."""
+    for name, parameter in module.named_parameters():
+        given = weights.get(name)
+        if given is not None and given.shape == parameter.shape:
+            parameter.copy_(given)
