@@ -71,6 +71,7 @@ class TrainingConfig(_Section):
     batch_size: int = Field(64, ge=1, description="windows in one forward pass")
     gradient_accumulation_steps: int = Field(1, ge=1)
     noise_draws: int = Field(16, ge=1, description="noise draws S for each encoded window")
+    mirror: bool = Field(False, description="turn half of the windows upside down, where rises and falls are alike")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(1e-2, ge=0)

@@ -170,11 +170,10 @@ def _bar_seconds(entry: DataEntry) -> int:
     if offset.name.startswith("B"):
         return 86_400 * int(offset.n)
     try:
-        return int(pd.Timedelta(pd.tseries.frequencies.to_offset(offset)).total_seconds())
+        return int(pd.Timedelta(pd.tseries.frequencies.to_offset(offset)) // pd.Timedelta("1s"))
     except ValueError:
-        length = entry["start"].end_time - entry["start"].start_time
         if offset.name.startswith("W"):
-            return round(length.total_seconds())
+            return 7 * 86_400 * int(offset.n)
         raise SSSDError(
             f"series of frequency {offset.freqstr!r} cannot be read: their bars have no fixed length; weeks, days,"
             " hours, minutes and seconds have"

@@ -13,7 +13,8 @@ from sssd_registry.data.resample import bin_starts
 Times = npt.NDArray[np.int64]
 
 _LADDER = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, DAY, WEEK)
-_YEAR = 365.25 * DAY
+# Gregorian mean, 365.2425 days.
+YEAR = 31_556_952
 
 
 def default_timeframes(bar_seconds: int, times: Sequence[Times]) -> dict[int, int]:
@@ -60,13 +61,22 @@ def season_length(bar_seconds: int, times: Sequence[Times]) -> int:
     Counted in the data: business days have weeks of five bars, an exchange's hours have days of seven.
     """
     if bar_seconds >= WEEK:
-        season = round(_YEAR / bar_seconds)
+        season = round(YEAR / bar_seconds)
     else:
         period = DAY if bar_seconds < DAY else WEEK
         season = round(_rows_in_a_bar(period, bar_seconds, times))
         if 0.9 * period <= season * bar_seconds < period:  # a day with a few bars missing is still a day
             season = period // bar_seconds
     return season if 1 < season <= _typical_length(times) // 2 else 1
+
+
+def calendar_periods(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...]:
+    """Seconds of those of day, week and year that bars can lie differently in and the data hold four of.
+
+    In less than that a position in the period is a position in the data: a network would learn dates by heart.
+    """
+    span = max(int(one[-1] - one[0]) for one in times if len(one))
+    return tuple(period for period in (DAY, WEEK, YEAR) if bar_seconds < period and 4 * period <= span)
 
 
 def _rows_in_a_bar(seconds: int, bar_seconds: int, times: Sequence[Times]) -> float:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
-from sssd_registry.data.defaults import default_horizons, default_timeframes, season_length
+from sssd_registry.data.defaults import calendar_periods, default_horizons, default_timeframes, season_length
 from sssd_registry.data.durations import format_duration, parse_duration, parse_horizons
 from sssd_registry.data.frame import read_frame, source_name
 from sssd_registry.data.order import SeriesRows, series_rows
@@ -53,6 +53,7 @@ class DataSpec(BaseModel):
         timeframes: finest first; the first one is the bar itself.
         horizons: in bars, ascending.
         season: in bars: a day, or else a week, or else a year, as the data have them; 1 where none fits.
+        periods: seconds of the calendar's periods (day, week, year) that the data hold enough of to learn from.
         validation_fraction: part of the rows, by time.
         test_fraction: part of the rows, by time, the last.
     """
@@ -71,6 +72,7 @@ class DataSpec(BaseModel):
     timeframes: tuple[Timeframe, ...]
     horizons: tuple[int, ...]
     season: int
+    periods: tuple[int, ...]
     validation_fraction: float
     test_fraction: float
 
@@ -126,6 +128,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         timeframes=asked or _sorted_timeframes(default_timeframes(bar_seconds, bars)),
         horizons=horizons,
         season=season_length(bar_seconds, bars),
+        periods=calendar_periods(bar_seconds, bars),
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
     )

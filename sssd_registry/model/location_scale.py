@@ -94,20 +94,21 @@ class LinearLocationScale(ExactBuffers):
             high, low = (base[..., self.movement.columns(role)].mean(-1, keepdim=True) for role in ("high", "low"))
             spread = self.movement.between(low, high) / unit  # (B, L, C)
             rows += [_log_rms(spread, length), *_log_rms_each(spread)]
-        waves = self._calendar(times[self.spec.base.name][:, -1]).unsqueeze(-1)  # (B, W, 1)
-        return torch.cat([*(row.float() for row in rows), waves.expand(-1, -1, levels.shape[2])], dim=1)
+        for wave in self._calendar(times[self.spec.base.name][:, -1]):  # (B, harmonics)
+            rows.append(wave.unsqueeze(-1).expand(-1, -1, levels.shape[2]))
+        return torch.cat([row.float() for row in rows], dim=1)
 
-    def _calendar(self, origin: Tensor) -> Tensor:
-        """Sines and cosines of the time of day and of the week, as far as the bar lets them vary: ``(B, W)``."""
-        waves = [torch.zeros(len(origin), 0, device=origin.device)]
+    def _calendar(self, origin: Tensor) -> list[Tensor]:
+        """Sines and cosines of the time of day and of the week, as far as the data repeat them: ``(B, harmonics)``."""
+        waves: list[Tensor] = []
         for period, harmonics in self._periods():
             angle = ((origin + _MONDAY) % period).float() * (2 * torch.pi / period)
             order = torch.arange(1, harmonics + 1, device=origin.device)
             waves += [torch.sin(angle.unsqueeze(-1) * order), torch.cos(angle.unsqueeze(-1) * order)]
-        return torch.cat(waves, dim=-1)
+        return waves
 
     def _periods(self) -> list[tuple[int, int]]:
-        return [(period, count) for period, count in ((_DAY, 4), (_WEEK, 2)) if self.spec.bar_seconds < period]
+        return [(period, count) for period, count in ((_DAY, 4), (_WEEK, 2)) if period in self.spec.periods]
 
     def _season(self) -> int:
         """Length of a season that the window holds at least two of, or 0."""

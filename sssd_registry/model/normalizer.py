@@ -16,9 +16,8 @@ from sssd_registry.model.location_scale import LinearLocationScale
 from sssd_registry.model.movement import Movement
 from sssd_registry.model.precision import ExactBuffers
 
-_DAY, _WEEK, _YEAR = 86_400, 604_800, 31_556_952
 # 1970 began on a Thursday.
-_MONDAY = 3 * _DAY
+_MONDAY = 3 * 86_400
 
 
 class WindowNormalizer(ExactBuffers):
@@ -53,13 +52,16 @@ class WindowNormalizer(ExactBuffers):
     def num_features(self) -> int:
         """F, the same for every timeframe."""
         levels = len(self.movement.columns("open", "close", "value"))
-        return 3 * levels + len(self.movement.columns("high", "low", "volume")) + 7
+        return 3 * levels + len(self.movement.columns("high", "low", "volume")) + 2 * len(self.spec.periods) + 1
 
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
         return {
             tf.name: torch.cat(
-                [self._value_features(values[tf.name]), _calendar_features(times[tf.name], tf.seconds)],
+                [
+                    self._value_features(values[tf.name]),
+                    _calendar_features(times[tf.name], tf.seconds, self.spec.periods),
+                ],
                 dim=-1,
             )
             for tf in self.spec.timeframes
@@ -80,7 +82,7 @@ class WindowNormalizer(ExactBuffers):
             features.append((self.movement.between(close, values[..., extremes]) / self.movement.unit(close)).float())
         if volumes := self.movement.columns("volume"):
             features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
-        return torch.cat(features, dim=-1)  # (B, L, F - 7)
+        return torch.cat(features, dim=-1)  # (B, L, F but for the calendar)
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' last known values, float64 ``(B, C)``."""
@@ -160,10 +162,10 @@ def interpolation(points: Tensor, horizons: Tensor) -> Tensor:
     return torch.minimum(torch.cat([rise, slope], dim=1), torch.cat([fall, rise], dim=1)).clamp(min=0)
 
 
-def _calendar_features(times: Tensor, seconds: int) -> Tensor:
-    """Time of day, week and year as sine and cosine, and the gap before each bar: ``(B, L)`` to ``(B, L, 7)``."""
-    periods = torch.tensor([_DAY, _WEEK, _YEAR], device=times.device)
-    angle = ((times + _MONDAY).unsqueeze(-1) % periods).float() * (2 * torch.pi / periods.float())  # (B, L, 3)
+def _calendar_features(times: Tensor, seconds: int, periods: Sequence[int]) -> Tensor:
+    """Position in each period as sine and cosine, and the gap before each bar: ``(B, L)`` to ``(B, L, 2 P + 1)``."""
+    lengths = torch.tensor(periods, dtype=torch.int64, device=times.device)
+    angle = ((times + _MONDAY).unsqueeze(-1) % lengths).float() * (2 * torch.pi / lengths.float())  # (B, L, P)
     gap = torch.cat([torch.zeros_like(times[:, :1]), times[:, 1:] - times[:, :-1] - seconds], dim=1)
     bars = torch.log1p(gap.clamp(min=0).float() / seconds).unsqueeze(-1)  # (B, L, 1)
     return torch.cat([torch.sin(angle), torch.cos(angle), bars], dim=-1)

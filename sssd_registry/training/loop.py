@@ -36,6 +36,7 @@ from sssd_registry.training.checkpoint import (
 )
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
+from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
 from sssd_registry.training.validation import random_walk_window, validation_crps
@@ -157,6 +158,9 @@ def _step(run: Run) -> float:
         origins = run.data.split.train
         chosen = origins.take(random.integers(len(origins), size=run.config.batch_size))
         batch = make_batch(run.data, chosen, horizons, run.accelerator.device)
+        if run.config.mirror:
+            turned = torch.from_numpy(random.random(len(chosen)) < 0.5)
+            batch = mirrored(batch, run.data.spec, turned.to(run.accelerator.device))
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         with torch.random.fork_rng(), run.accelerator.accumulate(run.model):
             torch.manual_seed(int(random.integers(2**62)))  # for dropout

@@ -58,6 +58,7 @@ def make_spec(lookbacks: dict[tuple[str, int], int], **changes: object) -> DataS
         "bar_seconds": bar,
         "timeframes": timeframes,
         "horizons": (1, 2),
+        "periods": (),
         "season": 1,
         "validation_fraction": 0.15,
         "test_fraction": 0.15,

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
@@ -146,3 +147,22 @@ def test_one_row_says_nothing_about_its_length():
 def test_newest_first_is_an_error_about_the_order():
     with pytest.raises(SSSDError, match=r"row 2: .* is earlier than row 1"):
         resolve(DataConfig(), currency_hours().iloc[::-1])
+
+
+@pytest.mark.parametrize(
+    ("freq", "rows", "expected"),
+    [
+        ("h", 90, ()),
+        ("h", 24 * 6, (86_400,)),
+        ("h", 24 * 40, (86_400, 604_800)),
+        ("D", 20, ()),
+        ("D", 1600, (604_800, 31_556_952)),
+    ],
+)
+def test_the_calendar_is_looked_at_as_far_as_the_data_repeat_it(
+    freq: str, rows: int, expected: tuple[int, ...]
+) -> None:
+    """In a single year the day of the year is a date, and a network would learn it by heart."""
+    times = pd.date_range("2020-01-01", periods=rows, freq=freq)
+    frame = pd.DataFrame({"time": times, "value": np.sin(np.arange(rows))})
+    assert resolve(DataConfig(horizons=(1,), timeframes={"1D" if freq == "D" else "1h": 8}), frame).periods == expected

@@ -94,7 +94,8 @@ def test_restore_is_the_inverse_of_standardize(tiny_frame: pd.DataFrame, tiny_se
 def test_growth_makes_standard_units_unit_variance_at_every_horizon(
     tiny_frame: pd.DataFrame, tiny_settings: list[str]
 ) -> None:
-    network, data = network_for(tiny_frame, [*tiny_settings, "data.horizons=[1, 3, 8]"])
+    settings = [*tiny_settings, "data.horizons=[1, 3, 8]", "model.location_scale=random-walk"]
+    network, data = network_for(tiny_frame, settings)
     fit_growth(network, data)
     batch = make_batch(data, data.split.train, (1, 3, 8), CPU)
     standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)

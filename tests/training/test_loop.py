@@ -67,11 +67,15 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
 def test_the_same_seed_gives_the_same_model_and_another_another(
     tiny_csv: Path, tiny_settings: list[str], tmp_path: Path
 ) -> None:
+    losses: dict[str, list[float]] = {"a": [], "b": [], "c": []}
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train(tiny_csv, configured(tiny_settings, f"training.seed={seed}"), tmp_path / name)
-    a, b, c = (weights(tmp_path / name)["encoder.context.weight"] for name in "abc")
+        config = configured(tiny_settings, f"training.seed={seed}")
+        train(tiny_csv, config, tmp_path / name, report=lambda _, loss, name=name: losses[name].append(loss))  # type: ignore[misc]
+    a, b, c = (weights(tmp_path / name)["head.from_z.weight"] for name in "abc")
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
+    assert losses["a"] == losses["b"]
+    assert losses["a"][-1] != losses["c"][-1]
 
 
 def test_the_global_generators_are_left_alone(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ def test_it_learns_what_can_be_learnt(tmp_path: Path, tiny_settings: list[str]) 
         tiny_settings, "training.max_steps=350", "training.validate_every=350", "training.learning_rate=5e-3",
         "model.feature_size=16", "model.state_size=16", "model.context_size=16", "training.batch_size=32",
         "training.noise_draws=8", "model.head_options={hidden_sizes = [32, 32], time_size = 16}", "model.dropout=0.0",
-        "training.ema_decay=0.98", "training.warmup_steps=20",
+        "training.ema_decay=0.98", "training.warmup_steps=20", "model.location_scale=random-walk",
     )  # fmt: skip
     train(frame, config, tmp_path / "model", report=watch)
     # In standard units a Gaussian random walk scores about 0.56.

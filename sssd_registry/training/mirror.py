@@ -1,0 +1,50 @@
+"""Windows turned upside down: where rises and falls are alike, a network cannot then learn the sample's drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.training.dataset import Batch
+
+
+def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
+    """Turn the ``chosen`` windows, bool ``(B,)``, and their futures about their last known values.
+
+    A level v becomes ``2 o - v``, or ``o² / v`` where the target is a log-return, with o its last value (the close's
+    for open, high and low, so that bars stay bars); highs and lows change places; volumes stay.
+    """
+    log = spec.target_kind == "log-return"
+    last = batch.values[spec.base.name][:, -1:]  # (B, 1, V)
+    origin = last[..., _origin_columns(spec)]
+    partner = _partners(spec)
+    levels = torch.tensor([role != "volume" for role in spec.roles], device=last.device)
+    turn = chosen[:, None, None]
+    values = {}
+    for name, given in batch.values.items():
+        swapped = given[..., partner]
+        about = origin.square() / swapped if log else 2 * origin - swapped
+        values[name] = torch.where(turn & levels, about, given)
+    targets = last[..., list(spec.target_indices)]  # (B, 1, C)
+    future = targets.square() / batch.future if log else 2 * targets - batch.future
+    return replace(batch, values=values, future=torch.where(turn, future, batch.future))
+
+
+def _origin_columns(spec: DataSpec) -> list[int]:
+    """The column whose last value each column is turned about."""
+    closes = [index for index, role in enumerate(spec.roles) if role == "close"]
+    bars = ("open", "high", "low")
+    return [closes[0] if role in bars and len(closes) == 1 else index for index, role in enumerate(spec.roles)]
+
+
+def _partners(spec: DataSpec) -> list[int]:
+    """The column that becomes each column: itself, but for highs and lows, paired in order."""
+    highs = [index for index, role in enumerate(spec.roles) if role == "high"]
+    lows = [index for index, role in enumerate(spec.roles) if role == "low"]
+    partner = list(range(len(spec.roles)))
+    for high, low in zip(highs, lows, strict=False):
+        partner[high], partner[low] = low, high
+    return partner
