@@ -48,6 +48,7 @@ class TrainingRecord(BaseModel):
 
     config: Config
     steps: int
+    best_step: int
     validation_crps: float
     validation_start: int
     test_start: int

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from sssd_registry.testing.tiny_model import SETTINGS
+from sssd_registry.testing.tiny_model import SETTINGS, train_tiny_model
 from sssd_registry.testing.tiny_model import tiny_frame as make_frame
 
 # The same examples in every run: a test that fails for one person fails for all.
@@ -37,13 +37,10 @@ def tiny_csv(tiny_frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a model trained for a dozen steps. Not to be changed: copy it first."""
-    from sssd_registry.config import load_config
-    from sssd_registry.training.loop import train
-
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model trained for a dozen steps on ``tiny_frame``. Not to be changed: copy it first."""
     out = tmp_path_factory.mktemp("model") / "tiny"
-    train(tiny_csv, load_config(None, SETTINGS), out)
+    train_tiny_model(out)
     return out
 
 

@@ -44,10 +44,11 @@ class Progress:
 
 @dataclass
 class RunState:
-    """The tensors of a run: ``weights``, ``best`` (EMA weights), ``ema`` and AdamW's moments, by parameter."""
+    """The tensors of a run: ``weights``, ``best`` (EMA), ``start``, ``ema`` and AdamW's moments, by parameter."""
 
     weights: dict[str, Tensor]
     best: dict[str, Tensor]
+    start: dict[str, Tensor]
     ema: list[Tensor]
     optimizer: dict[int, dict[str, Tensor]]
 
@@ -60,6 +61,7 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
     """
     tensors = {f"weights/{name}": tensor for name, tensor in state.weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
+    tensors |= {f"start/{name}": tensor for name, tensor in state.start.items()}
     tensors |= {f"ema/{index}": tensor for index, tensor in enumerate(state.ema)}
     for index, slots in state.optimizer.items():
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
@@ -95,7 +97,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> tuple[Progress, RunState]:
 
 
 def _unflatten(tensors: dict[str, Tensor]) -> RunState:
-    state = RunState({}, {}, [], {})
+    state = RunState({}, {}, {}, [], {})
     ema: dict[int, Tensor] = {}
     for key, tensor in tensors.items():
         kind, _, rest = key.partition("/")
@@ -103,6 +105,8 @@ def _unflatten(tensors: dict[str, Tensor]) -> RunState:
             state.weights[rest] = tensor
         elif kind == "best":
             state.best[rest] = tensor
+        elif kind == "start":
+            state.start[rest] = tensor
         elif kind == "ema":
             ema[int(rest)] = tensor
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sssd_registry.baselines import choose_random_walk_window
 from sssd_registry.data.windows import Origins, futures_at, history_at
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.scores import crps
+from sssd_registry.scores import Array, crps, standard_error
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.windows import encode_windows
@@ -13,13 +13,23 @@ from sssd_registry.training.windows import encode_windows
 _SAMPLES = 48
 
 
-def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins) -> float:
-    """Mean CRPS over windows, horizons and targets, in standard units: no horizon or target outweighs another.
+def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins) -> Array:
+    """CRPS of each window, horizon and target ``(B, K, C)``, in standard units: none outweighs another.
 
     The noise is the same every time, so that two validations differ by the weights only.
     """
     windows = encode_windows(network, data.source, origins, data.spec.horizons)
-    return float(crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed).mean())
+    return crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed)
+
+
+def surely_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
+    """Whether ``scores`` are lower than those of the start, on the same windows, by more than one standard error.
+
+    Windows that overlap count as fewer: on a month of prices most networks are "better" by the drift of that month.
+    """
+    stride = max(1.0, len(data.split.validation) / len(origins)) / len(data.source.lengths)
+    difference = scores - start
+    return bool(difference.mean() < -standard_error(difference, data.spec.horizons, stride))
 
 
 def random_walk_window(data: TrainingData) -> int:

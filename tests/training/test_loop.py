@@ -102,7 +102,9 @@ def test_it_learns_what_can_be_learnt(tmp_path: Path, tiny_settings: list[str]) 
         "training.noise_draws=8", "model.head_options={hidden_sizes = [32, 32], time_size = 16}", "model.dropout=0.0",
         "training.ema_decay=0.98", "training.warmup_steps=20", "model.location_scale=random-walk",
     )  # fmt: skip
-    train(frame, config, tmp_path / "model", report=watch)
+    made = train(frame, config, tmp_path / "model", report=watch)
+    assert made.record is not None
+    assert made.record.best_step == 350
     # In standard units a Gaussian random walk scores about 0.56.
     assert scores[-1] < 0.2, scores
 
@@ -161,3 +163,15 @@ def test_a_model_trains_on_a_panel_with_several_targets(
 def test_it_trains_on_a_gpu_in_bf16(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     pipeline = train(tiny_csv, configured(tiny_settings), tmp_path / "model")
     assert pipeline.device.type == "cuda"
+
+
+def test_what_is_better_by_chance_alone_is_left_out(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
+    """On a random walk the model stays what it started from, however eagerly it trains."""
+    config = configured(
+        tiny_settings, "training.learning_rate=1e-2", "training.max_steps=60", "training.validate_every=5",
+        "training.patience=99", "training.validation_windows=80",
+    )  # fmt: skip
+    made = train(tiny_csv, config, tmp_path / "model")
+    assert made.record is not None
+    assert made.record.best_step == 0
+    assert not made.network.head.out.weight.any()

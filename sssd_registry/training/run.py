@@ -1,0 +1,96 @@
+"""A training run: what a step changes, and how it is started, stopped and taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers.optimization import get_cosine_schedule_with_warmup
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+
+from sssd_registry.config import Config, TrainingConfig
+from sssd_registry.data.windows import data_digest
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.training.checkpoint import Progress, RunState, load_optimizer, optimizer_slots
+from sssd_registry.training.dataset import TrainingData
+from sssd_registry.training.transfer import start_from
+from sssd_registry.training.units import fit_units
+
+
+@dataclass
+class Run:
+    """Everything that a step changes."""
+
+    data: TrainingData
+    config: TrainingConfig
+    network: SSSDNetwork
+    model: torch.nn.Module
+    accelerator: Accelerator
+    optimizer: torch.optim.Optimizer
+    lr_schedule: Any
+    ema: EMAModel
+    progress: Progress
+    best: dict[str, Tensor]
+    start: dict[str, Tensor]
+
+
+def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:
+    training = config.training
+    with torch.random.fork_rng():
+        torch.manual_seed(training.seed)
+        network = SSSDNetwork(data.spec, config.model)
+    if init is not None:
+        start_from(network, init)
+    fit_units(network, data)
+    accelerator = Accelerator(
+        mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
+    )
+    optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+    model, optimizer = accelerator.prepare(network, optimizer)
+    schedule = lr_schedule(optimizer, training, 0)
+    ema = EMAModel(network.parameters(), decay=training.ema_decay)
+    progress = Progress(_fingerprint(data, config))
+    return Run(data, training, network, model, accelerator, optimizer, schedule, ema, progress, {}, {})
+
+
+def lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:
+    """Linear warm-up and half a cosine, as it stands before optimiser step ``step``."""
+    return get_cosine_schedule_with_warmup(optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1)
+
+
+def _precision(training: TrainingConfig) -> str:
+    if training.mixed_precision != "auto":
+        return training.mixed_precision
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+
+
+def _fingerprint(data: TrainingData, config: Config) -> str:
+    text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def at_end(run: Run) -> bool:
+    return run.progress.step >= run.config.max_steps
+
+
+def is_finished(run: Run) -> bool:
+    return at_end(run) or run.progress.stale >= run.config.patience
+
+
+def run_state(run: Run) -> RunState:
+    slots = optimizer_slots(run.optimizer)
+    return RunState(run.network.state_dict(), run.best, run.start, run.ema.shadow_params, slots)
+
+
+def restore(run: Run, progress: Progress, state: RunState) -> None:
+    run.progress, run.best, run.start = progress, state.best, state.start
+    run.network.load_state_dict(state.weights)
+    load_optimizer(run.optimizer, state.optimizer)
+    run.lr_schedule = lr_schedule(run.optimizer, run.config, progress.step)
+    run.ema.shadow_params = [tensor.to(run.accelerator.device) for tensor in state.ema]
+    run.ema.optimization_step = progress.step

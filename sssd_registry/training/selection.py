@@ -1,0 +1,43 @@
+"""Which of the weights that training passed through become the model."""
+
+from __future__ import annotations
+
+from sssd_registry.data.windows import Origins
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import evenly
+from sssd_registry.training.run import Run
+from sssd_registry.training.validation import surely_better, validation_crps
+
+
+def validate(run: Run, tableau: SolverTableau) -> None:
+    """Score the averaged weights, and keep them if they are the best so far."""
+    run.network.eval()
+    run.ema.store(run.network.parameters())
+    run.ema.copy_to(run.network.parameters())
+    score = float(validation_crps(run.network, tableau, run.data, _validation_origins(run)).mean())
+    progress = run.progress
+    progress.history.append((progress.step, score))
+    if score < progress.best_crps:
+        progress.best_crps, progress.best_step, progress.stale = score, progress.step, 0
+        run.best = {name: tensor.detach().clone() for name, tensor in run.network.state_dict().items()}
+        run.start = run.start or run.best
+    else:
+        progress.stale += 1
+    run.ema.restore(run.network.parameters())
+
+
+def _validation_origins(run: Run) -> Origins:
+    return evenly(run.data.split.validation, run.config.validation_windows)
+
+
+def choose_weights(run: Run, tableau: SolverTableau) -> None:
+    """Take the best weights, or those training began with where the best are better by chance alone."""
+    run.network.eval()
+    scores = []
+    for weights in (run.start, run.best):
+        run.network.load_state_dict(weights)
+        scores.append(validation_crps(run.network, tableau, run.data, _validation_origins(run)))
+    start, best = scores
+    if not surely_better(best, start, run.data, _validation_origins(run)):
+        run.network.load_state_dict(run.start)
+        run.progress.best_crps, run.progress.best_step = float(start.mean()), 0
