@@ -1,0 +1,46 @@
+"""Better than the start by more than chance, or not at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sssd_registry.config import load_config
+from sssd_registry.training.dataset import TrainingData, evenly, training_data
+from sssd_registry.training.validation import surely_better
+
+
+@pytest.fixture
+def data(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> TrainingData:
+    return training_data(tiny_frame, load_config(None, [*tiny_settings, "data.horizons=[1, 8]"]).data)
+
+
+def test_a_small_gain_in_every_window_counts(data: TrainingData) -> None:
+    origins = data.split.validation
+    start = np.random.default_rng(0).exponential(size=(len(origins), 2, 1))
+    assert surely_better(start * 0.99, start, data, origins)
+    assert not surely_better(start * 1.01, start, data, origins)
+    assert not surely_better(start, start, data, origins)
+
+
+def test_a_gain_within_its_error_does_not(data: TrainingData) -> None:
+    origins = data.split.validation
+    random = np.random.default_rng(1)
+    difference = random.normal(size=(len(origins), 2, 1))
+    difference -= difference.mean() + 0.5 * difference.std() / len(origins) ** 0.5
+    start = np.zeros_like(difference)
+    assert difference.mean() < 0
+    assert not surely_better(difference, start, data, origins)
+
+
+def test_overlapping_windows_count_as_fewer(data: TrainingData) -> None:
+    """The same differences, once from every origin and once from origins that lie a horizon apart."""
+    every = data.split.validation
+    few = evenly(every, len(every) // 8)
+    random = np.random.default_rng(2)
+    difference = random.normal(size=(len(every), 2, 1))
+    difference -= difference.mean() + 1.5 * difference.std() / len(every) ** 0.5
+    assert not surely_better(difference, np.zeros_like(difference), data, every)
+    apart = difference[: len(few)] - difference[: len(few)].mean() - 1.5 * difference.std() / len(few) ** 0.5
+    assert surely_better(apart, np.zeros_like(apart), data, few)
