@@ -5,15 +5,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test lint bench readme clean
+.PHONY: demo compare test lint bench accuracy claims readme clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
 
 # Every scheduler on the demo's model; goes on where it was stopped.
-compare: runs/eurusd
-	$(BIN)/sssd compare runs/eurusd runs/eurusd.csv --steps 4,6,8,10,20,100 --plot runs/compare.png --json > runs/compare.new
+compare: runs/eurusd-bars
+	$(BIN)/sssd compare runs/eurusd-bars runs/eurusd.csv --steps 4,6,8,10,20,100 --plot runs/compare.png --json > runs/compare.new
 	mv runs/compare.new runs/compare.json
+
+# High, low and close of coming bars, from the random walk: the network has all to find, and a scheduler all to sample.
+runs/eurusd-bars: runs/eurusd
+	$(BIN)/sssd train runs/eurusd.csv --out runs/eurusd-bars --config demo/eurusd.toml \
+		--set model.location_scale=random-walk --set 'data.targets=["High", "Low", "Close"]'
 
 runs/eurusd:
 	$(MAKE) demo
@@ -28,6 +33,18 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --show-capture=no -rs
+
+# Peers and heads on public data, given on the command line; goes on where it was stopped:
+#   make accuracy EXCHANGE_RATE=exchange_rate.txt.gz ETTH1=ETTh1.csv GBPUSD=GBPUSD-1min.csv
+accuracy: $(INSTALLED) runs/eurusd
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[accuracy]'
+	$(BIN)/python benchmarks/accuracy/run.py --eurusd runs/eurusd.csv \
+		$(if $(EXCHANGE_RATE),--exchange-rate $(EXCHANGE_RATE)) \
+		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD))
+
+# The claims this project grew from and what was measured, into the README.
+claims: $(INSTALLED)
+	$(BIN)/python benchmarks/claims.py
 
 # The README's pictures and tables, from what demo, compare and bench measured last.
 readme: $(INSTALLED)

@@ -73,6 +73,7 @@ class TrainingConfig(_Section):
     noise_draws: int = Field(16, ge=1, description="noise draws S for each encoded window")
     mirror: bool = Field(False, description="turn half of the windows upside down, where rises and falls are alike")
     learning_rate: float = Field(2e-3, gt=0)
+    lr_schedule: Literal["cosine", "constant_with_warmup"] = Field("cosine", description="as diffusers names them")
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)

@@ -72,7 +72,7 @@ def train(
         if run.progress.step == 0:
             validate(run, tableau)  # what training has to improve on, or else is left out
         while not is_finished(run):
-            loss = _step(run)
+            loss = take_step(run)
             if run.progress.step % config.training.validate_every == 0 or at_end(run):
                 validate(run, tableau)
                 save_checkpoint(checkpoint, run.progress, run_state(run))
@@ -84,7 +84,7 @@ def train(
     return _finish(run, config, scheduler, tableau, out, checkpoint)
 
 
-def _step(run: Run) -> float:
+def take_step(run: Run) -> float:
     """One optimiser step. Everything random in it follows from the seed and the step's number."""
     run.network.train()
     random = np.random.default_rng([run.config.seed, run.progress.step])

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from diffusers.optimization import get_cosine_schedule_with_warmup
+from diffusers.optimization import get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
@@ -59,7 +59,9 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
 
 
 def lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:
-    """Linear warm-up and half a cosine, as it stands before optimiser step ``step``."""
+    """Linear warm-up, then half a cosine or nothing, as it stands before optimiser step ``step``."""
+    if training.lr_schedule == "constant_with_warmup":
+        return get_constant_schedule_with_warmup(optimizer, training.warmup_steps, last_epoch=step - 1)
     return get_cosine_schedule_with_warmup(optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1)
 
 

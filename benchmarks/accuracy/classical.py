@@ -1,0 +1,156 @@
+"""Peers without training, or nearly: random walk, seasonal naive, AutoETS, AutoTheta, a ridge NLinear."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+from tasks import Task
+
+from sssd_registry.baselines import gaussian_crps
+from sssd_registry.data.windows import Origins, futures_at, history_at
+
+Array = npt.NDArray[np.float64]
+
+NUM_SAMPLES = 200
+# Of a normal distribution, equally likely: its quantiles without a draw's noise.
+_NORMAL = norm.ppf((np.arange(NUM_SAMPLES) + 0.5) / NUM_SAMPLES)
+_WINDOWS = (12, 24, 48, 60, 120, 240, 480, 960, 1440, 2880)
+# What AutoETS and AutoTheta are fitted to: they are as good on the last rows as on all, and fit in seconds.
+_CONTEXT = {"exchange_rate": 1000, "etth1": 336, "eurusd": 500, "gbpusd": 500}
+
+
+def random_walk(task: Task) -> Array:
+    """Gaussian, volatility from a trailing window chosen on validation for each horizon."""
+    source, horizons = task.prepared.source, task.horizons
+    longest = min(max(_WINDOWS), int(min(task.origin_rows)) - 1)
+    windows = [window for window in _WINDOWS if window <= longest]
+    validation = task.prepared.split.validation
+    sigmas = {part: _sigmas(task, at, windows) for part, at in (("validation", validation), ("test", task.origins))}
+    last = futures_at(source, task.origins, (0,))[:, 0]
+    center = np.zeros_like(last) if task.log else last
+    observed = task.observed(validation)
+    start = np.zeros_like(observed[:, 0]) if task.log else futures_at(source, validation, (0,))[:, 0]
+    made = np.empty((len(task.origins), NUM_SAMPLES, len(horizons), last.shape[1]))
+    for k, horizon in enumerate(horizons):
+        root = horizon**0.5
+        scores = [
+            gaussian_crps(start, sigmas["validation"][window] * root, observed[:, k]).mean() for window in windows
+        ]
+        sigma = sigmas["test"][windows[int(np.argmin(scores))]]
+        made[:, :, k] = center[:, None] + _NORMAL[:, None] * (sigma * root)[:, None]
+    return made
+
+
+def _sigmas(task: Task, origins: Origins, windows: list[int]) -> dict[int, Array]:
+    """Root mean square of the last changes, ``(B, C)`` for each window."""
+    parts: dict[int, list[Array]] = {window: [] for window in windows}
+    for start in range(0, len(origins), 512):
+        part = origins.take(np.arange(start, min(start + 512, len(origins))))
+        levels = history_at(task.prepared.source, part, max(windows) + 1)
+        changes = np.diff(np.log(levels) if task.log else levels, axis=1)
+        for window in windows:
+            parts[window].append(np.sqrt((changes[:, -window:] ** 2).mean(axis=1)))
+    return {window: np.concatenate(rows) for window, rows in parts.items()}
+
+
+def seasonal_naive(task: Task) -> Array:
+    """What was a season ago, with the spread of seasonal changes over the last 20 seasons."""
+    season = max(task.season, 1)
+    rows = []
+    for index in range(len(task.origins)):
+        past = task.history(index)[-20 * season - 1 - max(task.horizons) :]
+        steps = np.array(task.horizons)
+        ahead = -(-steps // season)
+        center = past[len(past) - 1 + steps - season * ahead]  # (K, C)
+        sigma = np.sqrt(((past[season:] - past[:-season]) ** 2).mean(axis=0))
+        rows.append(center + _NORMAL[:, None, None] * sigma * np.sqrt(ahead)[:, None])
+    return _as_scored(task, np.stack(rows))
+
+
+def auto_ets(task: Task) -> Array:
+    from statsforecast.models import AutoETS
+
+    return _statistical(task, lambda: AutoETS(season_length=_season(task)))
+
+
+def auto_theta(task: Task) -> Array:
+    from statsforecast.models import AutoTheta
+
+    return _statistical(task, lambda: AutoTheta(season_length=_season(task)))
+
+
+def _season(task: Task) -> int:
+    return task.season if task.name == "etth1" else 1
+
+
+def _statistical(task: Task, make: Callable[[], Any]) -> Array:
+    """Fitted anew at every origin, to each series by itself; its own Gaussian intervals."""
+    steps = np.array(task.horizons) // task.every
+    rows = []
+    for index in range(len(task.origins)):
+        past = task.history(index)[:: -task.every][::-1][-_CONTEXT[task.name] :]
+        columns = []
+        for target in past.T:
+            made = make().forecast(y=np.ascontiguousarray(target), h=int(steps.max()), level=[80])
+            sigma = (made["hi-80"] - made["lo-80"])[steps - 1] / (2 * norm.ppf(0.9))
+            columns.append(made["mean"][steps - 1] + _NORMAL[:, None] * sigma)  # (S, K)
+        rows.append(np.stack(columns, axis=-1))
+    return _as_scored(task, np.stack(rows))
+
+
+def nlinear(task: Task) -> Array:
+    """NLinear by ridge, each target by itself; lookback and penalty, and its residuals, from validation."""
+    train, validation = task.prepared.split.train, task.prepared.split.validation
+    best: tuple[float, Any] | None = None
+    for lags in (48, 96, 168):
+        if lags >= task.prepared.spec.base.lookback + 1:
+            continue
+        x, y, _ = _lagged(task, train, lags)
+        held_x, held_y, _ = _lagged(task, validation, lags)
+        for penalty in (1e-3, 1e-2, 1e-1, 1.0):
+            weights = [_ridge(x[..., c], y[..., c], penalty) for c in range(x.shape[-1])]
+            made = np.stack([held_x[..., c] @ one for c, one in enumerate(weights)], axis=-1)
+            error = float(((held_y - made) ** 2).mean())
+            if best is None or error < best[0]:
+                best = error, (lags, weights, held_y - made)
+    assert best is not None
+    lags, weights, residuals = best[1]
+    x, _, last = _lagged(task, task.origins, lags)
+    made = np.stack([x[..., c] @ one for c, one in enumerate(weights)], axis=-1) + last[:, None]
+    spread = np.quantile(residuals, (np.arange(NUM_SAMPLES) + 0.5) / NUM_SAMPLES, axis=0)  # (S, K, C)
+    return made[:, None] + spread
+
+
+def _lagged(task: Task, origins: Origins, lags: int) -> tuple[Array, Array, Array]:
+    """``(n, lags, C)`` and ``(n, K, C)`` relative to the last value, and that value ``(n, C)``; as they are scored."""
+    levels = history_at(task.prepared.source, origins, lags + 1)
+    values = np.log(levels) if task.log else levels
+    future = futures_at(task.prepared.source, origins, task.horizons)
+    ahead = (np.log(future) if task.log else future) - values[:, -1:]
+    last = np.zeros_like(values[:, -1]) if task.log else values[:, -1]
+    return values[:, :-1] - values[:, -1:], ahead, last
+
+
+def _ridge(x: Array, y: Array, penalty: float) -> Array:
+    gram = np.einsum("np,nq->pq", x, x)
+    size = np.trace(gram) / len(gram)
+    return np.asarray(np.linalg.solve(gram + penalty * size * np.eye(len(gram)), np.einsum("np,nk->pk", x, y)))
+
+
+def _as_scored(task: Task, samples: Array) -> Array:
+    """Levels ``(B, S, K, C)`` as the task scores them."""
+    last = futures_at(task.prepared.source, task.origins, (0,))[:, 0]
+    return task.scored(samples, last)
+
+
+PEERS: dict[str, Callable[[Task], Array]] = {
+    "random walk": random_walk,
+    "seasonal naive": seasonal_naive,
+    "AutoETS": auto_ets,
+    "AutoTheta": auto_theta,
+    "NLinear, ridge": nlinear,
+}

@@ -1,0 +1,115 @@
+"""The goals of the accuracy benchmark, and whether they were reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from report import WALK, best_of_ours, by_window, mean_score, paired
+
+FROM_WALK = ", from the random walk"
+
+Trees = Mapping[str, Any]
+Goal = tuple[str, str, str]
+
+
+def gain_over(entry: Trees, ours: str, theirs: str) -> tuple[float, float]:
+    """By how much ``ours`` is below ``theirs``, as a share, and half of its 95 % interval; CRPS9, paired by window."""
+    mine, other = (by_window(entry["forecasters"][name], "CRPS9 by window") for name in (ours, theirs))
+    difference, half = paired(mine, other)
+    return -difference / float(other.mean()), half / float(other.mean())
+
+
+def steps_ratios(summary: Trees) -> list[float]:
+    """CRPS of 20 steps over that of 100, the same noise, of every network that training improved."""
+    return [
+        run["CRPS by steps"]["20"] / run["CRPS by steps"]["100"]
+        for entry in summary.values()
+        for runs in entry.get("forecasters", {}).values()
+        for run in runs
+        if run.get("best step")
+    ]
+
+
+def exchange_goal(summary: Trees) -> list[Goal]:
+    entry = summary.get("exchange_rate")
+    if entry is None:
+        return []
+    best = best_of_ours(entry)
+    runs = entry["forecasters"][best]
+    few = mean_score(runs, "wQL, five windows")
+    difference, half = paired(
+        by_window(runs, "loss by window"), by_window(entry["forecasters"][WALK], "loss by window")
+    )
+    return [
+        ("exchange_rate, five windows: wQL ≤ .0070", f"{few:.5f} ({best})", _reached(few <= 0.0070)),
+        ("exchange_rate, 50 windows: surely below the random walk", f"{difference:+.5f} ± {half:.5f}",
+         _reached(difference + half < 0)),
+    ]  # fmt: skip
+
+
+def etth1_goal(summary: Trees) -> list[Goal]:
+    entry = summary.get("etth1")
+    if entry is None:
+        return []
+    best = best_of_ours(entry)
+    value = mean_score(entry["forecasters"][best], "CRPS9")
+    rows: list[Goal] = [("ETTh1: CRPS9 ≤ .260", f"{value:.4f} ({best})", _reached(value <= 0.260))]
+    for mlp in (f"sssd mlp{FROM_WALK}", "sssd mlp"):
+        if mlp in entry["forecasters"]:
+            gain, half = gain_over(entry, best, mlp)
+            start = "from the random walk" if FROM_WALK in mlp else "linear start"
+            text = f"ETTh1: best ≥ 15 % below our MLP head ({start})"
+            rows.append((text, f"{gain:.1%} ± {half:.1%}", _reached(gain >= 0.15)))
+    return rows
+
+
+def currency_goal(summary: Trees) -> list[Goal]:
+    rows: list[Goal] = []
+    for task in ("eurusd", "gbpusd"):
+        entry = summary.get(task)
+        if entry is None:
+            continue
+        best = best_of_ours(entry)
+        runs, walk = entry["forecasters"][best], entry["forecasters"][WALK]
+        gains = {
+            horizon: 1 - mean_score(runs, "CRPS by horizon", horizon) / mean_score(walk, "CRPS by horizon", horizon)
+            for horizon in walk[0]["scores"]["CRPS by horizon"]
+        }
+        text = ", ".join(f"{horizon}: {gain:.1%}" for horizon, gain in gains.items())
+        reached = [gain >= 0.02 for gain in gains.values()]
+        verdict = "reached" if all(reached) else f"reached at {sum(reached)} of {len(reached)} horizons"
+        goal = f"{task.upper()}: CRPS ≥ 2 % below the volatility-scaled Gaussian at every horizon"
+        rows.append((goal, f"{text} ({best})", verdict if any(reached) else "not reached"))
+    return rows
+
+
+def common_goals(summary: Trees) -> list[Goal]:
+    covered = {
+        task: mean_score(entry["forecasters"][best_of_ours(entry)], "coverage 90")
+        for task, entry in summary.items()
+        if "forecasters" in entry
+    }
+    minutes = [
+        run["training seconds"] / 60
+        for entry in summary.values()
+        for runs in entry.get("forecasters", {}).values()
+        for run in runs
+        if "training seconds" in run
+    ]
+    ratios = steps_ratios(summary)
+    farthest = max(ratios, default=0.0)
+    return [
+        ("90 % intervals cover 87 to 93 % on all", ", ".join(f"{task} {share:.1%}" for task, share in covered.items()),
+         _reached(all(0.87 <= share <= 0.93 for share in covered.values()))),
+        ("20-step CRPS within 1 % of 100-step", f"at most {farthest:.4f} of it", _reached(0 < farthest <= 1.01)),
+        ("training ≤ 10 minutes on 2 cores", f"longest {max(minutes):.1f} min, on one core" if minutes else "",
+         _reached(bool(minutes) and max(minutes) <= 10)),
+    ]  # fmt: skip
+
+
+def _reached(yes: bool) -> str:
+    return "reached" if yes else "not reached"
+
+
+GOALS: tuple[Callable[[Trees], list[Goal]], ...] = (exchange_goal, etth1_goal, currency_goal, common_goals)

@@ -1,0 +1,148 @@
+"""Our entries: what is trained on which task, and how. Everything here was chosen on validation parts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tasks import Task
+
+from sssd_registry.config import Config
+from sssd_registry.data.windows import Origins, windows_at
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.scores import crps
+from sssd_registry.training.checkpoint import Progress
+from sssd_registry.training.dataset import evenly
+from sssd_registry.training.loop import train
+
+Array = npt.NDArray[np.float64]
+
+NUM_SAMPLES = 100
+# Windows on which 20 steps are compared with 100, evenly spaced.
+_COMPARED = 48
+# Raised when a change of the code changes what training gives: results of an earlier one are then made again.
+REVISION = 1
+_WINDOWS_AT_ONCE = 32
+
+HEADS: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden_sizes": (128, 128)},
+    "adaln": {"width": 64, "blocks": 2},
+    "dit": {"width": 32, "blocks": 2},
+    "film-unet": {"widths": (32, 64)},
+    "unet1d": {},
+    "unet1d-attn": {},
+    "unet2d": {"block_out_channels": (16, 32)},
+}
+# Trained with three seeds.
+_SEVERAL = ("mlp", "dit")
+# What the claim that EMA and a schedule of the learning rate train more stably is measured by.
+_ABLATIONS = {"EMA": {"ema_decay": 0.0}, "LR schedule": {"lr_schedule": "constant_with_warmup"}}
+_SMALL = {"feature_size": 16, "num_layers": 1, "context_size": 32, "dropout": 0.3}
+_LARGE = {"feature_size": 32, "num_layers": 2, "context_size": 64, "dropout": 0.3}
+_TRAINING = {
+    "learning_rate": 1e-3, "batch_size": 32, "noise_draws": 4, "validate_every": 100, "validation_windows": 200,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model to train: ``head`` from ``start``, once for each of ``seeds``; ``without`` names an ablation."""
+
+    head: str
+    start: str
+    seeds: tuple[int, ...]
+    without: str = ""
+
+    @property
+    def name(self) -> str:
+        start = "" if self.start == "linear" else ", from the random walk"
+        return f"sssd {self.head}{start}" + (f", without {self.without}" if self.without else "")
+
+
+def entries(task: Task) -> list[Entry]:
+    """Every head from the linear start; on ETTh1, where there is most to learn, also from the random walk."""
+    starts = ("linear", "random-walk") if task.name == "etth1" else ("linear",)
+    made = [Entry(head, start, (0, 1, 2) if head in _SEVERAL else (0,)) for start in starts for head in HEADS]
+    if task.name == "etth1":
+        made += [Entry("mlp", "random-walk", (0, 1, 2), without) for without in _ABLATIONS]
+    return made
+
+
+def configuration(task: Task, entry: Entry, seed: int) -> Config:
+    """What ``sssd train`` would be given."""
+    from_nothing = entry.start == "random-walk"
+    return Config.model_validate(
+        {
+            "data": task.data.model_dump(),
+            "model": {
+                **(_LARGE if task.name == "etth1" else _SMALL),
+                "location_scale": entry.start,
+                "head": entry.head,
+                "head_options": HEADS[entry.head],
+            },
+            "training": {
+                **_TRAINING,
+                "mirror": task.mirror,
+                "max_steps": 2000 if from_nothing else 1000,
+                "patience": 5 if from_nothing else 3,
+                "seed": seed,
+                **_ABLATIONS.get(entry.without, {}),
+            },
+        }
+    )
+
+
+def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[str, Any]]:
+    """Train, and forecast: samples ``(B, S, K, C)`` of the test windows, and facts to keep."""
+    started = time.perf_counter()
+    history: list[tuple[int, float]] = []
+
+    def watch(progress: Progress, _loss: float) -> None:
+        history[:] = progress.history
+
+    pipeline = train(task.frame, configuration(task, entry, seed), folder, report=watch)
+    seconds = time.perf_counter() - started
+    record = pipeline.record
+    assert record is not None
+    facts = {
+        "training seconds": seconds,
+        "steps": record.steps,
+        "best step": record.best_step,
+        "validation CRPS": record.validation_crps,
+        "parameters": sum(parameter.numel() for parameter in pipeline.network.parameters()),
+        "validations": history,
+        "CRPS by steps": _crps_by_steps(task, pipeline),
+    }
+    return forecasts(task, pipeline, 20), facts
+
+
+def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
+    """Mean CRPS of 20 and of 100 steps with the same noise, on some of the windows."""
+    some = evenly(task.origins, _COMPARED)
+    observed = task.observed(some)
+    return {str(steps): float(crps(forecasts(task, pipeline, steps, some), observed).mean()) for steps in (20, 100)}
+
+
+def start_alone(task: Task, folder: Path) -> Array:
+    """What the linear start forecasts with no network trained: one step at a learning rate of nothing."""
+    config = configuration(task, Entry("mlp", "linear", (0,)), 0)
+    training = config.training.model_copy(update={"max_steps": 1, "learning_rate": 1e-12, "validation_windows": 8})
+    pipeline = train(task.frame, config.model_copy(update={"training": training}), folder)
+    return forecasts(task, pipeline, 20)
+
+
+def forecasts(task: Task, pipeline: SSSDPipeline, steps: int, origins: Origins | None = None) -> Array:
+    """Samples ``(B, S, K, C)`` for the test windows, or others."""
+    pipeline.set_progress_bar_config(disable=True)
+    origins = task.origins if origins is None else origins
+    parts = []
+    for start in range(0, len(origins), _WINDOWS_AT_ONCE):
+        part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
+        windows = windows_at(task.prepared.source, part)
+        made = pipeline(windows, num_inference_steps=steps, num_samples=NUM_SAMPLES, generator=start)
+        parts.append(made.samples)
+    return np.concatenate(parts)

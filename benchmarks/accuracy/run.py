@@ -1,0 +1,134 @@
+"""``make accuracy``: every peer and every head on every task whose data are given; goes on where it stopped.
+
+    python benchmarks/accuracy/run.py --exchange-rate exchange_rate.txt.gz --etth1 ETTh1.csv.gz \
+        --eurusd EURUSD.csv --gbpusd GBPUSD-1min.csv.gz
+
+A result is a file in ``--results``, named by task, forecaster, seed and a digest of data and configuration: what has
+one is not run again, and a changed configuration runs anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from pydantic import BaseModel
+from report import write_summary
+from scoring import scores_of
+from tasks import TASKS, Task, describe
+
+from sssd_registry.data.windows import data_digest
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One forecaster on one task: ``make`` gives samples of the test windows, and facts to keep."""
+
+    task: Task
+    forecaster: str
+    seed: int
+    configuration: Any
+    make: Callable[[Path], tuple[Array, dict[str, Any]]]
+
+    def file(self, results: Path) -> Path:
+        text = json.dumps([self.configuration, data_digest(self.task.prepared.source)], sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+        name = self.forecaster.replace(", ", "-").replace(" ", "-").lower()
+        return results / f"{self.task.name}.{name}.{self.seed}.{digest}.json"
+
+
+def jobs(task: Task) -> Iterator[Job]:
+    """The cheap ones first."""
+    import classical
+    import neural
+    import ours
+
+    kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
+    for name, peer in classical.PEERS.items():
+        yield Job(task, name, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
+    mine = {"revision": ours.REVISION, "samples": ours.NUM_SAMPLES}
+    start = ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0)
+    yield Job(
+        task, "linear start alone", 0, {**mine, **_set(start)}, lambda folder: (ours.start_alone(task, folder), {})
+    )
+    for entry in ours.entries(task):
+        for seed in entry.seeds:
+            yield Job(
+                task, entry.name, seed, {**mine, **_set(ours.configuration(task, entry, seed))},
+                lambda folder, entry=entry, seed=seed: ours.run(task, entry, seed, folder),  # type: ignore[misc]
+            )  # fmt: skip
+    for name, trained in neural.PEERS.items():
+        yield Job(task, name, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
+
+
+def _set(config: BaseModel) -> dict[str, Any]:
+    """What is set of a configuration: an option that comes later, and is left alone, makes nothing run again."""
+    return config.model_dump(exclude_defaults=True)
+
+
+def run_job(job: Job, file: Path) -> None:
+    """Score it and write its result, complete or not at all."""
+    import torch
+
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        samples, facts = job.make(Path(folder) / "model")
+    tree = {
+        "task": job.task.name,
+        "forecaster": job.forecaster,
+        "seed": job.seed,
+        "data": describe(job.task),
+        "threads": torch.get_num_threads(),
+        "seconds": time.perf_counter() - started,
+        **facts,
+        "scores": scores_of(job.task, samples),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(tree, indent=1))
+    new.replace(file)
+
+
+def main(
+    exchange_rate: Annotated[Path | None, typer.Option(help="LSTNet's exchange_rate.txt")] = None,
+    etth1: Annotated[Path | None, typer.Option(help="ETTh1.csv")] = None,
+    eurusd: Annotated[Path | None, typer.Option(help="hourly bars")] = None,
+    gbpusd: Annotated[Path | None, typer.Option(help="one-minute bars")] = None,
+    results: Annotated[Path, typer.Option(help="where results are kept")] = Path("runs/accuracy"),
+    only: Annotated[str, typer.Option(help="forecasters whose name contains this")] = "",
+    reverse: Annotated[bool, typer.Option("--reverse", help="the last first, for a second process beside one")] = False,
+) -> None:
+    """Run what has no result yet, then write the summary."""
+    given = {"exchange_rate": exchange_rate, "etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd}
+    todo = [
+        job
+        for name, path in given.items()
+        if path is not None
+        for job in jobs(TASKS[name](path))
+        if only in job.forecaster
+    ]
+    for number, job in enumerate(reversed(todo) if reverse else todo, start=1):
+        file = job.file(results)
+        if file.exists():
+            continue
+        started = time.perf_counter()
+        run_job(job, file)
+        seconds = time.perf_counter() - started
+        typer.echo(f"{number}/{len(todo)} {job.task.name}, {job.forecaster}, seed {job.seed}: {seconds:.0f} s")
+    write_summary(results)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,76 @@
+"""Scores of samples on a task's test windows, by GluonTS's own evaluator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tasks import Task
+
+from sssd_registry.scores import DECILES, coverage, crps, score
+
+Array = npt.NDArray[np.float64]
+
+# exchange_rate's own test set in GluonTS: the first five windows.
+FEW = 5
+
+
+def scores_of(task: Task, samples: Array) -> dict[str, Any]:
+    """Samples ``(B, S, K, C)`` of the task's windows, scored as ``sssd evaluate`` does and as the peers were."""
+    observed = task.observed()  # (B, K, C)
+    series = len(task.prepared.source.lengths)
+    origin = np.zeros_like(observed[:, 0]) if task.log else np.stack(
+        [task.history(index)[-1] for index in range(len(task.origins))]
+    )  # fmt: skip
+    stride = float(np.diff(task.origin_rows).min()) / series
+    total = score(samples, observed, origin, task.horizons, stride=stride)
+    losses = _decile_losses(samples, observed)  # (B, K, C)
+    windows = losses.reshape(len(task.origin_rows), -1)
+    size = np.abs(observed).reshape(len(task.origin_rows), -1)
+    factor = task.unit[1]
+    by_horizon = crps(samples, observed).mean(axis=(0, 2)) * factor
+    tree: dict[str, Any] = {
+        "CRPS": total.crps * factor,
+        "CRPS by horizon": dict(zip(map(str, task.horizons), by_horizon.tolist(), strict=True)),
+        "wQL": total.weighted_quantile_loss,
+        "CRPS9": float(losses.mean()) * factor,
+        "MSE": total.mse,
+        "MAE": total.mae,
+        "coverage 50": total.coverage_50,
+        "coverage 80": coverage(samples, observed, 0.8),
+        "coverage 90": total.coverage_90,
+        "loss by window": (windows.sum(axis=1) / size.sum(axis=1)).tolist(),
+        "CRPS9 by window": (windows.mean(axis=1) * factor).tolist(),
+    }
+    if task.name == "exchange_rate":
+        few = FEW * series
+        first = score(samples[:few], observed[:few], origin[:few], task.horizons, stride=stride)
+        tree["wQL, five windows"] = first.weighted_quantile_loss
+        tree["coverage 90, five windows"] = first.coverage_90
+    if task.log:
+        tree["direction"] = {
+            str(horizon): _direction(samples[:, :, [k]], observed[:, [k]], origin, horizon, stride)
+            for k, horizon in enumerate(task.horizons)
+        }
+    return tree
+
+
+def _decile_losses(samples: Array, observed: Array) -> Array:
+    """Mean over the deciles of twice the pinball loss ``(B, K, C)``; quantiles as GluonTS takes them from samples."""
+    ordered = np.sort(samples, axis=1)
+    total = np.zeros_like(observed)
+    for level in DECILES:
+        quantile = ordered[:, round((ordered.shape[1] - 1) * level)]
+        total += 2 * np.abs((quantile - observed) * ((observed <= quantile) - level))
+    return total / len(DECILES)
+
+
+def _direction(samples: Array, observed: Array, origin: Array, horizon: int, stride: float) -> dict[str, float]:
+    made = score(samples, observed, origin, (horizon,), stride=stride)
+    return {
+        "share": made.directional_accuracy,
+        "half width": made.directional_half_width,
+        "independent": made.n_effective,
+        "rises": float((observed > 0).mean()),
+    }
