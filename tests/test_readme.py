@@ -38,7 +38,7 @@ def test_commands_have_the_options_they_are_shown_with(command: str) -> None:
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`make (\w+)`", README)) | {"demo", "test"}
-    assert {"demo", "test", "bench", "readme", "compare"} <= named
+    assert {"demo", "test", "bench", "readme", "compare", "claims"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 

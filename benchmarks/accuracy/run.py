@@ -9,6 +9,7 @@ one is not run again, and a changed configuration runs anew.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -38,6 +39,7 @@ class Job:
 
     task: Task
     forecaster: str
+    rank: int
     seed: int
     configuration: Any
     make: Callable[[Path], tuple[Array, dict[str, Any]]]
@@ -50,32 +52,52 @@ class Job:
 
 
 def jobs(task: Task) -> Iterator[Job]:
-    """The cheap ones first."""
+    """Ranked: first what is quick, then what has several seeds, then the rest."""
     import classical
     import neural
     import ours
 
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
     for name, peer in classical.PEERS.items():
-        yield Job(task, name, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
+        yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
     mine = {"revision": ours.REVISION, "samples": ours.NUM_SAMPLES}
     start = ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0)
     yield Job(
-        task, "linear start alone", 0, {**mine, **_set(start)}, lambda folder: (ours.start_alone(task, folder), {})
+        task, "linear start alone", 0, 0, {**mine, **_set(start)}, lambda folder: (ours.start_alone(task, folder), {})
     )
     for entry in ours.entries(task):
         for seed in entry.seeds:
             yield Job(
-                task, entry.name, seed, {**mine, **_set(ours.configuration(task, entry, seed))},
+                task, entry.name, 1 if len(entry.seeds) > 1 else 3, seed,
+                {**mine, **_set(ours.configuration(task, entry, seed))},
                 lambda folder, entry=entry, seed=seed: ours.run(task, entry, seed, folder),  # type: ignore[misc]
             )  # fmt: skip
     for name, trained in neural.PEERS.items():
-        yield Job(task, name, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
+        yield Job(task, name, 2, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
 
 
 def _set(config: BaseModel) -> dict[str, Any]:
     """What is set of a configuration: an option that comes later, and is left alone, makes nothing run again."""
     return config.model_dump(exclude_defaults=True)
+
+
+@contextlib.contextmanager
+def claimed(file: Path) -> Iterator[bool]:
+    """Whether this process may make the file: no living one is at it."""
+    lock = file.with_suffix(".lock")
+    if lock.exists() and not Path(f"/proc/{lock.read_text() or 0}").exists():
+        lock.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        yield False
+        return
+    os.write(descriptor, str(os.getpid()).encode())
+    os.close(descriptor)
+    try:
+        yield True
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def run_job(job: Job, file: Path) -> None:
@@ -108,9 +130,8 @@ def main(
     gbpusd: Annotated[Path | None, typer.Option(help="one-minute bars")] = None,
     results: Annotated[Path, typer.Option(help="where results are kept")] = Path("runs/accuracy"),
     only: Annotated[str, typer.Option(help="forecasters whose name contains this")] = "",
-    reverse: Annotated[bool, typer.Option("--reverse", help="the last first, for a second process beside one")] = False,
 ) -> None:
-    """Run what has no result yet, then write the summary."""
+    """Run what has no result yet, then write the summary. Several processes can share the work."""
     given = {"exchange_rate": exchange_rate, "etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd}
     todo = [
         job
@@ -119,14 +140,16 @@ def main(
         for job in jobs(TASKS[name](path))
         if only in job.forecaster
     ]
-    for number, job in enumerate(reversed(todo) if reverse else todo, start=1):
+    results.mkdir(parents=True, exist_ok=True)
+    for number, job in enumerate(sorted(todo, key=lambda job: job.rank), start=1):
         file = job.file(results)
-        if file.exists():
-            continue
-        started = time.perf_counter()
-        run_job(job, file)
-        seconds = time.perf_counter() - started
-        typer.echo(f"{number}/{len(todo)} {job.task.name}, {job.forecaster}, seed {job.seed}: {seconds:.0f} s")
+        with claimed(file) as mine:
+            if not mine or file.exists():
+                continue
+            started = time.perf_counter()
+            run_job(job, file)
+            seconds = time.perf_counter() - started
+            typer.echo(f"{number}/{len(todo)} {job.task.name}, {job.forecaster}, seed {job.seed}: {seconds:.0f} s")
     write_summary(results)
 
 

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sssd_registry.baselines import gaussian_crps
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
@@ -18,7 +19,7 @@ from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.horizon import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.model.normalizer import growth_points
+from sssd_registry.model.normalizer import growth_points, typical_size
 from sssd_registry.training.dataset import TrainingData, make_batch, to_tensors, training_data
 from sssd_registry.training.units import fit_growth
 
@@ -180,3 +181,26 @@ def test_unknown_heads_and_small_latents_are_refused(tiny_frame: pd.DataFrame, t
     frame = tiny_frame.assign(other=tiny_frame["close"] ** 2)
     with pytest.raises(SSSDError, match="latent_size"):
         network_for(frame, [*tiny_settings, 'data.targets=["close", "other"]', "model.latent_size=1"])
+
+
+def test_the_typical_size_is_the_deviation_of_gaussian_values_and_ignores_one_far_value() -> None:
+    values = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.5, 3.0])
+    torch.testing.assert_close(typical_size(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
+    values[7] = 1e6
+    torch.testing.assert_close(typical_size(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
+
+
+def test_the_typical_size_has_the_lowest_crps() -> None:
+    """Student's t with three degrees of freedom: less than its root mean square, and better."""
+    values = np.random.default_rng(0).standard_t(3, size=4000)
+    best = float(typical_size(torch.from_numpy(values)[:, None])[0])
+    scores = {factor: gaussian_crps(0.0, factor * best, values).mean() for factor in (0.9, 1.0, 1.1)}
+    assert min(scores, key=scores.__getitem__) == 1.0
+    assert best < values.std()
+
+
+def test_the_typical_size_of_a_series_that_rarely_moves_is_no_point() -> None:
+    values = torch.zeros(1000, 1)
+    values[::10] = 2.0
+    assert float(typical_size(values)[0]) >= 0.2
+    assert float(typical_size(torch.zeros(10, 1))[0]) > 0

@@ -163,4 +163,3 @@ def test_a_model_trains_on_a_panel_with_several_targets(
 def test_it_trains_on_a_gpu_in_bf16(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     pipeline = train(tiny_csv, configured(tiny_settings), tmp_path / "model")
     assert pipeline.device.type == "cuda"
-
