@@ -38,7 +38,7 @@ bench: $(INSTALLED)
 #   make accuracy EXCHANGE_RATE=exchange_rate.txt.gz ETTH1=ETTh1.csv GBPUSD=GBPUSD-1min.csv
 accuracy: $(INSTALLED) runs/eurusd
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[accuracy]'
-	$(BIN)/python benchmarks/accuracy/run.py --eurusd runs/eurusd.csv \
+	$(BIN)/python benchmarks/accuracy/measure.py --eurusd runs/eurusd.csv \
 		$(if $(EXCHANGE_RATE),--exchange-rate $(EXCHANGE_RATE)) \
 		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD))
 

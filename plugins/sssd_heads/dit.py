@@ -64,7 +64,7 @@ class DiTHead(nn.Module):
         super().__init__()
         width = options.width
         if width % options.heads:
-            raise ValueError(f"dit: width {width} is not a multiple of heads {options.heads}")
+            raise ValueError(f"width {width} is not a multiple of heads {options.heads}")
         self.time = TimeEmbedding(options.time_size)
         self.from_time = nn.Linear(options.time_size, width, bias=False)
         self.from_cond = nn.Linear(cond_size, width)

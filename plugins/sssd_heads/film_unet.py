@@ -40,13 +40,17 @@ class FiLMBlock(nn.Module):
 
 
 class FiLMUNetHead(nn.Module):
-    """See the module's text. Takes ``t`` as ``(B, S)`` or ``(1, 1)``."""
+    """See the module's text. Takes ``t`` as ``(B, S)`` or ``(1, 1)``.
+
+    Raises:
+        ValueError: no widths, or an even kernel.
+    """
 
     def __init__(self, latent_size: int, cond_size: int, options: FiLMUNetOptions) -> None:
         super().__init__()
+        if not options.widths or options.kernel_size % 2 == 0:
+            raise ValueError(f"one width or more, and an odd kernel_size, got {options}")
         widths, given = options.widths, options.widths[0]
-        if not widths or options.kernel_size % 2 == 0:
-            raise ValueError(f"film-unet: one width or more, and an odd kernel_size, got {options}")
         self.time = TimeEmbedding(options.time_size)
         self.from_time = nn.Linear(options.time_size, given, bias=False)
         self.from_cond = nn.Linear(cond_size, given)

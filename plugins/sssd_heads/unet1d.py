@@ -31,7 +31,7 @@ class UNet1DHead(nn.Module):
         super().__init__()
         widths = options.block_out_channels
         if not widths or any(width % 32 or width < 32 for width in widths):
-            raise ValueError(f"unet1d: block_out_channels are multiples of 32, got {widths}")
+            raise ValueError(f"block_out_channels are multiples of 32, got {widths}")
         self.halvings = 2 ** (len(widths) + 1)
         self.time = TimeEmbedding(options.time_size)
         self.from_time = nn.Linear(options.time_size, widths[0], bias=False)

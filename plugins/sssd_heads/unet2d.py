@@ -28,7 +28,7 @@ class UNet2DHead(nn.Module):
         super().__init__()
         widths = options.block_out_channels
         if not widths or any(width % 8 or width < 8 for width in widths) or options.columns < 1:
-            raise ValueError(f"unet2d: block_out_channels are multiples of 8 and columns 1 or more, got {options}")
+            raise ValueError(f"block_out_channels are multiples of 8 and columns 1 or more, got {options}")
         self.halvings = 2 ** (len(widths) - 1)
         self.columns = options.columns
         self.from_cond = nn.Linear(cond_size, widths[0])

@@ -46,7 +46,10 @@ class SSSDNetwork(nn.Module):
             config.dropout,
         )
         self.horizon_embedding = HorizonEmbedding(config.horizon_size)
-        self.head = head.factory(latent_size, config.context_size + config.horizon_size, options)
+        try:
+            self.head = head.factory(latent_size, config.context_size + config.horizon_size, options)
+        except ValueError as error:  # the head's own, for options that do not go together
+            raise SSSDError(f"head {head.name!r}: {error}") from error
         self.codec = TargetCodec(channels, latent_size)
 
     @property

@@ -1,6 +1,6 @@
 """``make accuracy``: every peer and every head on every task whose data are given; goes on where it stopped.
 
-    python benchmarks/accuracy/run.py --exchange-rate exchange_rate.txt.gz --etth1 ETTh1.csv.gz \
+    python benchmarks/accuracy/measure.py --exchange-rate exchange_rate.txt.gz --etth1 ETTh1.csv.gz \
         --eurusd EURUSD.csv --gbpusd GBPUSD-1min.csv.gz
 
 A result is a file in ``--results``, named by task, forecaster, seed and a digest of data and configuration: what has

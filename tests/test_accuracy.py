@@ -1,0 +1,166 @@
+"""The accuracy benchmark's own arithmetic: windows, peers, what is kept, goals and claims. It trains nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def accuracy() -> Any:
+    """The benchmark's modules, which import each other by their bare names."""
+    folders = [str(BENCHMARKS), str(BENCHMARKS / "accuracy")]
+    sys.path[:0] = folders
+    try:
+        import claims
+        import classical
+        import goals
+        import measure
+        import report
+        import tasks
+
+        made = ModuleType("accuracy")
+        for module in (claims, classical, goals, measure, report, tasks):
+            setattr(made, module.__name__, module)
+        yield made
+    finally:
+        for folder in folders:
+            sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def etth1(accuracy: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A file like ETTh1.csv: a daily wave and noise."""
+    random, hours = np.random.default_rng(0), np.arange(14_500)
+    wave = np.sin(2 * np.pi * hours / 24)[:, None] * np.arange(1, 8) + random.normal(size=(len(hours), 7))
+    frame = pd.DataFrame(wave, columns=list("abcdefg"))
+    frame.insert(0, "date", pd.date_range("2016-07-01", periods=len(hours), freq="h"))
+    path = tmp_path_factory.mktemp("data") / "ETTh1.csv"
+    frame.to_csv(path, index=False)
+    return accuracy.tasks.etth1(path)
+
+
+def test_the_split_of_etth1(etth1: Any) -> None:
+    split, times = etth1.prepared.split, etth1.frame["time"]
+    assert len(etth1.origins) == 120
+    assert etth1.origin_rows[0] == 11_519
+    assert pd.Timestamp(split.validation_start, unit="s") == pd.Timestamp(times.iloc[8640])
+    assert pd.Timestamp(split.test_start, unit="s") == pd.Timestamp(times.iloc[11_520])
+    assert split.train.row.max() + 24 < 8640
+    values = etth1.frame[list("abcdefg")].to_numpy()
+    np.testing.assert_allclose(etth1.observed()[0], values[11_520:11_544])
+    np.testing.assert_allclose(etth1.history(0)[-1], values[11_519])
+    assert abs(values[:8640].mean()) < 1e-6
+
+
+@pytest.mark.parametrize("peer", ["random walk", "seasonal naive", "NLinear, ridge"])
+def test_peers_forecast_every_window_and_look_at_no_future(accuracy: Any, etth1: Any, peer: str) -> None:
+    samples = accuracy.classical.PEERS[peer](etth1)
+    assert samples.shape == (120, accuracy.classical.NUM_SAMPLES, 24, 7)
+    error = np.abs(np.median(samples, axis=1) - etth1.observed()).mean()
+    walk = np.abs(etth1.observed() - np.stack([etth1.history(k)[-1] for k in range(120)])[:, None]).mean()
+    assert error < 1.01 * walk
+    # The same windows with another future: what was fitted before them, and all they see, is as it was.
+    frame = etth1.frame.copy()
+    frame.iloc[11_520 + 24 :, 1:] += 5.0
+    other = accuracy.tasks.Task(**{**_fields(etth1), "frame": frame})
+    np.testing.assert_allclose(accuracy.classical.PEERS[peer](other)[0], samples[0])
+
+
+def _fields(task: Any) -> dict[str, Any]:
+    return {name: getattr(task, name) for name in task.__dataclass_fields__}
+
+
+def test_a_result_is_kept_by_configuration_and_data(accuracy: Any, etth1: Any, tmp_path: Path) -> None:
+    jobs = {job.forecaster: job for job in accuracy.measure.jobs(etth1)}
+    names = {job.file(tmp_path).name for job in accuracy.measure.jobs(etth1)}
+    assert len(names) == sum(1 for _ in accuracy.measure.jobs(etth1)), "one file for each"
+    first = jobs["sssd mlp"]
+    again = next(job for job in accuracy.measure.jobs(etth1) if job.forecaster == "sssd mlp")
+    assert first.configuration == jobs["sssd mlp"].configuration
+    assert again.file(tmp_path) != first.file(tmp_path), "another seed"
+    other = accuracy.tasks.Task(**{**_fields(etth1), "frame": etth1.frame.assign(a=etth1.frame["a"] * 2)})
+    moved = next(job for job in accuracy.measure.jobs(other) if job.forecaster == "random walk")
+    assert moved.file(tmp_path) != jobs["random walk"].file(tmp_path)
+
+
+def test_a_file_is_made_by_one_process(accuracy: Any, tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    with accuracy.measure.claimed(file) as first, accuracy.measure.claimed(file) as second:
+        assert (first, second) == (True, False)
+    with accuracy.measure.claimed(file) as third:
+        assert third
+    file.with_suffix(".lock").write_text("999999999")  # a process that is no more
+    with accuracy.measure.claimed(file) as fourth:
+        assert fourth
+
+
+def _runs(level: float, windows: int = 40, validation: float = 0.5, **more: Any) -> list[dict[str, Any]]:
+    random = np.random.default_rng(0)
+    losses = level * (1 + 0.1 * random.normal(size=windows))
+    scores = {
+        "CRPS": level, "CRPS9": level, "wQL": level, "wQL, five windows": level, "MSE": 1.0, "MAE": 1.0,
+        "coverage 90": 0.9, "loss by window": losses.tolist(), "CRPS9 by window": losses.tolist(),
+        "CRPS by horizon": {"1": level, "24": level},
+        "direction": {"1": {"share": 0.51, "half width": 0.05}, "24": {"share": 0.5, "half width": 0.1}},
+    }  # fmt: skip
+    return [{"seed": 0, "scores": scores, "validation CRPS": validation, "training seconds": 60.0, "best step": 100,
+             "CRPS by steps": {"20": 1.0, "100": 1.0}, **more}]  # fmt: skip
+
+
+@pytest.fixture
+def summary() -> dict[str, Any]:
+    walk = ", from the random walk"
+    heads = {
+        "random walk": _runs(0.0071), "sssd mlp": _runs(0.0069), "sssd dit": _runs(0.00688, validation=0.4),
+        "NLinear, ridge": _runs(0.007),
+    }  # fmt: skip
+    ett = {
+        "random walk": _runs(0.5), "sssd mlp": _runs(0.27), "sssd dit": _runs(0.255, validation=0.4),
+        f"sssd mlp{walk}": _runs(0.34), f"sssd unet1d{walk}": _runs(0.32), f"sssd unet1d-attn{walk}": _runs(0.35),
+    }  # fmt: skip
+    return {
+        "exchange_rate": {"data": {}, "forecasters": heads},
+        "etth1": {"data": {}, "forecasters": ett},
+        "eurusd": {"data": {}, "forecasters": {"random walk": _runs(5.4), "sssd mlp": _runs(5.31)}},
+    }
+
+
+def test_goals_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) -> None:
+    verdicts = {text: verdict for goal in accuracy.goals.GOALS for text, _, verdict in goal(summary)}
+    assert verdicts["exchange_rate, five windows: wQL ≤ .0070"] == "reached"
+    assert verdicts["exchange_rate, 50 windows: surely below the random walk"] == "reached"
+    assert verdicts["ETTh1: CRPS9 ≤ .260"] == "reached"
+    assert verdicts["ETTh1: best ≥ 15 % below our MLP head (from the random walk)"] == "reached"
+    assert verdicts["ETTh1: best ≥ 15 % below our MLP head (linear start)"] == "not reached"
+    assert verdicts["EURUSD: CRPS ≥ 2 % below the volatility-scaled Gaussian at every horizon"] == "not reached"
+    assert verdicts["90 % intervals cover 87 to 93 % on all"] == "reached"
+
+
+def test_claims_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) -> None:
+    rows = {(text, where): verdict for text, _, where, verdict in accuracy.claims.heads(summary)}
+    alone = "ETTh1, CRPS9, network alone (from the random walk)"
+    assert rows["a 1-D U-Net head is 10–15 % more accurate than the MLP", alone] == "partly"
+    assert rows["with attention 20–25 %", alone] == "does not hold"
+    assert {verdict for *_, verdict in accuracy.claims.direction(summary)} == {"does not hold", "not measured"}
+    assert accuracy.claims.stability(summary)[0][-1] == "not measured"
+
+
+def test_the_best_of_ours_is_chosen_on_validation(accuracy: Any, summary: dict[str, Any]) -> None:
+    summary["etth1"]["forecasters"]["sssd film-unet"] = _runs(0.2, validation=0.6)
+    assert accuracy.report.best_of_ours(summary["etth1"]) == "sssd dit"
+
+
+def test_every_forecaster_is_in_the_table(accuracy: Any, summary: dict[str, Any]) -> None:
+    text = accuracy.report.tables(summary)
+    for entry in summary.values():
+        for name in entry["forecasters"]:
+            assert f"| {name} |" in text
