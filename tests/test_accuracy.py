@@ -26,9 +26,10 @@ def accuracy() -> Any:
         import measure
         import report
         import tasks
+        import transfer
 
         made = ModuleType("accuracy")
-        for module in (claims, classical, goals, measure, report, tasks):
+        for module in (claims, classical, goals, measure, report, tasks, transfer):
             setattr(made, module.__name__, module)
         yield made
     finally:
@@ -164,3 +165,15 @@ def test_every_forecaster_is_in_the_table(accuracy: Any, summary: dict[str, Any]
     for entry in summary.values():
         for name in entry["forecasters"]:
             assert f"| {name} |" in text
+
+
+def test_transfer_sees_sixty_days_and_is_scored_on_the_same_windows(accuracy: Any, etth1: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ETTh1.csv"
+    etth1.frame.rename(columns={"g": "OT"}).to_csv(path, index=False)
+    task = accuracy.transfer.transfer(path)
+    split = task.prepared.split
+    assert task.prepared.spec.targets == ("OT",)
+    assert len(task.origins) == 120
+    np.testing.assert_allclose(task.observed()[:, :, 0], etth1.observed()[:, :, 6], atol=1e-9)
+    assert pd.Timestamp(split.test_start, unit="s") == pd.Timestamp(etth1.frame["time"].iloc[11_520])
+    assert split.train.row.max() + 24 < 48 * 24

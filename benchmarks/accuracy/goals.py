@@ -88,7 +88,7 @@ def common_goals(summary: Trees) -> list[Goal]:
     covered = {
         task: mean_score(entry["forecasters"][best_of_ours(entry)], "coverage 90")
         for task, entry in summary.items()
-        if "forecasters" in entry
+        if task != "transfer"
     }
     minutes = [
         run["training seconds"] / 60

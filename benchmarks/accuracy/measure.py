@@ -76,6 +76,31 @@ def jobs(task: Task) -> Iterator[Job]:
         yield Job(task, name, 2, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
 
 
+def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
+    """A short series from nothing and from another model's encoder, and what needs no network."""
+    import classical
+    import ours
+    import transfer
+
+    task = transfer.transfer(path)
+    kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
+    yield Job(task, "random walk", 0, 0, kept, lambda _: (classical.random_walk(task), {}))
+    start = {"revision": ours.REVISION, **_set(ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0))}
+    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
+    for seed in transfer.SEEDS:
+        mine = {"revision": ours.REVISION, **_set(transfer.configuration(task, seed))}
+        yield Job(
+            task, transfer.FROM_NOTHING, 1, seed, mine,
+            lambda folder, seed=seed: transfer.run(task, seed, None, folder),  # type: ignore[misc]
+        )  # fmt: skip
+        yield Job(
+            task, transfer.FROM_LOADS, 1, seed, mine,
+            lambda folder, seed=seed: transfer.run(  # type: ignore[misc]
+                task, seed, transfer.loads_model(path, results), folder
+            ),
+        )  # fmt: skip
+
+
 def _set(config: BaseModel) -> dict[str, Any]:
     """What is set of a configuration: an option that comes later, and is left alone, makes nothing run again."""
     return config.model_dump(exclude_defaults=True)
@@ -140,6 +165,7 @@ def main(
         for job in jobs(TASKS[name](path))
         if only in job.forecaster
     ]
+    todo += [job for job in (transfer_jobs(etth1, results) if etth1 else ()) if only in job.forecaster]
     results.mkdir(parents=True, exist_ok=True)
     for number, job in enumerate(sorted(todo, key=lambda job: job.rank), start=1):
         file = job.file(results)

@@ -143,7 +143,18 @@ def _currency(title: str) -> Any:
     return made
 
 
+def _transfer(entry: Mapping[str, Any]) -> str:
+    rows = []
+    for name, runs in _ordered(entry, "CRPS9"):
+        windows = by_window(runs, "CRPS9 by window")
+        error = windows.std(ddof=1) / len(windows) ** 0.5
+        score = _seeds(f"{mean_score(runs, 'CRPS9'):.4f} ± {error:.4f}", runs, 4, "CRPS9")
+        rows.append([name, score, f"{mean_score(runs, 'coverage 90'):.1%}"])
+    return table(["oil temperature from 60 days of it", "CRPS9 ± standard error", "90 % coverage"], rows)
+
+
 _TABLES: dict[str, Any] = {
+    "transfer": _transfer,
     "exchange_rate": _exchange_rate,
     "etth1": _etth1,
     "eurusd": _currency("EURUSD, hourly, CRPS in bp"),
