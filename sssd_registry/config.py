@@ -39,7 +39,7 @@ class DataConfig(_Section):
     timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in such bars")
     horizons: tuple[str | int, ...] | None = Field(None, description="bar counts (int) or durations (str)")
     validation_fraction: float = Field(0.15, gt=0, lt=0.5)
-    test_fraction: float = Field(0.15, ge=0, lt=0.5)
+    test_fraction: float = Field(0.15, ge=0, lt=0.9)
 
 
 class ModelConfig(_Section):

@@ -157,7 +157,7 @@ def main(
     only: Annotated[str, typer.Option(help="forecasters whose name contains this")] = "",
 ) -> None:
     """Run what has no result yet, then write the summary. Several processes can share the work."""
-    given = {"exchange_rate": exchange_rate, "etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd}
+    given = {"etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd, "exchange_rate": exchange_rate}
     todo = [
         job
         for name, path in given.items()
