@@ -52,7 +52,7 @@ class Job:
 
 
 def jobs(task: Task) -> Iterator[Job]:
-    """Ranked: first what is quick, then what has several seeds, then the rest."""
+    """Ranked: first what is quick, then the smallest heads, the trained peers, the other heads, other seeds."""
     import classical
     import neural
     import ours
@@ -68,7 +68,7 @@ def jobs(task: Task) -> Iterator[Job]:
     for entry in ours.entries(task):
         for seed in entry.seeds:
             yield Job(
-                task, entry.name, 1 if len(entry.seeds) > 1 else 3, seed,
+                task, entry.name, 4 if seed else 1 if entry.head in ("mlp", "unet1d") else 3, seed,
                 {**mine, **_set(ours.configuration(task, entry, seed))},
                 lambda folder, entry=entry, seed=seed: ours.run(task, entry, seed, folder),  # type: ignore[misc]
             )  # fmt: skip
@@ -90,11 +90,11 @@ def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
     for seed in transfer.SEEDS:
         mine = {"revision": ours.REVISION, **_set(transfer.configuration(task, seed))}
         yield Job(
-            task, transfer.FROM_NOTHING, 1, seed, mine,
+            task, transfer.FROM_NOTHING, 4, seed, mine,
             lambda folder, seed=seed: transfer.run(task, seed, None, folder),  # type: ignore[misc]
         )  # fmt: skip
         yield Job(
-            task, transfer.FROM_LOADS, 1, seed, mine,
+            task, transfer.FROM_LOADS, 4, seed, mine,
             lambda folder, seed=seed: transfer.run(  # type: ignore[misc]
                 task, seed, transfer.loads_model(path, results), folder
             ),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
 from sssd_registry.training.dataset import Batch
 
 
@@ -16,6 +17,9 @@ def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
 
     A level v becomes ``2 o - v``, or ``o² / v`` where the target is a log-return, with o its last value (the close's
     for open, high and low, so that bars stay bars); highs and lows change places; volumes stay.
+
+    Raises:
+        SSSDError: highs are forecast without lows, or lows without highs, or a volume, which has no other side.
     """
     log = spec.target_kind == "log-return"
     last = batch.values[spec.base.name][:, -1:]  # (B, 1, V)
@@ -28,8 +32,9 @@ def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
         swapped = given[..., partner]
         about = origin.square() / swapped if log else 2 * origin - swapped
         values[name] = torch.where(turn & levels, about, given)
-    targets = last[..., list(spec.target_indices)]  # (B, 1, C)
-    future = targets.square() / batch.future if log else 2 * targets - batch.future
+    targets = origin[..., list(spec.target_indices)]  # (B, 1, C)
+    swapped = batch.future[..., _target_partners(spec, partner)]
+    future = targets.square() / swapped if log else 2 * targets - swapped
     return replace(batch, values=values, future=torch.where(turn, future, batch.future))
 
 
@@ -38,6 +43,18 @@ def _origin_columns(spec: DataSpec) -> list[int]:
     closes = [index for index, role in enumerate(spec.roles) if role == "close"]
     bars = ("open", "high", "low")
     return [closes[0] if role in bars and len(closes) == 1 else index for index, role in enumerate(spec.roles)]
+
+
+def _target_partners(spec: DataSpec, partner: list[int]) -> list[int]:
+    """The target whose future becomes each target's."""
+    targets = list(spec.target_indices)
+    for index in targets:
+        if partner[index] not in targets or spec.roles[index] == "volume":
+            raise SSSDError(
+                f"training.mirror: the target {spec.columns[index]!r} cannot be turned upside down; forecast highs with"
+                " lows, and no volumes, or leave it out"
+            )
+    return [targets.index(partner[index]) for index in targets]
 
 
 def _partners(spec: DataSpec) -> list[int]:
