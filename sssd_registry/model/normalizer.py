@@ -130,24 +130,16 @@ class WindowNormalizer(ExactBuffers):
 
 
 def typical_size(values: Tensor) -> Tensor:
-    """Standard deviation of the zero-mean Gaussian with the lowest CRPS on values ``(n, …)``: ``(…)``, float64.
+    """Root mean square over the first axis ``(n, …)``, in which no value counts for more than six deviations.
 
-    Setting the derivative of its CRPS (Gneiting et al. 2005, eq. 5) to zero: the mean of ``phi(x / s)``, phi the
-    standard normal density, is ``1 / (2 sqrt(pi))``. For Gaussian values that is their standard deviation. One far
-    value counts for next to nothing, where a root mean square would be all of it: one revaluation of a pegged currency
-    is thousands of its days' moves.
+    The deviation is the median's, for which a Gaussian has 0.6745. The revaluation of one pegged currency, thousands
+    of its days' units, would else be everybody's unit. (The Gaussian of lowest CRPS has a smaller size; it scored the
+    same on validation parts, and its 90 % intervals covered 87 to 88 %, where these covered 90 to 91 %.)
     """
     size = values.abs().double()
-    high = size.amax(dim=0).clamp(min=1e-6).log()
-    low = high - 30
-    for _ in range(40):
-        middle = (low + high) / 2
-        density = torch.exp(-0.5 * (size * torch.exp(-middle)).square()).mean(dim=0) / (2 * torch.pi) ** 0.5
-        wide = density > 0.5 / torch.pi**0.5
-        low, high = torch.where(wide, low, middle), torch.where(wide, middle, high)
-    # Where most values are 0 the best Gaussian is a point: what moves at all then sets a least size.
-    large = size.kthvalue(max(1, round(0.95 * len(size))), dim=0).values
-    return torch.maximum(high.exp(), 0.1 * large).clamp(min=1e-6)
+    deviation = size.median(dim=0).values / 0.6745
+    limit = torch.where(deviation > 0, 6 * deviation, size.amax(dim=0))
+    return torch.minimum(size, limit).square().mean(dim=0).sqrt().clamp(min=1e-6)
 
 
 def growth_points(longest: int) -> tuple[int, ...]:
