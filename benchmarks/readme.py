@@ -58,7 +58,7 @@ def bench_tables(bench: dict[str, Any]) -> str:
     quality = bench["quality"]
     parts.append(
         f"{machine}; {versions}. CRPS of the 20-step engine is {quality['ratio']:.4f} of the 100-step sampler's, on"
-        f" {quality['windows']} test windows of the demo."
+        f" {quality['windows']} test windows of the model that `make compare` trains."
     )
     return "\n\n".join(parts)
 
