@@ -31,8 +31,10 @@ Trees = Mapping[str, Any]
 def main() -> None:
     summary = read_summary()
     bench, compared = (_read(ROOT / "runs" / name) for name in ("bench.json", "compare.json"))
-    rows = [row for claim in CLAIMS for row in claim(summary, bench, compared)]
-    rows_of_goals = [row for goal in GOALS for row in goal(summary)]
+    # A suite that was stopped may have peers alone on some tasks: their tables show, but nothing follows from them.
+    ours = {task: one for task, one in summary.items() if any(name.startswith("sssd") for name in one["forecasters"])}
+    rows = [row for claim in CLAIMS for row in claim(ours, bench, compared)]
+    rows_of_goals = [row for goal in GOALS for row in goal(ours)]
     text = (ROOT / "README.md").read_text()
     text = between(text, "accuracy", tables(summary))
     text = between(text, "goals", table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals]))
@@ -103,15 +105,9 @@ def _roughness(runs: list[Any]) -> float:
     return float(np.mean(rises))
 
 
-def precision(_summary: Trees, bench: Trees, _compared: Trees) -> list[Row]:
-    """bf16 against fp32 in training; on a GPU it has not been measured."""
-    claim = "mixed precision is 2× faster"
-    if "training, bf16" not in bench:
-        return [(claim, "", "", OPEN)]
-    ratio = bench["training, bf16"]["ratio"]
-    verdict = HOLDS if ratio >= 2 else PARTLY if ratio > 1.1 else FAILS
-    where = f"training steps on {bench['threads']} CPU threads; no GPU was there to measure on"
-    return [(claim, f"{ratio:.2f}× (bf16 for fp32)", where, verdict)]
+def precision(*_: Any) -> list[Row]:
+    """It is for GPUs, and none was there."""
+    return [("mixed precision is 2× faster", "", "needs a GPU", OPEN)]
 
 
 def direction(summary: Trees, *_: Any) -> list[Row]:
