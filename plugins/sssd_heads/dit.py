@@ -11,8 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import DiTOptions
-from sssd_heads.start import starting_at_zero
-from sssd_heads.time_embedding import TimeEmbedding
+from sssd_heads.residual import ResidualHead
 
 
 class HorizonAttention(nn.Module):
@@ -53,30 +52,16 @@ class DiTBlock(nn.Module):
         return torch.add(x, gate_2 * self.outer(self.dropout(hidden)))
 
 
-class DiTHead(nn.Module):
-    """See the module's text. Takes ``t`` as ``(B, S)`` or ``(1, 1)``.
+class DiTHead(ResidualHead):
+    """See the module's text.
 
     Raises:
         ValueError: a width that the heads do not divide.
     """
 
     def __init__(self, latent_size: int, cond_size: int, options: DiTOptions) -> None:
-        super().__init__()
-        width = options.width
-        if width % options.heads:
-            raise ValueError(f"width {width} is not a multiple of heads {options.heads}")
-        self.time = TimeEmbedding(options.time_size)
-        self.from_time = nn.Linear(options.time_size, width, bias=False)
-        self.from_cond = nn.Linear(cond_size, width)
-        self.from_z = nn.Linear(latent_size, width)
-        self.blocks = nn.ModuleList(DiTBlock(width, options.heads, options.dropout) for _ in range(options.blocks))
-        self.norm = nn.LayerNorm(width)
-        self.out = starting_at_zero(nn.Linear(width, latent_size))
-
-    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
-        """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
-        given = F.silu(self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(2))
-        x = self.from_z(z) + given  # (B, S, K, H)
-        for block in self.blocks:
-            x = block(x, given)
-        return torch.as_tensor(self.out(self.norm(x)))
+        width, heads = options.width, options.heads
+        if width % heads:
+            raise ValueError(f"width {width} is not a multiple of heads {heads}")
+        blocks = (DiTBlock(width, heads, options.dropout) for _ in range(options.blocks))
+        super().__init__(latent_size, cond_size, width, options.time_size, blocks)

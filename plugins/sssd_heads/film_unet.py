@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sssd_heads.conditioning import Conditioning
 from sssd_heads.options import FiLMUNetOptions
 from sssd_heads.start import starting_at_zero
-from sssd_heads.time_embedding import TimeEmbedding
 
 
 class FiLMBlock(nn.Module):
@@ -51,9 +51,7 @@ class FiLMUNetHead(nn.Module):
         if not options.widths or options.kernel_size % 2 == 0:
             raise ValueError(f"one width or more, and an odd kernel_size, got {options}")
         widths, given = options.widths, options.widths[0]
-        self.time = TimeEmbedding(options.time_size)
-        self.from_time = nn.Linear(options.time_size, given, bias=False)
-        self.from_cond = nn.Linear(cond_size, given)
+        self.conditioning = Conditioning(cond_size, given, options.time_size)
         self.from_z = nn.Linear(latent_size, widths[0])
         ins = (widths[0], *widths[:-1])
         self.down = nn.ModuleList(FiLMBlock(a, b, given, options.kernel_size) for a, b in zip(ins, widths, strict=True))
@@ -62,7 +60,7 @@ class FiLMUNetHead(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
-        given = [F.silu(self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(2))]
+        given = [F.silu(self.conditioning(t, cond))]
         x = self.from_z(z)
         levels: list[Tensor] = []
         for index, block in enumerate(self.down):

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sssd_heads.conditioning import Conditioning
 from sssd_heads.options import UNet1DOptions
 from sssd_heads.start import starting_at_zero
-from sssd_heads.time_embedding import TimeEmbedding
 
 
 class UNet1DHead(nn.Module):
@@ -33,17 +33,14 @@ class UNet1DHead(nn.Module):
         if not widths or any(width % 32 or width < 32 for width in widths):
             raise ValueError(f"block_out_channels are multiples of 32, got {widths}")
         self.halvings = 2 ** (len(widths) + 1)
-        self.time = TimeEmbedding(options.time_size)
-        self.from_time = nn.Linear(options.time_size, widths[0], bias=False)
-        self.from_cond = nn.Linear(cond_size, widths[0])
+        self.conditioning = Conditioning(cond_size, widths[0], options.time_size)
         self.from_z = nn.Linear(latent_size, widths[0])
         self.unet = _unet(widths, "Attn" if attention else "")
         self.out = starting_at_zero(nn.Linear(widths[0], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""
-        given = self.from_cond(cond).unsqueeze(1) + self.from_time(self.time(t)).unsqueeze(2)
-        x = (self.from_z(z) + given).flatten(0, 1).mT  # (B S, H, K)
+        x = (self.from_z(z) + self.conditioning(t, cond)).flatten(0, 1).mT  # (B S, H, K)
         real = torch.ones_like(x[:, :1])
         count = x.shape[-1]
         missing = max(3 * self.halvings, -(-count // self.halvings) * self.halvings) - count
