@@ -25,6 +25,7 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.tableau import SolverTableau
+from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.training.dataset import training_data
 
 RESULTS = Path("runs/bench.json")
@@ -83,9 +84,7 @@ def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
     data = training_data(frame, chosen.data)
     torch.manual_seed(0)
     network = SSSDNetwork(data.spec, chosen.model).eval().requires_grad_(False)
-    for parameter in network.parameters():
-        if not parameter.any():
-            parameter.normal_(std=0.02)  # a head that starts at zero would multiply by zeros
+    fill_zeros(network, std=0.02)  # a head that starts at zero would multiply by zeros
     windows = windows_at(data.source, data.split.validation.take(slice(0, 2)))
     horizons = data.spec.horizons
     one = windows.part(0, 1)

@@ -8,7 +8,6 @@ forecasts, series = make_evaluation_predictions(dataset.test, predictor, num_sam
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from itertools import islice
@@ -128,11 +127,8 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
         if not entries:
             raise SSSDError("the GluonTS dataset has no series")
         frame = pd.concat([_frame(entry, str(index)) for index, entry in enumerate(entries)], ignore_index=True)
-        folder = Path(tempfile.mkdtemp())
-        try:
-            pipeline = train(frame, self._config_for(entries[0]), folder / "model")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory() as folder:
+            pipeline = train(frame, self._config_for(entries[0]), Path(folder) / "model")
         return SSSDPredictor(pipeline, self.prediction_length, self.num_inference_steps)
 
     def _config_for(self, entry: DataEntry) -> Config:

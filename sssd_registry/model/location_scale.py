@@ -20,15 +20,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from sssd_registry.data.durations import DAY, WEEK
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.calendar import phase
 from sssd_registry.model.movement import Movement
 from sssd_registry.model.precision import ExactBuffers
 
 MAX_LAGS = 96
-_DAY, _WEEK = 86_400, 604_800
-_MONDAY = 3 * _DAY  # 1970 began on a Thursday
+_HARMONICS = {DAY: 4, WEEK: 2}
 # A scale is exponential in its features: none counts for more than this many deviations from its training mean.
-_FARTHEST = 4.0
+FARTHEST = 4.0
 # Volatility over a short span may be 0; it then counts as this part of the window's.
 _QUIETEST = 0.05
 
@@ -68,7 +69,7 @@ class LinearLocationScale(ExactBuffers):
         """
         lags, features = self.lags(values), self.features(values, times)
         location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, lags)
-        standard = ((features - self.center) / self.spread).clamp(-_FARTHEST, _FARTHEST)
+        standard = ((features - self.center) / self.spread).clamp(-FARTHEST, FARTHEST)
         slope = torch.einsum("kg,gfc,bfc->bkc", interpolation, self.weights, standard)
         return location.double(), (interpolation @ self.bias + slope).double().exp()
 
@@ -101,14 +102,14 @@ class LinearLocationScale(ExactBuffers):
     def _calendar(self, origin: Tensor) -> list[Tensor]:
         """Sines and cosines of the time of day and of the week, as far as the data repeat them: ``(B, harmonics)``."""
         waves: list[Tensor] = []
-        for period, harmonics in self._periods():
-            angle = ((origin + _MONDAY) % period).float() * (2 * torch.pi / period)
-            order = torch.arange(1, harmonics + 1, device=origin.device)
-            waves += [torch.sin(angle.unsqueeze(-1) * order), torch.cos(angle.unsqueeze(-1) * order)]
+        for period in self._periods():
+            order = torch.arange(1, _HARMONICS[period] + 1, device=origin.device)
+            angle = phase(origin, [period]) * order  # (B, harmonics)
+            waves += [torch.sin(angle), torch.cos(angle)]
         return waves
 
-    def _periods(self) -> list[tuple[int, int]]:
-        return [(period, count) for period, count in ((_DAY, 4), (_WEEK, 2)) if period in self.spec.periods]
+    def _periods(self) -> list[int]:
+        return [period for period in self.spec.periods if period in _HARMONICS]
 
     def _season(self) -> int:
         """Length of a season that the window holds at least two of, or 0."""
@@ -123,7 +124,7 @@ class LinearLocationScale(ExactBuffers):
         spans = [length, *(timeframe.lookback for timeframe in self.spec.timeframes)]
         spans += [length - season] if season else []
         spans += [length] if self._has_range() else []
-        waves = 2 * sum(harmonics for _, harmonics in self._periods())
+        waves = 2 * sum(_HARMONICS[period] for period in self._periods())
         return 4 + sum(len(_spans(span)) for span in spans) + self._has_range() + waves
 
 

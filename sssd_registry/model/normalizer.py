@@ -12,12 +12,10 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.calendar import phase
 from sssd_registry.model.location_scale import LinearLocationScale
 from sssd_registry.model.movement import Movement
 from sssd_registry.model.precision import ExactBuffers
-
-# 1970 began on a Thursday.
-_MONDAY = 3 * 86_400
 
 
 class WindowNormalizer(ExactBuffers):
@@ -133,8 +131,8 @@ def typical_size(values: Tensor) -> Tensor:
     """Root mean square over the first axis ``(n, …)``, in which no value counts for more than six deviations.
 
     The deviation is the median's, for which a Gaussian has 0.6745. The revaluation of one pegged currency, thousands
-    of its days' units, would else be everybody's unit. (The Gaussian of lowest CRPS has a smaller size; it scored the
-    same on validation parts, and its 90 % intervals covered 87 to 88 %, where these covered 90 to 91 %.)
+    of its days' units, would else be everybody's unit. (The Gaussian of lowest CRPS is narrower where tails are fat,
+    and its intervals then cover too little.)
     """
     size = values.abs().double()
     deviation = size.median(dim=0).values / 0.6745
@@ -159,14 +157,13 @@ def interpolation(points: Tensor, horizons: Tensor) -> Tensor:
     grid = torch.log(points)
     position = torch.log(horizons.to(grid.dtype)).clamp(grid[0], grid[-1]).unsqueeze(-1)  # (K, 1)
     slope = (position - grid[:-1]) / (grid[1:] - grid[:-1])  # (K, G - 1)
-    rise, fall = slope[:, :1] * 0 + 1, 1 - slope
+    rise, fall = torch.ones_like(slope[:, :1]), 1 - slope
     return torch.minimum(torch.cat([rise, slope], dim=1), torch.cat([fall, rise], dim=1)).clamp(min=0)
 
 
 def _calendar_features(times: Tensor, seconds: int, periods: Sequence[int]) -> Tensor:
     """Position in each period as sine and cosine, and the gap before each bar: ``(B, L)`` to ``(B, L, 2 P + 1)``."""
-    lengths = torch.tensor(periods, dtype=torch.int64, device=times.device)
-    angle = ((times + _MONDAY).unsqueeze(-1) % lengths).float() * (2 * torch.pi / lengths.float())  # (B, L, P)
+    angle = phase(times, periods)  # (B, L, P)
     gap = torch.cat([torch.zeros_like(times[:, :1]), times[:, 1:] - times[:, :-1] - seconds], dim=1)
     bars = torch.log1p(gap.clamp(min=0).float() / seconds).unsqueeze(-1)  # (B, L, 1)
     return torch.cat([torch.sin(angle), torch.cos(angle), bars], dim=-1)

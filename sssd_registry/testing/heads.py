@@ -24,6 +24,7 @@ from sssd_registry.sampler import sample
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.tableau import SolverTableau
+from sssd_registry.testing.parameters import fill_zeros
 
 # Float32 sums in another order.
 RTOL, ATOL = 1e-4, 1e-5
@@ -59,9 +60,7 @@ class HeadConformance:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             head = self.spec.factory(latent_size or self.latent_size, self.cond_size, options)
-            for parameter in head.parameters():
-                if not parameter.any():
-                    nn.init.normal_(parameter, std=0.2)
+        fill_zeros(head)
         return head.eval()
 
     def inputs(

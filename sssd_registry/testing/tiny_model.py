@@ -53,15 +53,10 @@ def train_tiny_model(out: Path) -> SSSDPipeline:
 
     On a random walk nothing is better than the start, whose head puts out nothing: that would prove little.
     """
-    import torch
-
+    from sssd_registry.testing.parameters import fill_zeros
     from sssd_registry.training.loop import train
 
     pipeline = train(tiny_frame(), load_config(None, SETTINGS), out)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in pipeline.network.parameters():
-            if not parameter.any():
-                parameter.normal_(std=0.2, generator=generator)
+    fill_zeros(pipeline.network)
     pipeline.save_pretrained(out)
     return pipeline

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sssd_registry.model.location_scale import FARTHEST
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
@@ -60,7 +61,7 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
         residual = _left_out_residuals(sample, penalty)
     center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
-    standard = ((sample.features - center) / spread).clamp(-4, 4)
+    standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
     weights, bias = _log_scale(standard, residual, _best_scale_penalty(sample, standard, residual))
     left = residual * torch.exp(-_apply(standard, weights, bias))
     bias = bias + typical_size(left).log()  # unit variance on the training part

@@ -33,11 +33,14 @@ def _validation_origins(run: Run) -> Origins:
 def choose_weights(run: Run, tableau: SolverTableau) -> None:
     """Take the best weights, or those training began with where the best are better by chance alone."""
     run.network.eval()
-    scores = []
-    for weights in (run.start, run.best):
-        run.network.load_state_dict(weights)
-        scores.append(validation_crps(run.network, tableau, run.data, _validation_origins(run)))
-    start, best = scores
-    if not surely_better(best, start, run.data, _validation_origins(run)):
-        run.network.load_state_dict(run.start)
+    run.network.load_state_dict(run.best)
+    if run.progress.best_step == 0:
+        return  # the best is the start
+    origins = _validation_origins(run)
+    best = validation_crps(run.network, tableau, run.data, origins)
+    run.network.load_state_dict(run.start)
+    start = validation_crps(run.network, tableau, run.data, origins)
+    if surely_better(best, start, run.data, origins):
+        run.network.load_state_dict(run.best)
+    else:
         run.progress.best_crps, run.progress.best_step = float(start.mean()), 0

@@ -14,6 +14,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.options import build_options
 from sssd_registry.registry import registry
+from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.training.dataset import training_data
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -36,9 +37,7 @@ def make(name: str) -> nn.Module:
 def filled(name: str) -> nn.Module:
     """As after some training: no parameter is zero."""
     head = make(name)
-    for parameter in head.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.3)
+    fill_zeros(head, std=0.3)
     return head
 
 
