@@ -10,13 +10,13 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
 
-# Every scheduler on the demo's model; goes on where it was stopped.
+# Every scheduler on a model of bars; goes on where it was stopped.
 compare: runs/eurusd-bars
 	$(BIN)/sssd compare runs/eurusd-bars runs/eurusd.csv --steps 4,6,8,10,20,100 --plot runs/compare.png --json > runs/compare.new
 	mv runs/compare.new runs/compare.json
 
 # High, low and close of coming bars, from the random walk: the network has all to find, and a scheduler all to sample.
-runs/eurusd-bars: runs/eurusd
+runs/eurusd-bars: | runs/eurusd
 	$(BIN)/sssd train runs/eurusd.csv --out runs/eurusd-bars --config demo/eurusd.toml \
 		--set model.location_scale=random-walk --set 'data.targets=["High", "Low", "Close"]'
 

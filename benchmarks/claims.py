@@ -19,8 +19,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 
 from goals import FROM_WALK, GOALS, gain_over, steps_ratios  # noqa: E402
-from readme import between, table  # noqa: E402
-from report import best_of_ours, mean_score, read_summary, spread_over_seeds, tables  # noqa: E402
+from markdown_table import table  # noqa: E402
+from readme import between  # noqa: E402
+from report import tables  # noqa: E402
+from summary import best_of_ours, mean_score, read_summary, spread_over_seeds  # noqa: E402
 
 HOLDS, PARTLY, FAILS, OPEN = "holds", "partly", "does not hold", "not measured"
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from markdown_table import table
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "demo"))
 
@@ -34,11 +36,6 @@ def between(text: str, marker: str, content: str) -> str:
     if not pattern.search(text):
         raise SystemExit(f"README.md has no <!-- {marker} --> … <!-- /{marker} -->")
     return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
-
-
-def table(head: list[str], body: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in body])
 
 
 def bench_tables(bench: dict[str, Any]) -> str:

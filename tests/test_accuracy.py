@@ -25,11 +25,12 @@ def accuracy() -> Any:
         import goals
         import measure
         import report
+        import summary
         import tasks
         import transfer
 
         made = ModuleType("accuracy")
-        for module in (claims, classical, goals, measure, report, tasks, transfer):
+        for module in (claims, classical, goals, measure, report, summary, tasks, transfer):
             setattr(made, module.__name__, module)
         yield made
     finally:
@@ -113,8 +114,8 @@ def _runs(level: float, windows: int = 40, validation: float = 0.5, **more: Any)
         "CRPS by horizon": {"1": level, "24": level},
         "direction": {"1": {"share": 0.51, "half width": 0.05}, "24": {"share": 0.5, "half width": 0.1}},
     }  # fmt: skip
-    return [{"seed": 0, "scores": scores, "validation CRPS": validation, "training seconds": 60.0, "best step": 100,
-             "CRPS by steps": {"20": 1.0, "100": 1.0}, **more}]  # fmt: skip
+    return [{"seed": 0, "scores": scores, "validation CRPS": validation, "best step": 100,
+             "training core-seconds": 60.0, "CRPS by steps": {"20": 1.0, "100": 1.0}, **more}]  # fmt: skip
 
 
 @pytest.fixture
@@ -128,7 +129,12 @@ def summary() -> dict[str, Any]:
         "random walk": _runs(0.5), "sssd mlp": _runs(0.27), "sssd dit": _runs(0.255, validation=0.4),
         f"sssd mlp{walk}": _runs(0.34), f"sssd unet1d{walk}": _runs(0.32), f"sssd unet1d-attn{walk}": _runs(0.35),
     }  # fmt: skip
+    alone = _runs(0.4)  # as transfer's are: no hundred steps, no seconds
+    for key in ("CRPS by steps", "training core-seconds"):
+        del alone[0][key]
+    transfer = {"random walk": _runs(0.5), "sssd mlp, from nothing": alone}
     return {
+        "transfer": {"data": {}, "forecasters": transfer},
         "exchange_rate": {"data": {}, "forecasters": heads},
         "etth1": {"data": {}, "forecasters": ett},
         "eurusd": {"data": {}, "forecasters": {"random walk": _runs(5.4), "sssd mlp": _runs(5.31)}},
@@ -157,7 +163,7 @@ def test_claims_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) 
 
 def test_the_best_of_ours_is_chosen_on_validation(accuracy: Any, summary: dict[str, Any]) -> None:
     summary["etth1"]["forecasters"]["sssd film-unet"] = _runs(0.2, validation=0.6)
-    assert accuracy.report.best_of_ours(summary["etth1"]) == "sssd dit"
+    assert accuracy.summary.best_of_ours(summary["etth1"]) == "sssd dit"
 
 
 def test_every_forecaster_is_in_the_table(accuracy: Any, summary: dict[str, Any]) -> None:

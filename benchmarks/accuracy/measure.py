@@ -24,10 +24,11 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from pydantic import BaseModel
-from report import write_summary
 from scoring import scores_of
+from summary import write_summary
 from tasks import TASKS, Task, describe
 
+from sssd_registry.atomic import atomic_file
 from sssd_registry.data.windows import data_digest
 
 Array = npt.NDArray[np.float64]
@@ -68,7 +69,7 @@ def jobs(task: Task) -> Iterator[Job]:
     for entry in ours.entries(task):
         for seed in entry.seeds:
             yield Job(
-                task, entry.name, 4 if seed else 1 if entry.head in ("mlp", "unet1d") else 3, seed,
+                task, entry.name, ours.rank(entry, seed), seed,
                 {**mine, **_set(ours.configuration(task, entry, seed))},
                 lambda folder, entry=entry, seed=seed: ours.run(task, entry, seed, folder),  # type: ignore[misc]
             )  # fmt: skip
@@ -143,9 +144,8 @@ def run_job(job: Job, file: Path) -> None:
         "scores": scores_of(job.task, samples),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = file.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(tree, indent=1))
-    new.replace(file)
+    with atomic_file(file) as new:
+        new.write_text(json.dumps(tree, indent=1))
 
 
 def main(

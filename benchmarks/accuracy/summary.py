@@ -1,0 +1,82 @@
+"""From the results' files to one summary, and what is read from it: means, spreads, paired differences.
+
+A mean over windows comes with its standard error; over seeds, where there are several, with theirs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sssd_registry.atomic import atomic_file
+
+ROOT = Path(__file__).parents[2]
+SUMMARY = ROOT / "benchmarks" / "accuracy.json"
+WALK = "random walk"
+_Z = 1.96
+
+Summary = dict[str, dict[str, Any]]
+
+
+def write_summary(results: Path, summary: Path = SUMMARY) -> None:
+    """Gather every result of a folder into one JSON file."""
+    trees: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for file in sorted(results.glob("*.json"), key=lambda one: one.stat().st_mtime):
+        tree = json.loads(file.read_text())
+        trees[tree["task"], tree["forecaster"], tree["seed"]] = tree  # the latest configuration of each
+    gathered: Summary = {}
+    for (task, forecaster, _), tree in sorted(trees.items()):
+        entry = gathered.setdefault(task, {"data": tree["data"], "forecasters": {}})
+        entry["forecasters"].setdefault(forecaster, []).append(
+            {key: value for key, value in tree.items() if key not in ("task", "forecaster", "data")}
+        )
+    text = json.dumps(gathered, separators=(",", ":"), default=float)
+    rounded = json.loads(text, parse_float=lambda number: float(f"{float(number):.5g}"))
+    with atomic_file(summary) as new:
+        new.write_text(json.dumps(rounded, indent=None, separators=(",", ":")) + "\n")
+
+
+def read_summary(summary: Path = SUMMARY) -> Summary:
+    made: Summary = json.loads(summary.read_text()) if summary.exists() else {}
+    return made
+
+
+def mean_score(runs: Sequence[Mapping[str, Any]], *path: str) -> float:
+    """Mean over seeds of one score."""
+    return float(np.mean([_at(run["scores"], path) for run in runs]))
+
+
+def spread_over_seeds(runs: Sequence[Mapping[str, Any]], *path: str) -> float | None:
+    """Standard deviation over seeds, where there are several."""
+    return float(np.std([_at(run["scores"], path) for run in runs], ddof=1)) if len(runs) > 1 else None
+
+
+def by_window(runs: Sequence[Mapping[str, Any]], score: str) -> Any:
+    """A score of each window, averaged over seeds."""
+    return np.mean([run["scores"][score] for run in runs], axis=0)
+
+
+def paired(ours: Any, theirs: Any) -> tuple[float, float]:
+    """Mean difference over windows, and half the width of its 95 % interval (normal approximation)."""
+    difference = np.asarray(ours) - np.asarray(theirs)
+    return float(difference.mean()), float(_Z * difference.std(ddof=1) / len(difference) ** 0.5)
+
+
+def best_of_ours(entry: Mapping[str, Any]) -> str:
+    """The head with the lowest validation CRPS: chosen without a look at the test part."""
+    mine = {
+        name: float(np.mean([run["validation CRPS"] for run in runs]))
+        for name, runs in entry["forecasters"].items()
+        if name.startswith("sssd") and "without" not in name and WALK not in name
+    }
+    return min(mine, key=mine.__getitem__)
+
+
+def _at(tree: Any, path: Sequence[str]) -> float:
+    for key in path:
+        tree = tree[key]
+    return float(tree)
