@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,18 +11,21 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import DeduplicateInitializersPass
 from torch import Tensor, nn
 
+from sssd_export.s4_forms import without_fft
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.model.s4d import S4D, ConvolvedS4D, S4Block
 from sssd_registry.training.dataset import to_tensors
 
 OPSET = 20
 WINDOWS, SAMPLES = "windows", "samples"
 UNITS = ("location", "scale")
+# Elements of the largest constant that is looked for twice; more than any Fourier matrix has.
+_SHARED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,11 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
     z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
     head, broadcast_time = trace_head(frozen.head, z, example)
     outputs = OutputPiece(frozen, levels)
+    encoder = _export("encoder", condition, raw, input_names(spec), ["condition", *UNITS], [every, every])
+    # The layers of one timeframe share their Fourier matrices, which the exporter writes out for each.
+    DeduplicateInitializersPass(size_limit=_SHARED)(encoder)
     return Pieces(
-        _export("encoder", condition, raw, input_names(spec), ["condition", *UNITS], [every, every]),
+        encoder,
         head,
         _export(
             "output", outputs, [z, location, scale], ["latents", *UNITS], ["samples", "quantiles"],
@@ -88,16 +93,6 @@ def input_names(spec: DataSpec) -> list[str]:
     """The engine's raw inputs: values of every timeframe, then times."""
     names = [tf.name for tf in spec.timeframes]
     return [f"values_{name}" for name in names] + [f"times_{name}" for name in names]
-
-
-def without_fft(network: SSSDNetwork) -> SSSDNetwork:
-    """A copy whose S4 layers are convolutions with a constant kernel, each for its timeframe's lookback."""
-    frozen = copy.deepcopy(network).eval().requires_grad_(False)
-    for stack, timeframe in zip(frozen.encoder.stacks, network.spec.timeframes, strict=True):
-        for block in stack.modules():
-            if isinstance(block, S4Block) and isinstance(block.ssm, S4D):
-                block.ssm = ConvolvedS4D(block.ssm, timeframe.lookback)
-    return frozen
 
 
 class ConditionPiece(nn.Module):

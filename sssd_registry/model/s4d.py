@@ -66,38 +66,20 @@ class S4D(nn.Module):
         return torch.add(y, u * self.skip.unsqueeze(-1))
 
 
-class ConvolvedS4D(nn.Module):
-    """A trained :class:`S4D` for one length, with its kernel as a constant and no FFT: what is exported.
-
-    ONNX Runtime and TensorRT have no, or slow, Fourier transforms; a causal depthwise convolution they have.
-    """
-
-    weight: Tensor
-
-    def __init__(self, layer: S4D, length: int) -> None:
-        super().__init__()
-        with torch.no_grad():
-            kernel = layer.kernel(length)  # (H, L)
-            kernel[:, 0] += layer.skip
-        self.register_buffer("weight", kernel.flip(-1).unsqueeze(1).contiguous())  # (H, 1, L)
-
-    def forward(self, u: Tensor) -> Tensor:
-        """``(B, H, L) -> (B, H, L)``."""
-        length = self.weight.shape[-1]
-        return F.conv1d(F.pad(u, (length - 1, 0)), self.weight, groups=self.weight.shape[0])
-
-
 class S4Block(nn.Module):
     """Pre-norm residual block: LayerNorm, S4D, GELU, gated linear unit, dropout."""
 
     def __init__(self, channels: int, state_size: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.ssm: S4D | ConvolvedS4D = S4D(channels, state_size)
+        self.ssm: nn.Module = S4D(channels, state_size)
         self.gate = nn.Linear(channels, 2 * channels)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, L, H) -> (B, L, H)``."""
-        y = self.ssm(self.norm(x).mT).mT
+        return self.after(x, self.ssm(self.norm(x).mT).mT)
+
+    def after(self, x: Tensor, y: Tensor) -> Tensor:
+        """What follows the state-space model: its output ``y`` gated and added to the block's input."""
         return torch.add(x, self.dropout(F.glu(self.gate(F.gelu(y)), dim=-1)))

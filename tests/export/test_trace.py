@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from sssd_export.parity import TOLERANCE
-from sssd_export.trace import ConditionPiece, sample_quantiles, trace_head, without_fft
+from sssd_export.s4_forms import FourierS4D, LastOfS4Block, without_fft
+from sssd_export.trace import ConditionPiece, sample_quantiles, trace_head
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.s4d import S4D, ConvolvedS4D
+from sssd_registry.model.s4d import S4D
 from sssd_registry.training.dataset import to_tensors
 
 COND = 16
@@ -167,7 +168,7 @@ def test_the_encoder_is_traced_without_a_second_try(joint: Compiled) -> None:
 def test_tracing_leaves_the_network_as_it_was(tiny: Compiled) -> None:
     kinds = {type(module) for module in tiny.network.modules()}
     assert S4D in kinds
-    assert ConvolvedS4D not in kinds
+    assert not {FourierS4D, LastOfS4Block} & kinds
 
 
 @settings(max_examples=40, deadline=None)
