@@ -58,13 +58,11 @@ class Workload:
 
     def loop_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
         """The compiled loop alone."""
-        sizes = (self.condition.shape[-1], len(self.horizons), self.network.latent_size)
-        return session(build_loop(self.pieces, self.tableau(scheduler, steps), *sizes))
+        return session(build_loop(self.pieces.head, self.pieces.broadcast_time, self.tableau(scheduler, steps)))
 
     def engine_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
         """The whole engine: raw windows to samples and quantiles."""
-        sizes = (len(self.horizons), self.network.latent_size)
-        return session(build_graph(self.pieces, self.tableau(scheduler, steps), *sizes))
+        return session(build_graph(self.pieces, self.tableau(scheduler, steps)))
 
     @property
     def feed(self) -> dict[str, Any]:

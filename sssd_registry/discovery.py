@@ -51,6 +51,16 @@ class Entry:
         """The distribution and its version, for messages."""
         return f"{self.distribution} {self.version}"
 
+    @property
+    def standing(self) -> str:
+        """The status in a user's words; of a target, also whether its engines can be run on this machine."""
+        if self.kind != "target" or self.spec is None:
+            return self.status
+        if self.status != "ok":
+            return self.status.removeprefix("unavailable: ")
+        reason = self.spec.why_not_run()
+        return f"can build, cannot run here: {reason}" if reason else "available"
+
 
 def find_entries(entry_points: Iterable[importlib.metadata.EntryPoint], disabled: str = "") -> tuple[Entry, ...]:
     """Load every entry point that ``disabled`` (comma-separated entry-point or distribution names) leaves.

@@ -16,8 +16,8 @@ somebody passes any (``--scheduler dpmsolver++:solver_order=3``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +102,14 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What ``sssd-export`` asks of a target."""
+    """What ``sssd-export`` asks of a target.
+
+    Attributes:
+        precision: one of the target's ``precisions``.
+        loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
+        split: encoder and denoiser are to be graphs of their own.
+        source: what the engine is made of, for its manifest: the model's files by hash, and the command.
+    """
 
     pipeline: SSSDPipeline
     tableau: SolverTableau
@@ -114,6 +121,10 @@ class ExportRequest:
     random_walk_window: int
     test_start: int
     options: Any
+    precision: str = "fp32"
+    loop: str = "unrolled"
+    split: bool = False
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,9 @@ class TargetSpec:
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
         load: ``folder -> Forecaster``; needs no torch.
         options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
-        unavailable: as for schedulers.
+        unavailable: as for schedulers: why nothing can be built here, such as ``not installed: pip install …``.
+        precisions: what ``--precision`` may ask of it, the default first.
+        why_not_run: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
     """
 
     name: str
@@ -135,6 +148,8 @@ class TargetSpec:
     load: Callable[[Path], Forecaster]
     options: type = NoOptions
     unavailable: Callable[[], str] = always
+    precisions: tuple[str, ...] = ("fp32",)
+    why_not_run: Callable[[], str] = always
 
 
 class Hooks:

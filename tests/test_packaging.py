@@ -84,7 +84,8 @@ def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:
         parser.read_string(archive.read(points).decode())
         assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     assert dict(parser["console_scripts"]) == {"sssd": "sssd_registry.cli:main", "sssd-export": "sssd_export.cli:main"}
-    assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", "sssd_export.onnx_target"}
+    targets = {f"sssd_export.{name}_target" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")}
+    assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", *targets}
 
 
 def test_the_installed_wheel_is_what_runs(elsewhere: Path, tmp_path: Path) -> None:

@@ -1,81 +1,167 @@
-"""Building an ONNX engine: trace, compose, save, check against the live scheduler, write the manifest."""
+"""Building an engine: trace, compose, compile, check against the live scheduler, write the manifest."""
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping
+import math
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
+import onnxruntime
 
 from sssd_export.engine import Engine, load_engine
-from sssd_export.graph import build_graph
+from sssd_export.graph import OUTPUTS, build_graph
+from sssd_export.layout import HOST, Compiler, PartPlan, layout
 from sssd_export.manifest import write_manifest
 from sssd_export.parity import check_parity
-from sssd_export.trace import trace
+from sssd_export.runtimes import OnnxPart, Part, SolverLoop
+from sssd_export.trace import Pieces, trace
 from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
 
 
-def build_onnx(
-    request: ExportRequest, folder: Path, graph: str, *, target: str = "onnx", settings: Mapping[str, Any] | None = None
+def build_engine(
+    request: ExportRequest,
+    folder: Path,
+    target: str,
+    compiler: Compiler,
+    *,
+    packages: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the graph and its manifest into the existing empty ``folder``; returns the manifest.
+    """Write the engine into the existing empty ``folder``; returns the manifest.
 
     Args:
         request: what to build.
         folder: where.
-        graph: the graph's file name.
         target: name of the target, whose ``load`` will open the engine.
-        settings: what that needs to know; kept in the manifest.
+        compiler: what compiles the parts that are not ONNX Runtime's.
+        packages: distributions whose versions the manifest is to keep, besides those that every build uses.
+        settings: what the target's ``load`` needs to know; kept in the manifest.
 
     Raises:
         SSSDError: the engine does not match the live scheduler; the manifest is then not written.
     """
-    network = request.pipeline.network
-    pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples)
-    model = build_graph(pieces, request.tableau, len(request.horizons), network.latent_size)
-    ir.save(model, folder / graph)
-    manifest = {"target": target, "settings": dict(settings or {}), **_manifest(request, model, graph)}
+    pieces = trace(request.pipeline.network, request.horizons, QUANTILE_LEVELS, request.examples)
+    plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
+    graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
+    parts = [
+        _compiled(plan, graph, request, pieces, compiler, folder) for plan, graph in zip(plans, graphs, strict=True)
+    ]
+    manifest = {
+        "target": target,
+        "settings": dict(settings or {}),
+        "parts": parts,
+        **_description(request, graphs),
+        "source": dict(request.source),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *packages)},
+        },
+    }
     write_manifest(folder, manifest)
-    engine: Engine = load_engine(folder)
+    engine = _as_graphs(manifest, graphs) if compiler.why_not_here else load_engine(folder)
     steps = request.tableau.num_inference_steps
-    parity = check_parity(engine, network, request.scheduler_factory, steps, request.examples)
-    manifest["parity"] = parity
+    network, factory = request.pipeline.network, request.scheduler_factory
+    parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
+    of = f"its graphs in ONNX Runtime: {compiler.why_not_here}" if compiler.why_not_here else "the engine"
+    manifest["parity"] = parity | {"of": of}
     write_manifest(folder, manifest)
     return manifest
 
 
-def _manifest(request: ExportRequest, model: ir.Model, graph: str) -> dict[str, Any]:
+def save_onnx(model: ir.Model, folder: Path, name: str) -> str:
+    """The compiler of what ONNX Runtime runs: the graph as it is."""
+    ir.save(model, folder / f"{name}.onnx")
+    return f"{name}.onnx"
+
+
+def _compiled(
+    plan: PartPlan, graph: ir.Model, request: ExportRequest, pieces: Pieces, compiler: Compiler, folder: Path
+) -> dict[str, Any]:
+    """Compile a part; returns its entry in the manifest."""
+    host = plan.runtime == HOST
+    compile_part = save_onnx if host and compiler.runtime != HOST else compiler.compile
+    entry: dict[str, Any] = {
+        "name": plan.name,
+        "stages": list(plan.stages),
+        "runtime": plan.runtime,
+        "graph": compile_part(graph, folder, plan.name),
+        "precision": "fp32" if host and compiler.runtime != HOST else request.precision,
+        "inputs": [value.name for value in graph.graph.inputs],
+        "outputs": [value.name for value in graph.graph.outputs],
+        "layers": dict(Counter(node.op_type for node in graph.graph).most_common()),
+        "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
+    }
+    if plan.stages == ("step",):
+        entry["solver"] = solver_entry(request.tableau, pieces.broadcast_time)
+    return entry
+
+
+def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:
+    """What :class:`SolverLoop` needs to know of a tableau, as JSON can hold it."""
+    return {
+        "one_time": one_time,
+        "memory": tableau.memory,
+        "timesteps": tableau.timesteps.tolist(),
+        "updates": [[[term.source, term.index, term.weight] for term in update] for update in tableau.updates],
+    }
+
+
+def _as_graphs(manifest: Mapping[str, Any], graphs: Sequence[ir.Model]) -> Engine:
+    """The engine with ONNX Runtime in the place of what cannot run here."""
+    parts: list[Part] = []
+    for entry, graph in zip(manifest["parts"], graphs, strict=True):
+        proto = ir.to_proto(graph).SerializeToString()
+        part = OnnxPart(onnxruntime.InferenceSession(proto, providers=["CPUExecutionProvider"]))
+        parts.append(SolverLoop(part, entry["solver"]) if "solver" in entry else part)
+    return Engine(manifest, parts)
+
+
+def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str, Any]:
     spec, tableau = request.pipeline.spec, request.tableau
     unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
+    first, last = graphs[0].graph, graphs[-1].graph
+    size = request.pipeline.network.latent_size
+    noise = {
+        "name": "noise",
+        "dtype": "float32",
+        "shape": [tableau.num_noises, "windows", "samples", len(request.horizons), size],
+        "meaning": "standard normal: the initial noise, then each step's draw",
+    }
     return {
-        "runtime": "onnxruntime",
-        "graph": graph,
-        "inputs": [_describe(value, _input_meaning(str(value.name), spec.columns)) for value in model.graph.inputs],
+        "inputs": [
+            *(_describe(value, _input_meaning(str(value.name), spec.columns))
+              for value in first.inputs if value.name != "noise"),
+            noise,
+        ],
         "outputs": [
             _describe(value, f"{value.name} of {', '.join(spec.targets)}; unit: {unit}")
-            for value in model.graph.outputs
+            for value in last.outputs if value.name in OUTPUTS
         ],
         "horizons": list(request.horizons),
         "quantile_levels": list(QUANTILE_LEVELS),
         "num_samples": request.num_samples,
         "num_noises": tableau.num_noises,
-        "latent_size": request.pipeline.network.latent_size,
+        "latent_size": size,
         "scheduler": request.scheduler,
         "num_inference_steps": tableau.num_inference_steps,
         "num_calls": tableau.num_calls,
         "tableau": tableau.digest,
-        "precision": "fp32",
+        "precision": request.precision,
+        "loop": request.loop,
         "spec": spec.model_dump(mode="json"),
         "test_start": request.test_start,
         "random_walk_window": request.random_walk_window,
         "parity": None,
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
+    }  # fmt: skip
 
 
 def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
@@ -88,6 +174,4 @@ def _input_meaning(name: str, columns: tuple[str, ...]) -> str:
     kind, _, timeframe = name.partition("_")
     if kind == "values":
         return f"the last complete bars of {timeframe}, oldest first; columns {', '.join(columns)}, in data units"
-    if kind == "times":
-        return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"
-    return "standard normal: the initial noise, then each step's draw"
+    return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"

@@ -1,8 +1,10 @@
-"""``sssd-export MODEL --out DIR``: compile a trained model to an engine folder."""
+"""``sssd-export MODEL --out DIR`` compiles a trained model to an engine; ``sssd-export inspect DIR`` shows one."""
 
 from __future__ import annotations
 
 import json
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,35 +13,98 @@ import typer
 from sssd_registry.cli.errors import run_app
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+inspect_app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-@app.command()
+class Loop(StrEnum):
+    """Where the sampling loop is."""
+
+    UNROLLED = "unrolled"
+    LOOP = "loop"
+    STEP = "step"
+
+
+class Precision(StrEnum):
+    """What network arithmetic is in; the loop's state is float32 in all."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
+def list_targets(wanted: bool) -> None:
+    """Print the targets and end."""
+    if not wanted:
+        return
+    from rich.table import Table
+
+    from sssd_registry.cli.table import print_table
+    from sssd_registry.registry import registry
+
+    table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")
+    for entry in sorted(registry().entries, key=lambda entry: entry.name):
+        if entry.kind == "target":
+            table.add_row(entry.name, entry.standing, " ".join(entry.spec.precisions), entry.summary)
+    print_table(table, width=140)
+    raise typer.Exit
+
+
+@app.command(epilog="`sssd-export inspect DIR` shows what an engine folder holds, and times it.")
 def export(
     model: Annotated[Path, typer.Argument(help="model folder, as written by `sssd train`")],
     out: Annotated[Path, typer.Option(help="engine folder to write")],
-    target: Annotated[str, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = "onnx",
+    target: Annotated[str, typer.Option(help="NAME or NAME:option=value,…; see --list-targets")] = "onnx",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples by default; any number can be asked for")] = 100,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24; default: as trained")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
+    precision: Annotated[Precision | None, typer.Option(help="default: the target's first")] = None,
+    loop: Annotated[
+        Loop, typer.Option(help="every step in the graph, an ONNX Loop in it, or one step that the runtime repeats")
+    ] = Loop.UNROLLED,
+    split: Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the manifest")] = False,
+    _list: Annotated[
+        bool, typer.Option("--list-targets", is_eager=True, callback=list_targets, help="show the targets and end")
+    ] = False,
 ) -> None:
     """Compile encoder, noise head and the whole sampling loop into one engine that needs no torch."""
     from sssd_export.request import export_model
 
-    manifest = export_model(model, out, target, scheduler, steps, samples, horizons, unit)
+    manifest = export_model(
+        model, out, target, scheduler, steps, samples, horizons, unit,
+        precision.value if precision else None, loop.value, split,
+    )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(manifest, indent=1))
         return
     parity = manifest["parity"]
     typer.echo(
-        f"{out}: {manifest['target']} engine, {manifest['scheduler']} in {manifest['num_calls']} network calls,"
-        f" horizons {', '.join(map(str, manifest['horizons']))}; off the live scheduler by"
-        f" {parity['max_error']:.1e} of the samples' standard deviation ({parity['tolerance']:.0e} allowed)"
+        f"{out}: {manifest['target']} engine, {manifest['precision']}, {manifest['scheduler']} in"
+        f" {manifest['num_calls']} network calls, horizons {', '.join(map(str, manifest['horizons']))};"
+        f" {parity.get('of', 'the engine')} off the live scheduler by {parity['max_error']:.1e} of the samples'"
+        f" standard deviation ({parity['tolerance']:.0e} allowed)"
     )
+
+
+@inspect_app.command()
+def inspect(
+    engine: Annotated[Path, typer.Argument(help="engine folder, as written by `sssd-export`")],
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Show what an engine folder holds: its manifest, layers, weights and sizes, and how fast it is here."""
+    from sssd_export.inspection import describe, inspected
+
+    found = inspected(engine)
+    typer.echo(json.dumps(found, indent=1) if as_json else describe(engine, found))
 
 
 def main() -> None:
     """Entry point: user errors are one line and exit code 2."""
-    run_app(app)
+    if sys.argv[1:2] == ["inspect"]:
+        sys.argv[:2] = [f"{sys.argv[0]} inspect"]
+        run_app(inspect_app)
+    else:
+        run_app(app)

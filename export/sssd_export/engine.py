@@ -1,4 +1,4 @@
-"""Running an engine: numpy and onnxruntime, no torch.
+"""Running an engine: numpy and the runtime it was compiled for, no torch.
 
     engine = load_engine("engines/eurusd")
     forecast = engine({"values_1h": values, ..., "times_1h": times, ...}, num_samples=100, seed=0)
@@ -9,20 +9,22 @@ What the inputs are, names and shapes and units, is in ``engine.manifest["inputs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from sssd_export.manifest import EngineError, read_manifest
+from sssd_export.feed import check_array, checked_inputs
+from sssd_export.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.runtimes import Part, open_part
 
 __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
 
-_DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
+# Latents of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
+_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,37 @@ class EngineForecast:
     quantiles: npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """B windows on which an engine's first parts were run.
+
+    Attributes:
+        windows: B.
+        values: what they made.
+        done: how many parts that were.
+    """
+
+    windows: int
+    values: Mapping[str, npt.NDArray[Any]]
+    done: int
+
+
 class Engine:
     """A compiled forecaster. Stateless between calls, so it can be called from several threads at once."""
 
-    def __init__(self, manifest: Mapping[str, Any], session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part]) -> None:
         self.manifest = manifest
-        self.session = session
+        self.parts = tuple(parts)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the compiled graphs and their memory; the engine cannot be called any more."""
+        self.parts = ()
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -74,10 +101,32 @@ class Engine:
             first_window: number of the first window, when a batch is one part of a larger one.
 
         Raises:
-            EngineError: an input is missing, unknown, or has the wrong type or shape; no sample is asked for.
+            EngineError: an input is missing, unknown, or has the wrong type or shape; no sample is asked for; the
+                engine was closed.
         """
-        feed = self._checked(inputs)
-        windows = len(next(iter(feed.values())))
+        return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
+
+    def encode(self, inputs: Mapping[str, npt.ArrayLike]) -> Encoded:
+        """What of a forecast comes before its first noise: with ``sssd-export --split``, or ``--loop step``, all that
+        the encoder does. It can then be sampled from many times.
+
+        Raises:
+            EngineError: as when the engine is called.
+        """
+        feed = checked_inputs(self.manifest, inputs)
+        done = next((at for at, part in enumerate(self._open()) if "noise" in part.inputs), 0)
+        return Encoded(len(next(iter(feed.values()))), self._run(self.parts[:done], feed), done)
+
+    def sample(
+        self,
+        encoded: Encoded,
+        num_samples: int | None = None,
+        seed: int = 0,
+        *,
+        noise: npt.NDArray[np.float32] | None = None,
+        first_window: int = 0,
+    ) -> EngineForecast:
+        """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
         if noise is not None:
             num_samples = noise.shape[2] if noise.ndim == 5 else None
         count = int(self.manifest["num_samples"]) if num_samples is None else num_samples
@@ -85,32 +134,39 @@ class Engine:
             raise EngineError(f"num_samples has to be 1 or more, got {count}")
         shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
         if noise is None:
-            noise = draw_noise(seed, first_window, windows, shape)
-        _check("noise", noise, np.float32, (shape[0], windows, *shape[1:]))
-        samples, quantiles = self.session.run(["samples", "quantiles"], {**feed, "noise": noise})
-        return EngineForecast(samples, quantiles)
+            noise = draw_noise(seed, first_window, encoded.windows, shape)
+        check_array("noise", noise, np.float32, (shape[0], encoded.windows, *shape[1:]))
+        made = self._run(self._open()[encoded.done :], {**encoded.values, "noise": noise})
+        return EngineForecast(made["samples"], made["quantiles"])
 
-    def _checked(self, inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[Any]]:
-        wanted = {entry["name"]: entry for entry in self.manifest["inputs"] if entry["name"] != "noise"}
-        if set(inputs) != set(wanted):
-            raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
-        given = {name: np.asarray(inputs[name]) for name in wanted}
-        first = next(iter(given.values()))
-        windows = len(first) if first.ndim else 0
-        feed: dict[str, npt.NDArray[Any]] = {}
-        for name, array in given.items():
-            dtype = _DTYPES[wanted[name]["dtype"]]
-            _check(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
-            feed[name] = array.astype(dtype, copy=False)
-        return feed
+    def stream(
+        self, inputs: Mapping[str, npt.ArrayLike], num_samples: int | None = None, seed: int = 0
+    ) -> Iterator[EngineForecast]:
+        """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
 
+        The batches' forecasts one after the other are those of one call with all windows.
 
-def _check(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
-    """Refuse what onnxruntime would take for something else: it broadcasts, and numpy casts dates to numbers."""
-    if array.shape != shape:
-        raise EngineError(f"{name} has shape {array.shape}; with {shape[name == 'noise']} windows it has to be {shape}")
-    if not np.can_cast(array.dtype, dtype, "same_kind"):
-        raise EngineError(f"{name} is {array.dtype}; it has to be {np.dtype(dtype)}")
+        Raises:
+            EngineError: as when the engine is called.
+        """
+        count = int(self.manifest["num_samples"]) if num_samples is None else num_samples
+        feed = checked_inputs(self.manifest, inputs)
+        at_once = max(1, _AT_ONCE // (max(count, 1) * len(self.horizons) * self.manifest["latent_size"]))
+        for start in range(0, len(next(iter(feed.values()))), at_once):
+            part = {name: array[start : start + at_once] for name, array in feed.items()}
+            yield self(part, count, seed, first_window=start)
+
+    def _open(self) -> tuple[Part, ...]:
+        if not self.parts:
+            raise EngineError("this engine was closed: load it again")
+        return self.parts
+
+    @staticmethod
+    def _run(parts: Sequence[Part], values: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        known = dict(values)
+        for part in parts:
+            known |= part({name: known[name] for name in part.inputs})
+        return known
 
 
 def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
@@ -118,21 +174,19 @@ def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
 
     Args:
         folder: as written by ``sssd-export``.
-        threads: of one call; 0 lets onnxruntime take the machine's cores.
+        threads: of one call; 0 lets the runtime take the machine's cores.
 
     Raises:
-        EngineError: not an engine folder, an engine for another runtime, or a file was changed.
+        EngineError: not an engine folder, an engine for a runtime that is not here, or a file was changed.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    if manifest.get("runtime") != "onnxruntime":
-        raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, which onnxruntime does not run")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        str(folder / manifest["graph"]), sess_options=options, providers=["CPUExecutionProvider"]
-    )
-    return Engine(manifest, session)
+    if not manifest.get("parts"):
+        raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, whose own plugin has to load it")
+    for entry in manifest["parts"]:
+        if entry["graph"] not in manifest["files"]:
+            raise EngineError(f"{folder}/{MANIFEST} names the graph {entry['graph']!r}, which is not one of its files")
+    return Engine(manifest, [open_part(folder, entry, threads) for entry in manifest["parts"]])
 
 
 def draw_noise(

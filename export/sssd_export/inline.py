@@ -39,9 +39,15 @@ class Inliner:
         self.constants: dict[ir.Value, ir.Value] = {}
 
     def copy(
-        self, nodes: Iterable[ir.Node], values: Mapping[ir.Value, ir.Value], suffix: str = ""
+        self,
+        nodes: Iterable[ir.Node],
+        values: Mapping[ir.Value, ir.Value],
+        suffix: str = "",
+        into: ir.Graph | None = None,
     ) -> dict[ir.Value, ir.Value]:
         """Copy ``nodes``, in order; ``values`` says what their outside inputs are in the target graph.
+
+        With ``into``, a subgraph of the target graph, nodes go there, and initializers still into the target graph.
 
         Returns:
             source value -> target value, for ``values`` and everything the nodes compute.
@@ -60,7 +66,7 @@ class Inliner:
                 outputs=outputs,
                 name=f"{self.prefix}.{node.name or node.op_type}{suffix}",
             )
-            self.target.append(copied)
+            (self.target if into is None else into).append(copied)
             known.update(zip(node.outputs, outputs, strict=True))
         return known
 

@@ -55,6 +55,15 @@ def split_head(graph: ir.Graph) -> HeadParts:
     return HeadParts(free, hoisted, timed, step, constants)
 
 
+def parts_of(graph: ir.Graph, broadcast_time: bool) -> HeadParts:
+    """:func:`split_head`; of a head that wants a time step for each sample nothing is known to be constant."""
+    parts = split_head(graph)
+    if broadcast_time:
+        return parts
+    once = {*parts.free, *parts.hoisted}
+    return HeadParts(parts.free, parts.hoisted, [], [node for node in graph if node not in once], [])
+
+
 def time_constants(
     model: ir.Model, parts: HeadParts, timesteps: Sequence[float]
 ) -> list[dict[ir.Value, np.ndarray[Any, Any]]]:

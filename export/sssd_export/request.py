@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import MANIFEST
+from sssd_export.manifest import MANIFEST, sha256
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
@@ -26,6 +26,9 @@ def export_model(
     samples: int = 100,
     horizons: str | None = None,
     unit: str = "bars",
+    precision: str | None = None,
+    loop: str = "unrolled",
+    split: bool = False,
 ) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
 
@@ -33,11 +36,15 @@ def export_model(
         the manifest.
 
     Raises:
-        SSSDError: unknown names, a scheduler that is no tableau, or an engine that misses parity.
+        SSSDError: unknown names, a scheduler that is no tableau, a precision that the target has not, or an engine that
+            misses parity.
     """
     name, values = split_options(target)
     spec = registry().targets[name]
     options = build_options("target", name, spec.options, values)
+    precision = precision or spec.precisions[0]
+    if precision not in spec.precisions:
+        raise SSSDError(f"target {name!r} builds {', '.join(spec.precisions)}, not {precision!r}")
     if scheduler is not None:
         check_scheduler_name(scheduler)  # a wrong name should not cost loading a model
     pipeline = SSSDPipeline.from_pretrained(model, scheduler=scheduler)
@@ -57,6 +64,24 @@ def export_model(
         random_walk_window=pipeline.record.random_walk_window,
         test_start=pipeline.record.test_start,
         options=options,
-    )
+        precision=precision,
+        loop=loop,
+        split=split,
+        source={
+            "model": model.name,
+            "files": {file.relative_to(model).as_posix(): sha256(file) for file in sorted(model.rglob("*"))
+                      if file.is_file()},
+            "command": _command(
+                target=target, scheduler=scheduler, steps=steps, samples=samples, horizons=horizons, unit=unit,
+                precision=precision, loop=loop, split=split,
+            ),
+        },
+    )  # fmt: skip
     with atomic_directory(out, owner=MANIFEST) as folder:
         return spec.build(request, folder)
+
+
+def _command(**options: Any) -> str:
+    """The options that give the same engine again."""
+    words = [f"--{name}" if value is True else f"--{name} {value}" for name, value in options.items() if value]
+    return " ".join(words)

@@ -57,15 +57,13 @@ def compile_head(head: nn.Module, condition: Tensor, latent_size: int) -> Run:
     import onnxruntime
 
     from sssd_export.graph import build_loop
-    from sssd_export.trace import Pieces, trace_head
+    from sssd_export.trace import trace_head
 
-    horizons, cond_size = condition.shape[1:]
-    z = torch.randn(2, 3, horizons, latent_size, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(2, 3, condition.shape[1], latent_size, generator=torch.Generator().manual_seed(0))
     traced, single = trace_head(head, z, condition)
-    pieces = Pieces(condition=traced, head=traced, outputs=traced, broadcast_time=single)
 
     def run(tableau: SolverTableau, given: Tensor, noise: Tensor) -> Tensor:
-        model = build_loop(pieces, tableau, cond_size, horizons, latent_size)
+        model = build_loop(traced, single, tableau)
         serial = ir.to_proto(model).SerializeToString()
         session = onnxruntime.InferenceSession(serial, providers=["CPUExecutionProvider"])
         feed = {"condition": given.numpy(), "noise": noise.float().numpy()}

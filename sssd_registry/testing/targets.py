@@ -39,12 +39,15 @@ class Built:
     windows: Windows
 
 
-def build_engine(target: str, folder: Path) -> Built:
-    """A tiny model in ``folder / "model"``, and its engine for ``NAME`` or ``NAME:key=value`` beside it."""
+def build_engine(target: str, folder: Path, **how: Any) -> Built:
+    """A tiny model in ``folder / "model"``, and its engine for ``NAME`` or ``NAME:key=value`` beside it.
+
+    ``how`` are more arguments of ``export_model``.
+    """
     from sssd_export.request import export_model
 
     train_tiny_model(folder / "model")
-    manifest = export_model(folder / "model", folder / "engine", target, steps=STEPS, samples=SAMPLES)
+    manifest = export_model(folder / "model", folder / "engine", target, steps=STEPS, samples=SAMPLES, **how)
     pipeline = SSSDPipeline.from_pretrained(folder / "model")
     source = pipeline.source(tiny_frame())
     windows = windows_at(source, all_origins(source).take(np.arange(5, 205, 40)))
@@ -60,12 +63,14 @@ class TargetConformance:
     Attributes:
         name: as registered.
         options: other options than the defaults.
+        how: what else to ask of the export: ``precision``, ``loop``, ``split``.
         tolerance: largest difference to the model's own forecast, in standard deviations of the samples; more than
             1e-4 only for reduced precision.
     """
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
+    how: ClassVar[Mapping[str, Any]] = {}
     tolerance: ClassVar[float] = 1e-4
 
     @property
@@ -82,7 +87,7 @@ class TargetConformance:
     @classmethod
     def engine(cls, tmp_path_factory: pytest.TempPathFactory) -> Built:
         """An engine, built once for the class."""
-        return build_engine(cls().text, tmp_path_factory.mktemp("target"))
+        return build_engine(cls().text, tmp_path_factory.mktemp("target"), **cls().how)
 
     def forecast(self, engine: Built, windows: Windows, seed: int = 3, num_samples: int = SAMPLES) -> Any:
         """Samples ``(B, S, K, C)``."""
@@ -186,7 +191,7 @@ class TargetConformance:
 
         monkeypatch.setattr(SSSDPipeline, "tableau", tableau)
         try:
-            export_model(engine.folder.parent / "model", tmp_path / "out", self.text, "dpmsolver++", STEPS)
+            export_model(engine.folder.parent / "model", tmp_path / "out", self.text, "dpmsolver++", STEPS, **self.how)
             refused = False
         except SSSDError:
             refused = True

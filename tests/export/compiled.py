@@ -13,10 +13,12 @@ import onnxruntime
 import torch
 from torch import nn
 
-from sssd_export.build import QUANTILE_LEVELS
+from sssd_export.build import QUANTILE_LEVELS, solver_entry
 from sssd_export.engine import Engine
 from sssd_export.graph import build_graph
+from sssd_export.layout import HOST, layout
 from sssd_export.parity import engine_inputs, largest_error, live_samples
+from sssd_export.runtimes import OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.network import SSSDNetwork
@@ -42,21 +44,25 @@ class Compiled:
         return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
 
     def model(self, scheduler: str, steps: int) -> ir.Model:
-        tableau = self.tableau(scheduler, steps)
-        return build_graph(self.pieces, tableau, len(self.horizons), self.network.latent_size)
+        return build_graph(self.pieces, self.tableau(scheduler, steps))
 
-    def engine(self, scheduler: str, steps: int) -> Engine:
+    def engine(self, scheduler: str, steps: int, loop: str = "unrolled", split: bool = False) -> Engine:
         """As ``load_engine`` would give it, without a folder."""
-        model = self.model(scheduler, steps)
+        tableau = self.tableau(scheduler, steps)
+        plans = layout(HOST, True, loop, split)
+        graphs = [build_graph(self.pieces, tableau, plan.stages, loop) for plan in plans]
+        parts: list[Part] = [OnnxPart(session_of(graph)) for graph in graphs]
+        if loop == "step":
+            parts[1] = SolverLoop(parts[1], solver_entry(tableau, self.pieces.broadcast_time))
         manifest = {
-            "inputs": [_entry(value) for value in model.graph.inputs],
+            "inputs": [_entry(value) for value in graphs[0].graph.inputs],
             "horizons": list(self.horizons),
             "quantile_levels": list(QUANTILE_LEVELS),
             "num_samples": 16,
-            "num_noises": self.tableau(scheduler, steps).num_noises,
+            "num_noises": tableau.num_noises,
             "latent_size": self.network.latent_size,
         }
-        return Engine(manifest, session_of(model))
+        return Engine(manifest, parts)
 
     def error(self, engine: Engine, scheduler: str, steps: int, windows: int, samples: int, seed: int = 5) -> float:
         """Largest difference between the engine and the live scheduler's loop, in standard deviations."""

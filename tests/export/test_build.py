@@ -16,7 +16,7 @@ from compiled import Compiled
 
 import sssd_export.build
 from sssd_export.engine import load_engine
-from sssd_export.parity import engine_inputs
+from sssd_export.parity import TOLERANCES, engine_inputs
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError, UnknownNameError
 
@@ -75,7 +75,7 @@ def test_an_engine_that_misses_parity_is_not_written(
     traced: Compiled, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     if kind == "tolerance":
-        monkeypatch.setattr("sssd_export.parity.TOLERANCE", 0.0)
+        monkeypatch.setitem(TOLERANCES, "fp32", 0.0)
     else:
         build = sssd_export.build.build_graph
         monkeypatch.setattr(sssd_export.build, "build_graph", lambda *parts: perturbed(build(*parts)))
@@ -94,7 +94,7 @@ def test_a_failed_export_leaves_the_earlier_engine(
     assert load_engine(out).manifest["num_calls"] == 4
     assert tree(out) != before
     before = tree(out)
-    monkeypatch.setattr("sssd_export.parity.TOLERANCE", 0.0)
+    monkeypatch.setitem(TOLERANCES, "fp32", 0.0)
     with pytest.raises(SSSDError, match="it was not written"):
         export_model(tiny_model, out, steps=3)
     assert tree(out) == before

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sssd_export import engine as runtime
 from sssd_export import load_engine
 from sssd_export.engine import Engine, EngineError
+from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.parity import TOLERANCE, engine_inputs, largest_error
 from sssd_registry import noise
 from sssd_registry.pipeline import SSSDPipeline
@@ -120,12 +121,64 @@ def test_noise_that_would_be_broadcast_is_refused(engine: Engine, tiny: Compiled
 
 
 def test_an_engine_for_another_runtime_is_refused(tiny_engine: Path, tmp_path: Path) -> None:
-    from sssd_export.manifest import read_manifest, write_manifest
-
     folder = Path(shutil.copytree(tiny_engine, tmp_path / "engine"))
-    write_manifest(folder, {**read_manifest(folder), "target": "tensorrt", "runtime": "tensorrt"})
-    with pytest.raises(EngineError, match="of target 'tensorrt', which onnxruntime does not run"):
+    manifest = read_manifest(folder)
+    (part,) = manifest["parts"]
+    write_manifest(folder, {**manifest, "parts": [{**part, "runtime": "os.system"}]})
+    with pytest.raises(EngineError, match=r"runtime 'os\.system', which this version does not know"):
         load_engine(folder)
+    write_manifest(folder, {**manifest, "target": "mine", "parts": []})
+    with pytest.raises(EngineError, match="of target 'mine', whose own plugin has to load it"):
+        load_engine(folder)
+
+
+def test_a_graph_is_looked_for_in_the_folder_only(tiny_engine: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_engine, tmp_path / "engine"))
+    manifest = read_manifest(folder)
+    (part,) = manifest["parts"]
+    for name in (str(tiny_engine / "model.onnx"), "../model.onnx", "other.onnx"):
+        write_manifest(folder, {**manifest, "parts": [{**part, "graph": name}]})
+        with pytest.raises(EngineError, match="which is not one of its files"):
+            load_engine(folder)
+
+
+@pytest.mark.parametrize("loop", ["unrolled", "loop", "step"])
+@pytest.mark.parametrize("split", [False, True])
+def test_however_it_is_laid_out_an_engine_gives_the_same(
+    tiny: Compiled, joint: Compiled, loop: str, split: bool
+) -> None:
+    """Stochastic, multi-step and dense solvers; encoded once, and sampled from twice."""
+    for case, scheduler, steps in (
+        (tiny, "dpmsolver++", 5),
+        (joint, "ddpm", 4),
+        (joint, "pndm", 4),
+        (tiny, "sa-solver", 5),
+    ):
+        whole = case.engine(scheduler, steps)
+        other = case.engine(scheduler, steps, loop, split)
+        inputs = engine_inputs(case.windows.part(0, 3))
+        expected = [whole(inputs, 20, seed).samples for seed in (0, 1)]
+        encoded = other.encode(inputs)
+        assert ("condition" in encoded.values or loop == "step") == (split or loop == "step")
+        for seed in (0, 1):
+            assert largest_error(other.sample(encoded, 20, seed).samples, expected[seed]) <= TOLERANCE
+
+
+def test_a_stream_is_one_call_in_pieces(tiny: Compiled, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = engine_inputs(tiny.windows)
+    whole = engine(inputs, 10, 7).samples
+    monkeypatch.setattr(runtime, "_AT_ONCE", 3 * 10 * 2)
+    pieces = [made.samples for made in engine.stream(inputs, 10, 7)]
+    assert [len(piece) for piece in pieces] == [3, 3, 2]
+    assert largest_error(np.concatenate(pieces), whole) <= TOLERANCE
+
+
+def test_a_closed_engine_says_so(tiny_engine: Path, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 1))
+    with load_engine(tiny_engine) as opened:
+        opened(inputs)
+    with pytest.raises(EngineError, match="was closed: load it again"):
+        opened(inputs)
 
 
 def test_an_engine_says_what_it_was_built_for(engine: Engine) -> None:

@@ -18,10 +18,7 @@ SCHEDULERS = ["ddim", "ddpm", "dpmsolver++", "dpmsolver++:solver_order=3"]
 
 
 def loop(case: Compiled, scheduler: str, steps: int) -> ir.Model:
-    config = case.network.config
-    size = config.context_size + config.horizon_size
-    tableau = case.tableau(scheduler, steps)
-    return build_loop(case.pieces, tableau, size, len(case.horizons), case.network.latent_size)
+    return build_loop(case.pieces.head, case.pieces.broadcast_time, case.tableau(scheduler, steps))
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

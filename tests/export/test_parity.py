@@ -94,7 +94,7 @@ def test_check_parity_reports_what_it_compared(tiny: Compiled) -> None:
 
 @pytest.mark.parametrize(("name", "steps"), [("ddim", 5), ("dpmsolver++", 4)])
 def test_another_number_of_steps_or_another_scheduler_misses_parity(tiny: Compiled, name: str, steps: int) -> None:
-    engine = Engine({**tiny.engine("ddim", 4).manifest, "scheduler": "ddim"}, tiny.engine("ddim", 4).session)
+    engine = Engine({**tiny.engine("ddim", 4).manifest, "scheduler": "ddim"}, tiny.engine("ddim", 4).parts)
     with pytest.raises(SSSDError, match=r"off its scheduler ddim by .* of the samples' standard deviation"):
         check_parity(engine, tiny.network, scheduler(tiny, name), steps, tiny.windows)
 

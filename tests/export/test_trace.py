@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from sssd_export.build import QUANTILE_LEVELS
 from sssd_export.parity import TOLERANCE
 from sssd_export.s4_forms import FourierS4D, LastOfS4Block, without_fft
-from sssd_export.trace import ConditionPiece, sample_quantiles, trace_head
+from sssd_export.stages import Encode, Normalise, sample_quantiles
+from sssd_export.trace import trace, trace_head
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.s4d import S4D
 from sssd_registry.training.dataset import to_tensors
@@ -158,17 +162,31 @@ def test_the_encoder_is_traced_without_a_second_try(joint: Compiled) -> None:
     raw = (tuple(values.values()), tuple(times.values()))
     windows = torch.export.Dim("windows")
     shapes = tuple(tuple({0: windows} for _ in tensors) for tensors in raw)
-    piece = ConditionPiece(network, torch.tensor(joint.horizons).float()).eval()
-    program = torch.export.export(piece, raw, dynamic_shapes=shapes, strict=False)
-    more = to_tensors(joint.windows.part(0, 5), torch.device("cpu"))
-    condition = program.module()(*(tuple(part.values()) for part in more))
-    torch.testing.assert_close(condition, piece(*(tuple(part.values()) for part in more)))
+    bars = torch.tensor(joint.horizons).float()
+    normalise, encode = Normalise(network, bars).eval(), Encode(network, bars).eval()
+    program = torch.export.export(normalise, raw, dynamic_shapes=shapes, strict=False)
+    more = [tuple(part.values()) for part in to_tensors(joint.windows.part(0, 5), torch.device("cpu"))]
+    made = normalise(*more)
+    torch.testing.assert_close(program.module()(*more), made)
+    features = normalise(*raw)[:-2]
+    program = torch.export.export(encode, features, dynamic_shapes=(shapes[0],), strict=False)
+    torch.testing.assert_close(program.module()(*made[:-2]), encode(*made[:-2]))
 
 
 def test_tracing_leaves_the_network_as_it_was(tiny: Compiled) -> None:
     kinds = {type(module) for module in tiny.network.modules()}
     assert S4D in kinds
     assert not {FourierS4D, LastOfS4Block} & kinds
+
+
+def test_the_order_of_the_examples_timeframes_does_not_matter(tiny: Compiled) -> None:
+    """Files hold them by name."""
+    first = tiny.windows.part(0, 2)
+    turned = replace(first, values=dict(reversed(first.values.items())), times=dict(reversed(first.times.items())))
+    pieces = trace(tiny.network, tiny.horizons, QUANTILE_LEVELS, turned)
+    for name in ("normalise", "encode"):
+        one, other = (getattr(made, name).graph for made in (pieces, tiny.pieces))
+        assert [(v.name, str(v.shape)) for v in one.inputs] == [(v.name, str(v.shape)) for v in other.inputs]
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from sssd_registry.testing import HeadConformance, TargetConformance
+
+needs_openvino = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
 
 
 class TestMLP(HeadConformance):
@@ -52,3 +56,23 @@ class TestUNet2DWithAttention(HeadConformance):
 @pytest.mark.slow
 class TestONNX(TargetConformance):
     name = "onnx"
+
+
+@pytest.mark.slow
+class TestONNXStepByStep(TargetConformance):
+    name = "onnx"
+    how = {"loop": "step"}  # noqa: RUF012
+
+
+@pytest.mark.slow
+@needs_openvino
+class TestOpenVINO(TargetConformance):
+    name = "openvino"
+
+
+@pytest.mark.slow
+@needs_openvino
+class TestOpenVINOInHalfPrecision(TargetConformance):
+    name = "openvino"
+    how = {"precision": "bf16", "loop": "loop", "split": True}  # noqa: RUF012
+    tolerance = 0.1

@@ -15,7 +15,8 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
-from sssd_export.onnx_target import EngineForecaster, build, load
+from sssd_export.forecaster import EngineForecaster
+from sssd_export.onnx_target import build, load
 from sssd_registry.discovery import Entry
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest, TargetSpec
@@ -132,9 +133,11 @@ def blindly(folder: Path) -> EngineForecaster:
     import onnxruntime
 
     from sssd_export.engine import Engine
+    from sssd_export.runtimes import OnnxPart
 
     manifest = json.loads((folder / "manifest.json").read_text())
-    return EngineForecaster(Engine(manifest, onnxruntime.InferenceSession(str(folder / manifest["graph"]))))
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    return EngineForecaster(Engine(manifest, [OnnxPart(session)]))
 
 
 def test_a_target_that_checks_no_hash_is_found(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

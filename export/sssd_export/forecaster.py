@@ -1,0 +1,74 @@
+"""An engine behind the core's face, so that every command takes one wherever it takes a model."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sssd_export.engine import Engine, load_engine
+from sssd_export.manifest import EngineError
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
+from sssd_registry.forecast import Forecast
+from sssd_registry.horizons import check_horizons, dated_forecast
+
+
+def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
+    """An engine of any of our targets, on ``threads`` threads (0: as many as there are cores).
+
+    Raises:
+        SSSDError: not such an engine, or a file was changed.
+    """
+    try:
+        return EngineForecaster(load_engine(folder, threads=threads))
+    except EngineError as error:
+        raise SSSDError(str(error)) from None
+
+
+class EngineForecaster:
+    """An engine that takes the core's windows and answers with the core's forecasts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @functools.cached_property
+    def spec(self) -> DataSpec:
+        """The model's, but with the horizons that the engine was built for."""
+        trained = DataSpec.model_validate(self.engine.manifest["spec"])
+        return trained.model_copy(update={"horizons": self.engine.horizons})
+
+    @property
+    def num_samples(self) -> int:
+        return int(self.engine.manifest["num_samples"])
+
+    @property
+    def test_start(self) -> int:
+        return int(self.engine.manifest["test_start"])
+
+    @property
+    def random_walk_window(self) -> int:
+        return int(self.engine.manifest["random_walk_window"])
+
+    def __call__(
+        self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
+    ) -> Forecast:
+        """Forecast at some or all of the horizons the engine was built for, in batches of bounded size."""
+        bars = check_horizons(horizons, self.spec)
+        columns = [self._column(bar) for bar in bars]
+        inputs: dict[str, Any] = {f"values_{name}": array for name, array in windows.values.items()}
+        inputs |= {f"times_{name}": array for name, array in windows.times.items()}
+        parts = [made.samples[:, :, columns] for made in self.engine.stream(inputs, num_samples, seed)]
+        return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
+
+    def _column(self, bar: float) -> int:
+        if bar not in self.engine.horizons:
+            raise SSSDError(
+                f"this engine was built for horizons {', '.join(map(str, self.engine.horizons))} (bars), not for"
+                f" {bar:g}: export another with --horizons"
+            )
+        return self.engine.horizons.index(int(bar))

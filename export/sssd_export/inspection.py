@@ -1,0 +1,92 @@
+"""What ``sssd-export inspect`` tells of an engine folder: its manifest, the files' sizes, and how fast it is here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from sssd_export.engine import Engine, load_engine
+from sssd_export.manifest import EngineError, read_manifest
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
+
+_ROUNDS = 7
+
+
+def inspected(folder: Path) -> dict[str, Any]:
+    """The manifest, with ``sizes`` of the files in bytes and ``speed``, or why there is none.
+
+    Raises:
+        SSSDError: not an engine folder, or one that was changed.
+    """
+    try:
+        manifest = read_manifest(folder)
+    except EngineError as error:
+        raise SSSDError(str(error)) from None
+    sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
+    return {**manifest, "sizes": sizes, "speed": _speed(folder)}
+
+
+def _speed(folder: Path) -> dict[str, Any]:
+    """Milliseconds of one forecast of one window, with the samples it was exported for, on this machine."""
+    try:
+        engine = load_engine(folder)
+        feed = plain_windows(engine, 1)
+        engine(feed)
+    except EngineError as error:
+        return {"not measured": str(error)}
+    taken = []
+    for seed in range(_ROUNDS):
+        started = time.perf_counter()
+        engine(feed, seed=seed)
+        taken.append(1e3 * (time.perf_counter() - started))
+    return {"milliseconds": round(median(taken), 2), "windows": 1, "samples": engine.manifest["num_samples"]}
+
+
+def plain_windows(engine: Engine, windows: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Bars of a random walk about 1, as an engine takes them: fit for timing, not for anything else."""
+    spec = DataSpec.model_validate(engine.manifest["spec"])
+    random = np.random.default_rng(0)
+    feed: dict[str, np.ndarray[Any, Any]] = {}
+    for timeframe in spec.timeframes:
+        shape = (windows, timeframe.lookback, len(spec.columns))
+        feed[f"values_{timeframe.name}"] = 1 + 1e-3 * random.standard_normal(shape).cumsum(axis=1)
+        times = timeframe.seconds * np.arange(timeframe.lookback, dtype=np.int64)
+        feed[f"times_{timeframe.name}"] = np.tile(times, (windows, 1))
+    return feed
+
+
+def describe(folder: Path, found: dict[str, Any]) -> str:
+    """A page of text."""
+    parity, speed = found["parity"], found["speed"]
+    lines = [
+        f"{folder}: {found['target']} engine, {found['precision']}",
+        f"scheduler  {found['scheduler']}, {found['num_inference_steps']} steps, {found['num_calls']} network calls",
+        f"horizons   {', '.join(map(str, found['horizons']))} bars, {found['num_samples']} samples by default",
+        f"targets    {', '.join(found['spec']['targets'])}",
+        f"parity     {parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed;"
+        f" {parity.get('of', 'the engine')}",
+    ]
+    if "milliseconds" in speed:
+        lines.append(
+            f"speed      {speed['milliseconds']} ms for one window and {speed['samples']} samples, here and now"
+        )
+    else:
+        lines.append(f"speed      not measured: {speed['not measured']}")
+    for part in found.get("parts", ()):
+        nodes = ", ".join(f"{count} {kind}" for kind, count in list(part["layers"].items())[:6])
+        lines.append(
+            f"{part['name']:<10} {part['graph']} for {part['runtime']} in {part['precision']}:"
+            f" {sum(part['layers'].values())} nodes ({nodes}, …), {part['weights']:,} weights;"
+            f" {', '.join(part['inputs'])} -> {', '.join(part['outputs'])}"
+        )
+    lines += [f"{name:<20} {size / 1e6:8.2f} MB  sha256 {found['files'][name][:16]}…"
+              for name, size in found["sizes"].items()]  # fmt: skip
+    lines.append("made with  " + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
+    if source := found.get("source"):
+        lines.append(f"made from  {source['model']} by sssd-export {source['command']}")
+    return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""Which stages of a forecast make up which part of an engine, and what compiles and runs each part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
+
+HOST = "onnxruntime"
+
+
+@dataclass(frozen=True)
+class PartPlan:
+    """A part to build: consecutive stages, and the runtime that is to run them."""
+
+    name: str
+    stages: tuple[str, ...]
+    runtime: str = HOST
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """What a target compiles with.
+
+    Attributes:
+        runtime: as a manifest names it.
+        compile: ``(model, folder, name) -> file``: writes the part ``name`` into ``folder``, returns its graph's file.
+        float64: it can compute in float64, and so can take all stages.
+        why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
+    """
+
+    runtime: str
+    compile: Callable[[ir.Model, Path, str], str]
+    float64: bool
+    why_not_here: str = ""
+
+
+def layout(runtime: str, float64: bool, loop: str, split: bool) -> tuple[PartPlan, ...]:
+    """The parts of an engine.
+
+    A runtime without float64 gets what is between normalisation and decoding; ONNX Runtime does those two.
+    """
+    if loop == "step":
+        groups = [("encoder", ("encode", "prepare")), ("step", ("step",))]
+    elif split:
+        groups = [("encoder", ("encode",)), ("denoiser", ("denoise",))]
+    else:
+        groups = [("denoiser" if not float64 else "model", ("encode", "denoise"))]
+    if not float64:
+        middle = [PartPlan(name, stages, runtime) for name, stages in groups]
+        return (PartPlan("normaliser", ("normalise",)), *middle, PartPlan("decoder", ("decode",)))
+    (first, stages), *rest = groups
+    groups = [(first, ("normalise", *stages)), *rest]
+    if loop == "step":  # nothing but the step itself is repeated
+        return tuple(PartPlan(name, stages, runtime) for name, stages in [*groups, ("decoder", ("decode",))])
+    last, stages = groups[-1]
+    groups[-1] = (last, (*stages, "decode"))
+    return tuple(PartPlan(name, stages, runtime) for name, stages in groups)

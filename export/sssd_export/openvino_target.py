@@ -1,0 +1,59 @@
+"""The ``openvino`` target: encoder and loop in OpenVINO, in float32 or bfloat16; prices in float64 in ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from sssd_export.forecaster import EngineForecaster
+
+SSSD_HOOK_API = 1
+
+
+def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
+    """Write the engine into ``folder``; returns the manifest.
+
+    Raises:
+        SSSDError: the engine does not match the live scheduler.
+    """
+    from sssd_export.build import build_engine
+    from sssd_export.layout import Compiler
+
+    compiler = Compiler("openvino", save_ir, float64=False)
+    return build_engine(request, folder, "openvino", compiler, packages=["onnxruntime", "openvino"])
+
+
+def save_ir(model: ir.Model, folder: Path, name: str) -> str:
+    """Convert a graph to OpenVINO's own format: ``NAME.xml`` and ``NAME.bin``."""
+    import io
+
+    import onnx_ir as ir
+    import openvino
+
+    read = openvino.Core().read_model(io.BytesIO(ir.to_proto(model).SerializeToString()))
+    openvino.save_model(read, str(folder / f"{name}.xml"), compress_to_fp16=False)
+    return f"{name}.xml"
+
+
+def load(folder: Path) -> EngineForecaster:
+    """Load an engine for the command line."""
+    from sssd_export.forecaster import open_engine
+
+    return open_engine(folder)
+
+
+def missing() -> str:
+    """Why the target cannot be used, or nothing."""
+    return "" if importlib.util.find_spec("openvino") else "not installed: pip install 'sssd-registry[openvino]'"
+
+
+@hookimpl
+def register_targets() -> list[TargetSpec]:
+    summary = "OpenVINO on the CPU; the engine runs with numpy, onnxruntime and openvino"
+    return [TargetSpec("openvino", summary, build, load, unavailable=missing, precisions=("fp32", "bf16"))]

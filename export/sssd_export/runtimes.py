@@ -1,0 +1,117 @@
+"""What runs one part of an engine: ONNX Runtime, OpenVINO or TensorRT, each behind the same face.
+
+Runtime half: numpy, and of the three only what the engine at hand needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_export.manifest import EngineError
+
+Array = npt.NDArray[Any]
+Values = Mapping[str, Array]
+
+
+class Part(Protocol):
+    """A compiled graph. Can be called from several threads at once."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of what it takes."""
+
+    def __call__(self, feed: Values) -> dict[str, Array]:
+        """Outputs by name."""
+
+
+class OnnxPart:
+    """A graph that ONNX Runtime runs."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        self.inputs = tuple(value.name for value in session.get_inputs())
+        self.outputs = [value.name for value in session.get_outputs()]
+
+    def __call__(self, feed: Values) -> dict[str, Array]:
+        return dict(zip(self.outputs, self.session.run(self.outputs, dict(feed)), strict=True))
+
+
+class SolverLoop:
+    """A head's single call, repeated as a tableau says; the loop is here and not in a graph.
+
+    Args:
+        step: takes ``z``, ``t`` and what was prepared, gives ``output``.
+        solver: ``timesteps`` and ``updates`` of the tableau, and whether ``t`` is one number or one for each sample.
+    """
+
+    def __init__(self, step: Part, solver: Mapping[str, Any]) -> None:
+        self.step, self.solver = step, solver
+        self.prepared = tuple(name for name in step.inputs if name not in ("z", "t"))
+        self.inputs = ("noise", *self.prepared)
+
+    def __call__(self, feed: Values) -> dict[str, Array]:
+        noise, ready = feed["noise"], {name: feed[name] for name in self.prepared}
+        takes_time = "t" in self.step.inputs
+        shape = (1, 1) if self.solver["one_time"] else noise.shape[1:3]
+        sources: dict[str, Any] = {"state": [], "output": [], "noise": noise}
+        first, *updates = self.solver["updates"]
+        state = _combine(first, sources)
+        for timestep, update in zip(self.solver["timesteps"], updates, strict=True):
+            values = {**ready, "z": state}
+            if takes_time:
+                values["t"] = np.full(shape, timestep, dtype=np.float32)
+            output = self.step(values)["output"]
+            sources["state"] = [state, *sources["state"]][: self.solver["memory"]]
+            sources["output"] = [output, *sources["output"]][: self.solver["memory"]]
+            state = _combine(update, sources)
+        return {"latents": state}
+
+
+def _combine(update: Any, sources: Mapping[str, Any]) -> Array:
+    """The weighted sum that an update, ``[[source, index, weight], …]``, is."""
+    (source, index, weight), *rest = update
+    total: Array = sources[source][index] * np.float32(weight)
+    for source, index, weight in rest:
+        total += sources[source][index] * np.float32(weight)
+    return total
+
+
+def open_part(folder: Path, entry: Mapping[str, Any], threads: int) -> Part:
+    """Open one of a manifest's ``parts``.
+
+    Raises:
+        EngineError: an unknown runtime, one that is not installed, or one that cannot run here.
+    """
+    opened = _RUNTIMES.get(entry["runtime"])
+    if opened is None:
+        raise EngineError(f"{folder} is for the runtime {entry['runtime']!r}, which this version does not know")
+    part = opened(folder / entry["graph"], entry, threads)
+    return SolverLoop(part, entry["solver"]) if "solver" in entry else part
+
+
+def _open_onnxruntime(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return OnnxPart(onnxruntime.InferenceSession(str(file), sess_options=options, providers=["CPUExecutionProvider"]))
+
+
+def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
+    try:
+        from sssd_export.openvino_part import open_openvino
+    except ImportError as error:
+        raise EngineError(f"{file} needs OpenVINO: pip install 'sssd-registry[openvino]' ({error})") from None
+    return open_openvino(file, entry["precision"], threads)
+
+
+# Names in a manifest mean these functions and nothing else: nothing in an engine folder is imported by name.
+_RUNTIMES: Mapping[str, Callable[[Path, Mapping[str, Any], int], Part]] = {
+    "onnxruntime": _open_onnxruntime,
+    "openvino": _open_openvino,
+}
