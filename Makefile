@@ -54,7 +54,7 @@ readme: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,demo,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,openvino,tensorrt-rtx,demo,dev]'
 	touch $(INSTALLED)
 
 clean:

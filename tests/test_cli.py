@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from cli_runner import error_line, sssd, sssd_export
 
+from sssd_export.manifest import sha256
 from sssd_registry.registry import registry
 
 SCRIPTS = Path(sys.executable).parent
@@ -261,6 +262,48 @@ def test_export_prints_what_it_made(tiny_model: Path, tiny_csv: Path, tmp_path: 
     assert manifest["parity"]["max_error"] <= manifest["parity"]["tolerance"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["engine"]
     assert forecast(tmp_path / "f.csv", out, tiny_csv)["horizon"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("how", [("--loop", "step"), ("--split", "--loop", "loop")])
+def test_an_engine_can_be_inspected_and_forecast_from(
+    tiny_model: Path, tiny_csv: Path, tiny_engine: Path, tmp_path: Path, how: tuple[str, ...]
+) -> None:
+    out = tmp_path / "engine"
+    outcome = sssd_export(tiny_model, "--out", out, "--steps", 6, "--samples", 16, *how)
+    assert outcome.code == 0, outcome.err
+    seen = sssd_export("inspect", out, "--json")
+    found = strict_json(seen.out)
+    assert found["speed"]["milliseconds"] > 0
+    assert found["source"]["command"].startswith("--target onnx --steps 6 --samples 16")
+    assert found["source"]["files"]["model.safetensors"] == sha256(tiny_model / "model.safetensors")
+    assert len(found["parts"]) > 1
+    text = sssd_export("inspect", out).out
+    for part in found["parts"]:
+        assert part["graph"] in text
+        assert part["weights"] > 0
+        assert sum(part["layers"].values()) > 0
+    whole, parts = (forecast(tmp_path / f"{name}.csv", folder, tiny_csv) for name, folder in
+                    (("whole", tiny_engine), ("parts", out)))  # fmt: skip
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-4)
+
+
+def test_inspecting_something_else_is_the_users_error(tiny_model: Path) -> None:
+    assert "is not an engine folder" in error_line(sssd_export("inspect", tiny_model))
+
+
+def test_targets_are_listed_with_what_they_can_do_here() -> None:
+    outcome = sssd_export("--list-targets")
+    assert (outcome.code, outcome.err) == (0, "")
+    for entry in registry().entries:
+        if entry.kind == "target":
+            row = next(line for line in outcome.out.splitlines() if line.split()[:1] == [entry.name])
+            assert " ".join(entry.spec.precisions) in row
+    assert "onnx      " in outcome.out
+
+
+def test_a_precision_that_a_target_has_not_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    refused = error_line(sssd_export(tiny_model, "--out", tmp_path / "e", "--precision", "bf16"))
+    assert "target 'onnx' builds fp32, not 'bf16'" in refused
 
 
 def test_plugins_lists_everything() -> None:

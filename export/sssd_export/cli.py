@@ -6,7 +6,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +37,7 @@ def list_targets(wanted: bool) -> None:
     """Print the targets and end."""
     if not wanted:
         return
+    from rich.markup import escape
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
@@ -45,7 +46,8 @@ def list_targets(wanted: bool) -> None:
     table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")
     for entry in sorted(registry().entries, key=lambda entry: entry.name):
         if entry.kind == "target":
-            table.add_row(entry.name, entry.standing, " ".join(entry.spec.precisions), entry.summary)
+            row = (entry.name, entry.standing, " ".join(entry.spec.precisions), entry.summary)
+            table.add_row(*map(escape, row))
     print_table(table, width=140)
     raise typer.Exit
 
@@ -84,9 +86,13 @@ def export(
     typer.echo(
         f"{out}: {manifest['target']} engine, {manifest['precision']}, {manifest['scheduler']} in"
         f" {manifest['num_calls']} network calls, horizons {', '.join(map(str, manifest['horizons']))};"
-        f" {parity.get('of', 'the engine')} off the live scheduler by {parity['max_error']:.1e} of the samples'"
+        f"{_not_run(parity)} off the live scheduler by {parity['max_error']:.1e} of the samples'"
         f" standard deviation ({parity['tolerance']:.0e} allowed)"
     )
+
+
+def _not_run(parity: dict[str, Any]) -> str:
+    return f" it was not run here, {parity['not run']}; {parity['of']}" if "not run" in parity else ""
 
 
 @inspect_app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx_ir as ir
 
@@ -26,15 +27,18 @@ class Compiler:
 
     Attributes:
         runtime: as a manifest names it.
-        compile: ``(model, folder, name) -> file``: writes the part ``name`` into ``folder``, returns its graph's file.
+        compile: ``(model, folder, name) -> entries``: writes the part ``name`` into ``folder`` and returns what the
+            manifest is to say of it, ``graph``, the file to open, first of all.
         float64: it can compute in float64, and so can take all stages.
         why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
+        stand_in: ``model -> model``, what ONNX Runtime then runs in its place for the check.
     """
 
     runtime: str
-    compile: Callable[[ir.Model, Path, str], str]
+    compile: Callable[[ir.Model, Path, str], dict[str, Any]]
     float64: bool
     why_not_here: str = ""
+    stand_in: Callable[[ir.Model], ir.Model] = lambda model: model
 
 
 def layout(runtime: str, float64: bool, loop: str, split: bool) -> tuple[PartPlan, ...]:

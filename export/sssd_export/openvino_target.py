@@ -29,7 +29,7 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     return build_engine(request, folder, "openvino", compiler, packages=["onnxruntime", "openvino"])
 
 
-def save_ir(model: ir.Model, folder: Path, name: str) -> str:
+def save_ir(model: ir.Model, folder: Path, name: str) -> dict[str, Any]:
     """Convert a graph to OpenVINO's own format: ``NAME.xml`` and ``NAME.bin``."""
     import io
 
@@ -38,7 +38,7 @@ def save_ir(model: ir.Model, folder: Path, name: str) -> str:
 
     read = openvino.Core().read_model(io.BytesIO(ir.to_proto(model).SerializeToString()))
     openvino.save_model(read, str(folder / f"{name}.xml"), compress_to_fp16=False)
-    return f"{name}.xml"
+    return {"graph": f"{name}.xml"}
 
 
 def load(folder: Path) -> EngineForecaster:

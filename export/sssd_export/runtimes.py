@@ -5,6 +5,8 @@ Runtime half: numpy, and of the three only what the engine at hand needs.
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_export.manifest import EngineError
+from sssd_export.nvidia import why_no_gpu
 
 Array = npt.NDArray[Any]
 Values = Mapping[str, Array]
@@ -110,8 +113,21 @@ def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
     return open_openvino(file, entry["precision"], threads)
 
 
+def _open_tensorrt(module: str, extra: str, file: Path, _entry: Mapping[str, Any], _threads: int) -> Part:
+    if reason := why_no_gpu():
+        raise EngineError(f"{file} needs an NVIDIA GPU to run: {reason}")
+    try:
+        trt = importlib.import_module(module)
+        from sssd_export.tensorrt_part import open_tensorrt
+    except ImportError as error:
+        raise EngineError(f"{file} needs {module}: pip install 'sssd-registry[{extra}]' ({error})") from None
+    return open_tensorrt(trt, file)
+
+
 # Names in a manifest mean these functions and nothing else: nothing in an engine folder is imported by name.
 _RUNTIMES: Mapping[str, Callable[[Path, Mapping[str, Any], int], Part]] = {
     "onnxruntime": _open_onnxruntime,
     "openvino": _open_openvino,
+    "tensorrt": functools.partial(_open_tensorrt, "tensorrt", "tensorrt"),
+    "tensorrt-rtx": functools.partial(_open_tensorrt, "tensorrt_rtx", "tensorrt-rtx"),
 }

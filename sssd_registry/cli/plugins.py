@@ -29,6 +29,7 @@ def plugins(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    from rich.markup import escape
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
@@ -37,5 +38,5 @@ def plugins(
     for column in COLUMNS:
         table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "version"))
     for row in rows:
-        table.add_row(*(str(row[column]) for column in COLUMNS))
+        table.add_row(*(escape(str(row[column])) for column in COLUMNS))
     print_table(table, width=140)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
@@ -103,3 +104,29 @@ def test_the_loop_alone_is_the_live_loop(tiny: Compiled, scheduler: str) -> None
     )
     (seen,) = session.run(["latents"], {"condition": condition, "noise": noise})
     np.testing.assert_allclose(seen, expected.numpy(), atol=1e-4 * float(expected.std()))
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_a_loop_has_the_head_once_whatever_the_steps(tiny: Compiled, scheduler: str) -> None:
+    head = tiny.pieces.head, tiny.pieces.broadcast_time
+    few, many = (build_loop(*head, tiny.tableau(scheduler, steps), "loop") for steps in (20, 40))
+    assert [node.op_type for node in few.graph.all_nodes()] == [node.op_type for node in many.graph.all_nodes()]
+    onnx.checker.check_model(ir.to_proto(many), full_check=True)
+    (node,) = (node for node in many.graph if node.op_type == "Loop")
+    assert len(node.attributes["body"].as_graph()) > len(tiny.pieces.head.graph) - 12, "the head is in the body"
+    size = [len(ir.to_proto(model).SerializeToString()) for model in (few, many)]
+    unrolled = len(ir.to_proto(build_loop(*head, tiny.tableau(scheduler, 40))).SerializeToString())
+    assert size[0] < size[1] < unrolled
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "ddpm", "unipc", "pndm", "sa-solver", "heun", "lms"])
+def test_a_loop_gives_what_its_unrolling_gives(tiny: Compiled, joint: Compiled, scheduler: str) -> None:
+    for case in (tiny, joint):
+        tableau = case.tableau(scheduler, 6)
+        shape = (tableau.num_noises, 5, len(case.horizons), case.network.latent_size)
+        size = case.network.config.context_size + case.network.config.horizon_size
+        condition = np.random.default_rng(1).normal(size=(2, len(case.horizons), size)).astype(np.float32)
+        feed = {"condition": condition, "noise": draw_noise(0, 0, 2, shape)}
+        head = case.pieces.head, case.pieces.broadcast_time
+        one, other = (session_of(build_loop(*head, tableau, how)).run(None, feed)[0] for how in ("unrolled", "loop"))
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)

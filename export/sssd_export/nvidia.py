@@ -1,0 +1,25 @@
+"""Is there a GPU? Asked of the driver itself, so that no package has to be imported."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.util
+
+
+@functools.cache
+def why_no_gpu() -> str:
+    """Why nothing can run on an NVIDIA GPU here, or nothing."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no GPU (no NVIDIA driver)"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        return "no GPU"
+    return ""
+
+
+def not_installed(module: str, extra: str) -> str:
+    """How to install what a target needs, or nothing."""
+    return "" if importlib.util.find_spec(module) else f"not installed: pip install 'sssd-registry[{extra}]'"

@@ -1,0 +1,147 @@
+"""Compiling a graph to a TensorRT plan: one code path for TensorRT and for TensorRT for RTX, whose API is the same.
+
+Networks are strongly typed: precision is what the graph says. Windows and samples are dynamic, within a profile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from sssd_export.lowering import lowered
+from sssd_export.trace import SAMPLES, WINDOWS
+from sssd_registry.errors import SSSDError
+
+# TensorRT takes one logger for the process: the first.
+_loggers: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of the dynamic dimensions that a plan has to take: smallest, most usual, largest."""
+
+    windows: tuple[int, int, int]
+    samples: tuple[int, int, int]
+
+    def shape(self, sizes: Sequence[Any], which: int) -> list[int]:
+        """A graph input's shape with its dynamic dimensions filled in."""
+        dynamic = {WINDOWS: self.windows[which], SAMPLES: self.samples[which]}
+        return [size if isinstance(size, int) else dynamic[str(size.value)] for size in sizes]
+
+
+def compile_plan(
+    trt: Any,
+    model: ir.Model,
+    folder: Path,
+    name: str,
+    *,
+    precision: str,
+    profile: Profile,
+    compute_capabilities: Sequence[str] = (),
+    timing_cache: Path | None = None,
+) -> dict[str, Any]:
+    """Write ``NAME.plan``; returns its entries for the manifest, ``graph`` and ``plan``.
+
+    Args:
+        trt: the module ``tensorrt`` or ``tensorrt_rtx``.
+        model: the graph, float32.
+        folder: where.
+        name: of the file.
+        precision: fp32, fp16 or bf16.
+        profile: of the dynamic dimensions.
+        compute_capabilities: GPUs to build for, such as ``86``; TensorRT for RTX only. Default: its own.
+        timing_cache: file to take tactics' timings from, and to add to; TensorRT only.
+
+    Raises:
+        SSSDError: the graph, the profile or the GPUs cannot be had; with TensorRT's own words.
+    """
+    logger = _logger(trt)
+    logger.messages.clear()
+    builder = trt.Builder(logger)
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    graph = lowered(model, precision)
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(ir.to_proto(graph).SerializeToString()):
+        error = parser.get_error(0)
+        where = f"node {error.node_name() or '(unnamed)'} ({error.node_operator()})"
+        raise SSSDError(f"{trt.__name__} does not take the {name}: {where}: {error.desc()}")
+    config = builder.create_builder_config()
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    config.clear_flag(trt.BuilderFlag.TF32)  # float32 is to be float32
+    _add_profile(trt, builder, config, graph, profile)
+    _choose_gpus(trt, config, compute_capabilities)
+    cache = _timing_cache(config, timing_cache)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise SSSDError(f"{trt.__name__} cannot build the {name}: {logger.last_error()}")
+    (folder / f"{name}.plan").write_bytes(bytes(plan))
+    if timing_cache is not None and cache is not None:
+        timing_cache.write_bytes(bytes(cache.serialize()))
+    return {"graph": f"{name}.plan", "plan": {"layers": logger.layers(), "profile": vars(profile)}}
+
+
+def _add_profile(trt: Any, builder: Any, config: Any, model: ir.Model, profile: Profile) -> None:
+    made = builder.create_optimization_profile()
+    for value in model.graph.inputs:
+        shapes = [profile.shape(list(value.shape or ()), which) for which in range(3)]
+        made.set_shape(value.name, *shapes)
+    if config.add_optimization_profile(made) < 0:
+        raise SSSDError(
+            f"{trt.__name__} refuses the sizes windows {profile.windows} and samples {profile.samples}: smallest, usual"
+            " and largest have to ascend; set max_windows and max_samples"
+        )
+
+
+def _choose_gpus(trt: Any, config: Any, wanted: Sequence[str]) -> None:
+    if not wanted:
+        return
+    known = {name.removeprefix("SM"): value for name, value in vars(trt.ComputeCapability).items()
+             if re.fullmatch(r"SM\d+", name)}  # fmt: skip
+    if unknown := [each for each in wanted if each not in known]:
+        raise SSSDError(f"{trt.__name__} builds for compute capabilities {', '.join(known)}, not {', '.join(unknown)}")
+    config.num_compute_capabilities = len(wanted)
+    for index, each in enumerate(wanted):
+        config.set_compute_capability(known[each], index)
+
+
+def _timing_cache(config: Any, file: Path | None) -> Any:
+    if file is None:
+        return None
+    cache = config.create_timing_cache(file.read_bytes() if file.exists() else b"")
+    config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache
+
+
+def _logger(trt: Any) -> Any:
+    if trt.__name__ not in _loggers:
+        _loggers[trt.__name__] = _make_logger(trt)
+    return _loggers[trt.__name__]
+
+
+def _make_logger(trt: Any) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        """Keeps what is said instead of printing it."""
+
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+            self.messages: list[tuple[Any, str]] = []
+
+        def log(self, severity: Any, text: str) -> None:
+            self.messages.append((severity, text))
+
+        def last_error(self) -> str:
+            errors = [text for severity, text in self.messages
+                      if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR)]  # fmt: skip
+            return errors[-1] if errors else "it gave no reason"
+
+        def layers(self) -> int:
+            """How many fused layers the plan has: with detailed profiling a message lists them."""
+            listed = next((text for _, text in reversed(self.messages) if text.startswith("Layers:")), "")
+            return len(re.findall(r"^Name: ", listed, re.MULTILINE))
+
+    return Logger()

@@ -1,0 +1,94 @@
+"""What the targets ``tensorrt`` and ``tensorrt-rtx`` share: all but the module, and where each can build and run."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sssd_registry.hookspecs import ExportRequest, TargetSpec
+
+if TYPE_CHECKING:
+    from sssd_export.forecaster import EngineForecaster
+
+
+@dataclass(frozen=True)
+class TensorRTOptions:
+    """``--target tensorrt:max_windows=256``.
+
+    Attributes:
+        max_windows: most windows of one call.
+        max_samples: most samples of one call.
+        timing_cache: file of tactics' timings, to build faster again; one is written if there is none.
+    """
+
+    max_windows: int = 64
+    max_samples: int = 1000
+    timing_cache: str = ""
+
+
+@dataclass(frozen=True)
+class TensorRTRTXOptions:
+    """``--target tensorrt-rtx:compute_capabilities=86+89``.
+
+    Attributes:
+        max_windows: most windows of one call.
+        max_samples: most samples of one call.
+        compute_capabilities: GPUs to build for, with + between; default: 80, 86, 89, 120 and later.
+    """
+
+    max_windows: int = 64
+    max_samples: int = 1000
+    compute_capabilities: str | int = ""
+
+
+def build(request: ExportRequest, folder: Path, *, target: str, module: str, packages: tuple[str, ...]) -> Any:
+    """Write the engine into ``folder``; returns the manifest.
+
+    Raises:
+        SSSDError: the graph or the GPUs cannot be had, or the engine does not match the live scheduler.
+    """
+    from sssd_export.build import build_engine
+    from sssd_export.layout import Compiler
+    from sssd_export.lowering import emulated
+    from sssd_export.nvidia import why_no_gpu
+    from sssd_export.tensorrt_build import Profile, compile_plan
+
+    options = request.options
+    cache = getattr(options, "timing_cache", "")
+    compile_part = functools.partial(
+        compile_plan,
+        importlib.import_module(module),  # one of two names that the targets' own modules give
+        precision=request.precision,
+        profile=Profile((1, 1, options.max_windows), (1, request.num_samples, options.max_samples)),
+        compute_capabilities=[each for each in str(getattr(options, "compute_capabilities", "")).split("+") if each],
+        timing_cache=Path(cache) if cache else None,
+    )
+    compiler = Compiler(
+        target,
+        compile_part,
+        float64=False,
+        why_not_here=why_no_gpu(),
+        stand_in=functools.partial(emulated, precision=request.precision),
+    )
+    return build_engine(request, folder, target, compiler, packages=["onnxruntime", *packages])
+
+
+def load(folder: Path) -> EngineForecaster:
+    """Load an engine for the command line."""
+    from sssd_export.forecaster import open_engine
+
+    return open_engine(folder)
+
+
+def target(
+    name: str, summary: str, module: str, packages: tuple[str, ...], options: type, unavailable: Any
+) -> TargetSpec:
+    """One of the two."""
+    from sssd_export.nvidia import why_no_gpu
+
+    made = functools.partial(build, target=name, module=module, packages=packages)
+    precisions = ("fp32", "fp16", "bf16")
+    return TargetSpec(name, summary, made, load, options, unavailable, precisions, why_no_gpu)

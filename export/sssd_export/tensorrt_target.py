@@ -1,0 +1,22 @@
+"""The ``tensorrt`` target: NVIDIA's data-centre package, which builds for the GPU that it builds on."""
+
+from __future__ import annotations
+
+from sssd_export.nvidia import not_installed, why_no_gpu
+from sssd_export.tensorrt_plugin import TensorRTOptions, target
+from sssd_registry.hookspecs import TargetSpec, hookimpl
+
+SSSD_HOOK_API = 1
+
+
+def unavailable() -> str:
+    """It builds only where a GPU is: without one its builder cannot even be made."""
+    missing = not_installed("tensorrt", "tensorrt")
+    reason = why_no_gpu()
+    return missing or (f"cannot build here: {reason}" if reason else "")
+
+
+@hookimpl
+def register_targets() -> list[TargetSpec]:
+    summary = "TensorRT: NVIDIA data-centre GPUs"
+    return [target("tensorrt", summary, "tensorrt", ("tensorrt",), TensorRTOptions, unavailable)]
