@@ -303,7 +303,7 @@ def test_targets_are_listed_with_what_they_can_do_here() -> None:
 
 def test_a_precision_that_a_target_has_not_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     refused = error_line(sssd_export(tiny_model, "--out", tmp_path / "e", "--precision", "bf16"))
-    assert "target 'onnx' builds fp32, not 'bf16'" in refused
+    assert "target 'onnx' builds fp32, int8, not 'bf16'" in refused
 
 
 def test_plugins_lists_everything() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import math
 import platform
@@ -10,20 +11,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 
 from sssd_export.engine import Engine, load_engine
 from sssd_export.graph import OUTPUTS, build_graph
-from sssd_export.layout import HOST, Compiler, PartPlan, layout
+from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.manifest import write_manifest
-from sssd_export.parity import check_parity
+from sssd_export.parity import check_parity, engine_inputs
+from sssd_export.quantise import quantised
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace
+from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.noise import draw_noise
 from sssd_registry.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
+# Samples of each example that int8 is calibrated with.
+_CALIBRATION = 64
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
 
 
@@ -52,8 +59,10 @@ def build_engine(
     pieces = trace(request.pipeline.network, request.horizons, QUANTILE_LEVELS, request.examples)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
+    examples = [functools.partial(example_feed, graphs[: at + 1], request) for at in range(len(graphs))]
     parts = [
-        _compiled(plan, graph, request, pieces, compiler, folder) for plan, graph in zip(plans, graphs, strict=True)
+        _compiled(plan, graph, example, request, pieces, compiler, folder)
+        for plan, graph, example in zip(plans, graphs, examples, strict=True)
     ]
     manifest = {
         "target": target,
@@ -67,7 +76,7 @@ def build_engine(
         },
     }
     write_manifest(folder, manifest)
-    engine = _as_graphs(manifest, graphs, compiler) if compiler.why_not_here else load_engine(folder)
+    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.why_not_here else load_engine(folder)
     steps = request.tableau.num_inference_steps
     network, factory = request.pipeline.network, request.scheduler_factory
     parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
@@ -77,14 +86,33 @@ def build_engine(
     return manifest
 
 
-def save_onnx(model: ir.Model, folder: Path, name: str) -> dict[str, Any]:
-    """The compiler of what ONNX Runtime runs: the graph as it is."""
-    ir.save(model, folder / f"{name}.onnx")
+def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:
+    """The compiler of what ONNX Runtime runs: the graph as it is, or with the head's products in int8."""
+    ir.save(quantised(model) if precision == "int8" else model, folder / f"{name}.onnx")
     return {"graph": f"{name}.onnx"}
 
 
+def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str, npt.NDArray[Any]]:
+    """What the last of ``graphs`` is fed when the model's examples are forecast: the others are run for it."""
+    size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.pipeline.network.latent_size)
+    values = {**engine_inputs(request.examples), "noise": draw_noise(0, 0, len(request.examples), size)}
+    *before, last = graphs
+    if any(value.name == "z" for value in last.graph.inputs):
+        raise SSSDError("int8 of this target is calibrated on the whole loop: it needs --loop unrolled")
+    for graph in before:
+        part = OnnxPart(literal_session(graph))
+        values |= part({name: values[name] for name in part.inputs})
+    return {str(value.name): values[str(value.name)] for value in last.graph.inputs}
+
+
 def _compiled(
-    plan: PartPlan, graph: ir.Model, request: ExportRequest, pieces: Pieces, compiler: Compiler, folder: Path
+    plan: PartPlan,
+    graph: ir.Model,
+    example: Example,
+    request: ExportRequest,
+    pieces: Pieces,
+    compiler: Compiler,
+    folder: Path,
 ) -> dict[str, Any]:
     """Compile a part; returns its entry in the manifest."""
     host = plan.runtime == HOST
@@ -93,7 +121,7 @@ def _compiled(
         "name": plan.name,
         "stages": list(plan.stages),
         "runtime": plan.runtime,
-        **compile_part(graph, folder, plan.name),
+        **compile_part(graph, folder, plan.name, example),
         "precision": "fp32" if host and compiler.runtime != HOST else request.precision,
         "inputs": [value.name for value in graph.graph.inputs],
         "outputs": [value.name for value in graph.graph.outputs],
@@ -115,11 +143,13 @@ def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:
     }
 
 
-def _as_graphs(manifest: Mapping[str, Any], graphs: Sequence[ir.Model], compiler: Compiler) -> Engine:
+def _as_graphs(
+    manifest: Mapping[str, Any], graphs: Sequence[ir.Model], examples: Sequence[Example], compiler: Compiler
+) -> Engine:
     """The engine with ONNX Runtime in the place of what cannot run here."""
     parts: list[Part] = []
-    for entry, graph in zip(manifest["parts"], graphs, strict=True):
-        model = compiler.stand_in(graph) if entry["runtime"] == compiler.runtime else graph
+    for entry, graph, example in zip(manifest["parts"], graphs, examples, strict=True):
+        model = compiler.stand_in(graph, example) if entry["runtime"] == compiler.runtime else graph
         part = OnnxPart(literal_session(model))
         parts.append(SolverLoop(part, entry["solver"]) if "solver" in entry else part)
     return Engine(manifest, parts)

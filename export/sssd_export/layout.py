@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import onnx_ir as ir
 
 HOST = "onnxruntime"
+Example = Callable[[], dict[str, npt.NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,19 @@ class Compiler:
 
     Attributes:
         runtime: as a manifest names it.
-        compile: ``(model, folder, name) -> entries``: writes the part ``name`` into ``folder`` and returns what the
-            manifest is to say of it, ``graph``, the file to open, first of all.
+        compile: ``(model, folder, name, example) -> entries``: writes the part ``name`` into ``folder`` and returns
+            what the manifest is to say of it, ``graph``, the file to open, first of all. ``example()`` gives what the
+            part may be fed, to calibrate by.
         float64: it can compute in float64, and so can take all stages.
         why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
-        stand_in: ``model -> model``, what ONNX Runtime then runs in its place for the check.
+        stand_in: ``(model, example) -> model``, what ONNX Runtime then runs in its place for the check.
     """
 
     runtime: str
-    compile: Callable[[ir.Model, Path, str], dict[str, Any]]
+    compile: Callable[[ir.Model, Path, str, Example], dict[str, Any]]
     float64: bool
     why_not_here: str = ""
-    stand_in: Callable[[ir.Model], ir.Model] = lambda model: model
+    stand_in: Callable[[ir.Model, Example], ir.Model] = lambda model, _: model
 
 
 def layout(runtime: str, float64: bool, loop: str, split: bool) -> tuple[PartPlan, ...]:

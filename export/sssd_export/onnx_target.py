@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     from sssd_export.build import build_engine, save_onnx
     from sssd_export.layout import HOST, Compiler
 
-    compiler = Compiler(HOST, save_onnx, float64=True)
+    compiler = Compiler(HOST, functools.partial(save_onnx, precision=request.precision), float64=True)
     return build_engine(request, folder, "onnx", compiler, packages=["onnxruntime"])
 
 
@@ -35,4 +36,5 @@ def load(folder: Path) -> EngineForecaster:
 
 @hookimpl
 def register_targets() -> list[TargetSpec]:
-    return [TargetSpec("onnx", "ONNX Runtime; the engine runs with numpy and onnxruntime alone", build, load)]
+    summary = "ONNX Runtime; the engine runs with numpy and onnxruntime alone"
+    return [TargetSpec("onnx", summary, build, load, precisions=("fp32", "int8"))]

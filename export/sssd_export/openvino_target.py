@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from sssd_export.forecaster import EngineForecaster
+    from sssd_export.layout import Example
 
 SSSD_HOOK_API = 1
 
@@ -25,17 +27,20 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     from sssd_export.build import build_engine
     from sssd_export.layout import Compiler
 
-    compiler = Compiler("openvino", save_ir, float64=False)
+    compiler = Compiler("openvino", functools.partial(save_ir, precision=request.precision), float64=False)
     return build_engine(request, folder, "openvino", compiler, packages=["onnxruntime", "openvino"])
 
 
-def save_ir(model: ir.Model, folder: Path, name: str) -> dict[str, Any]:
+def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precision: str = "fp32") -> dict[str, Any]:
     """Convert a graph to OpenVINO's own format: ``NAME.xml`` and ``NAME.bin``."""
     import io
 
     import onnx_ir as ir
     import openvino
 
+    from sssd_export.quantise import quantised
+
+    model = quantised(model, example) if precision == "int8" else model
     read = openvino.Core().read_model(io.BytesIO(ir.to_proto(model).SerializeToString()))
     openvino.save_model(read, str(folder / f"{name}.xml"), compress_to_fp16=False)
     return {"graph": f"{name}.xml"}
@@ -56,4 +61,4 @@ def missing() -> str:
 @hookimpl
 def register_targets() -> list[TargetSpec]:
     summary = "OpenVINO on the CPU; the engine runs with numpy, onnxruntime and openvino"
-    return [TargetSpec("openvino", summary, build, load, unavailable=missing, precisions=("fp32", "bf16"))]
+    return [TargetSpec("openvino", summary, build, load, unavailable=missing, precisions=("fp32", "bf16", "int8"))]

@@ -13,7 +13,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from sssd_export.layout import Example
 from sssd_export.lowering import lowered
+from sssd_export.quantise import quantised
 from sssd_export.trace import SAMPLES, WINDOWS
 from sssd_registry.errors import SSSDError
 
@@ -39,6 +41,7 @@ def compile_plan(
     model: ir.Model,
     folder: Path,
     name: str,
+    example: Example,
     *,
     precision: str,
     profile: Profile,
@@ -52,7 +55,8 @@ def compile_plan(
         model: the graph, float32.
         folder: where.
         name: of the file.
-        precision: fp32, fp16 or bf16.
+        example: gives what the graph may be fed, for int8.
+        precision: fp32, fp16, bf16 or int8.
         profile: of the dynamic dimensions.
         compute_capabilities: GPUs to build for, such as ``86``; TensorRT for RTX only. Default: its own.
         timing_cache: file to take tactics' timings from, and to add to; TensorRT only.
@@ -64,7 +68,7 @@ def compile_plan(
     logger.messages.clear()
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    graph = lowered(model, precision)
+    graph = quantised(model, example) if precision == "int8" else lowered(model, precision)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(ir.to_proto(graph).SerializeToString()):
         error = parser.get_error(0)

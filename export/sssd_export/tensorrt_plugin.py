@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from sssd_registry.hookspecs import ExportRequest, TargetSpec
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from sssd_export.forecaster import EngineForecaster
+    from sssd_export.layout import Example
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,6 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
     """
     from sssd_export.build import build_engine
     from sssd_export.layout import Compiler
-    from sssd_export.lowering import emulated
     from sssd_export.nvidia import why_no_gpu
     from sssd_export.tensorrt_build import Profile, compile_plan
 
@@ -71,9 +73,17 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         compile_part,
         float64=False,
         why_not_here=why_no_gpu(),
-        stand_in=functools.partial(emulated, precision=request.precision),
+        stand_in=functools.partial(_stand_in, request.precision),
     )
     return build_engine(request, folder, target, compiler, packages=["onnxruntime", *packages])
+
+
+def _stand_in(precision: str, model: ir.Model, example: Example) -> ir.Model:
+    """A graph of the same roundings, of operators that ONNX Runtime has on the CPU."""
+    from sssd_export.lowering import emulated
+    from sssd_export.quantise import quantised
+
+    return quantised(model, example) if precision == "int8" else emulated(model, precision)
 
 
 def load(folder: Path) -> EngineForecaster:
@@ -90,5 +100,5 @@ def target(
     from sssd_export.nvidia import why_no_gpu
 
     made = functools.partial(build, target=name, module=module, packages=packages)
-    precisions = ("fp32", "fp16", "bf16")
+    precisions = ("fp32", "fp16", "bf16", "int8")
     return TargetSpec(name, summary, made, load, options, unavailable, precisions, why_no_gpu)

@@ -36,7 +36,7 @@ def denoiser(case: Compiled, steps: int = 3, how: str = "unrolled") -> ir.Model:
 
 def plan(model: ir.Model, folder: Path, name: str = "denoiser", **how: Any) -> tuple[bytes, dict[str, Any]]:
     options = {"precision": "fp32", "profile": PROFILE, "compute_capabilities": ["86"], **how}
-    entries = compile_plan(trt, model, folder, name, **options)
+    entries = compile_plan(trt, model, folder, name, dict, **options)
     return (folder / entries["graph"]).read_bytes(), entries["plan"]
 
 
@@ -69,7 +69,7 @@ def test_a_loops_plan_is_the_same_in_every_process(tiny: Compiled, tmp_path: Pat
     ir.save(denoiser(tiny, how="loop"), tmp_path / "loop.onnx")
     script = (
         "import sys, pathlib, onnx_ir, tensorrt_rtx; from sssd_export.tensorrt_build import *;"
-        "compile_plan(tensorrt_rtx, onnx_ir.load(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3],"
+        "compile_plan(tensorrt_rtx, onnx_ir.load(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3], dict,"
         "precision='fp16', profile=Profile((1, 1, 8), (1, 16, 64)), compute_capabilities=['86'])"
     )
     for name in ("one", "two"):

@@ -1,0 +1,85 @@
+"""A head's products in 8-bit integers, by ONNX Runtime's quantiser; everything else stays float32.
+
+Weights are quantised by output channel. Inputs of a product either at run time, by the range they then have, or
+statically, by the range that they have on examples: ONNX Runtime is fastest with the first, compilers need the second.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import onnx_ir as ir
+
+from sssd_registry.errors import SSSDError
+
+Feed = Mapping[str, npt.NDArray[Any]]
+
+
+def quantised(model: ir.Model, example: Callable[[], Feed] | None = None) -> ir.Model:
+    """A copy of ``model`` with the head's products in int8.
+
+    Args:
+        model: float32, with the loop unrolled.
+        example: gives what the model may be fed; with it inputs are quantised statically.
+
+    Raises:
+        SSSDError: the loop is in a subgraph, which the quantiser does not look into.
+    """
+    if any(node.op_type == "Loop" for node in model.graph):
+        raise SSSDError("int8 needs --loop unrolled or step: the quantiser does not look into an ONNX Loop")
+    names = [node.name for node in model.graph if node.op_type in ("MatMul", "Gemm") and _of_the_head(node)]
+    if not names:
+        return model  # a part without the head
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        before, after = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        ir.save(model, before)
+        _quantise(before, after, names, example)
+        made = ir.load(after)
+        for value in made.graph.initializers.values():  # into memory, before the folder goes
+            if value.const_value is not None:
+                value.const_value = ir.tensor(value.const_value.numpy(), name=value.name)
+    return made
+
+
+def _quantise(before: Path, after: Path, names: list[Any], example: Callable[[], Feed] | None) -> None:
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
+
+    if example is None:
+        quantize_dynamic(before, after, weight_type=QuantType.QInt8, nodes_to_quantize=names, per_channel=True)
+        return
+
+    class Examples(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self, feed: Feed) -> None:
+            self.feeds = iter([dict(feed)])
+
+        def get_next(self) -> Any:
+            return next(self.feeds, None)
+
+    quantize_static(
+        before, after, Examples(example()), nodes_to_quantize=names, op_types_to_quantize=["MatMul", "Gemm"],
+        activation_type=QuantType.QInt8, weight_type=QuantType.QInt8, per_channel=True,
+        extra_options={"ActivationSymmetric": True},
+    )  # fmt: skip
+
+
+def _of_the_head(node: ir.Node) -> bool:
+    return (node.name or "").startswith("head.") and any(
+        value is not None and value.const_value is not None for value in node.inputs
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser advises, on the root logger, a preparation that graphs composed here do not need."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(level)
