@@ -7,7 +7,9 @@ import importlib.metadata
 import math
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from sssd_registry.noise import draw_noise
 from sssd_registry.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
+_TRACES: ContextVar[dict[Any, Pieces] | None] = ContextVar("traces", default=None)
 # Samples of each example that int8 is calibrated with.
 _CALIBRATION = 64
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
@@ -56,7 +59,7 @@ def build_engine(
     Raises:
         SSSDError: the engine does not match the live scheduler; the manifest is then not written.
     """
-    pieces = trace(request.pipeline.network, request.horizons, QUANTILE_LEVELS, request.examples)
+    pieces = _traced(request)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
     examples = [functools.partial(example_feed, graphs[: at + 1], request) for at in range(len(graphs))]
@@ -84,6 +87,27 @@ def build_engine(
     manifest["parity"] = {**parity, "of": "the engine", **of}
     write_manifest(folder, manifest)
     return manifest
+
+
+@contextmanager
+def shared_traces() -> Iterator[None]:
+    """Within it, engines of one pipeline are composed of the same pieces: tracing takes longer than all the rest."""
+    token = _TRACES.set({})
+    try:
+        yield
+    finally:
+        _TRACES.reset(token)
+
+
+def _traced(request: ExportRequest) -> Pieces:
+    known, network = _TRACES.get(), request.pipeline.network
+    key = (network, request.horizons)
+    pieces = None if known is None else known.get(key)
+    if pieces is None:
+        pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples)
+        if known is not None:
+            known[key] = pieces
+    return pieces
 
 
 def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sssd_registry.cli.errors import run_app
+from sssd_registry.errors import SSSDError
+
+if TYPE_CHECKING:
+    from sssd_export.request import Order
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 inspect_app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -55,8 +60,15 @@ def list_targets(wanted: bool) -> None:
 @app.command(epilog="`sssd-export inspect DIR` shows what an engine folder holds, and times it.")
 def export(
     model: Annotated[Path, typer.Argument(help="model folder, as written by `sssd train`")],
+    data: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet with the validation windows' history, for --auto")
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option(help="engine folder to write")],
-    target: Annotated[str, typer.Option(help="NAME or NAME:option=value,…; see --list-targets")] = "onnx",
+    target: Annotated[
+        str | None,
+        typer.Option(help="NAME or NAME:option=value,…; see --list-targets; default: onnx, with --auto all"),
+    ] = None,
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; default: the model's own")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples by default; any number can be asked for")] = 100,
@@ -67,18 +79,29 @@ def export(
         Loop, typer.Option(help="every step in the graph, an ONNX Loop in it, or one step that the runtime repeats")
     ] = Loop.UNROLLED,
     split: Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")] = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="find the fastest engine: scheduler, steps, precision and target")
+    ] = False,
+    max_crps_loss: Annotated[
+        str, typer.Option(help="with --auto: validation CRPS may be so far above that of ddim in 100 steps")
+    ] = "1%",
+    max_windows: Annotated[int, typer.Option(min=2, help="with --auto: validation windows, evenly spaced")] = 200,
     as_json: Annotated[bool, typer.Option("--json", help="print the manifest")] = False,
     _list: Annotated[
         bool, typer.Option("--list-targets", is_eager=True, callback=list_targets, help="show the targets and end")
     ] = False,
 ) -> None:
     """Compile encoder, noise head and the whole sampling loop into one engine that needs no torch."""
-    from sssd_export.request import export_model
+    from sssd_export.request import Order, export_model
 
-    manifest = export_model(
-        model, out, target, scheduler, steps, samples, horizons, unit,
-        precision.value if precision else None, loop.value, split,
-    )  # fmt: skip
+    chosen = precision.value if precision else None
+    order = Order(target, scheduler, steps, samples, horizons, unit, chosen, loop.value, split)
+    if auto:
+        manifest = _auto(model, data, order, out, max_crps_loss, max_windows)
+    elif data is not None:
+        raise SSSDError(f"DATA ({data}) is for --auto, which chooses by it")
+    else:
+        manifest = export_model(model, out, **asdict(order))
     if as_json:
         typer.echo(json.dumps(manifest, indent=1))
         return
@@ -89,6 +112,41 @@ def export(
         f"{_not_run(parity)} off the live scheduler by {parity['max_error']:.1e} of the samples'"
         f" standard deviation ({parity['tolerance']:.0e} allowed)"
     )
+    if search := manifest.get("search"):
+        typer.echo(_found(search))
+
+
+def _found(search: dict[str, Any]) -> str:
+    best = next(one for one in search["engines"] if one["label"] == search["choice"])
+    reference = f"{search['reference']['scheduler']}-{search['reference']['steps']}"
+    return (
+        f"fastest of {len(search['engines'])} engines within {search['tolerance']:.1%}: {best['label']},"
+        f" {best['milliseconds']:.2f} ms, CRPS {best['crps']:.4f} on {search['windows']} validation windows,"
+        f" {best['loss']:+.2%} from {reference}'s"
+    )
+
+
+def _auto(model: Path, data: Path | None, order: Order, out: Path, loss: str, max_windows: int) -> dict[str, Any]:
+    from sssd_registry.cli.compare import beside, check_model, split_tolerance
+
+    if data is None:
+        raise SSSDError("--auto needs DATA, a file with the validation windows: sssd-export MODEL DATA --auto")
+    if order.precision or order.horizons:
+        raise SSSDError("--auto tries every precision, at the trained horizons: leave out --precision and --horizons")
+    tolerance = split_tolerance(loss, "--max-crps-loss")
+    check_model(model, [order.scheduler] if order.scheduler else [])
+    from sssd_export.auto import auto_export
+    from sssd_registry.cli.progress import comparison_bar
+    from sssd_registry.comparison.run import Setting
+
+    setting = Setting(max_windows=max_windows, samples=order.samples, tolerance=tolerance)
+    state = beside(model)
+    try:
+        with comparison_bar() as report:
+            return auto_export(model, data, order, out, setting, state, report)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the same command goes on from {state}", err=True)
+        raise typer.Exit(130) from None
 
 
 def _not_run(parity: dict[str, Any]) -> str:

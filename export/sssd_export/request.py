@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +11,54 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import check_scheduler_name
-from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.hookspecs import ExportRequest, TargetSpec
 from sssd_registry.horizons import check_horizons
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
+from sssd_registry.schedulers import solver_tableau
 
 
-def export_model(
-    model: Path,
-    out: Path,
-    target: str = "onnx",
-    scheduler: str | None = None,
-    steps: int | None = None,
-    samples: int = 100,
-    horizons: str | None = None,
-    unit: str = "bars",
-    precision: str | None = None,
-    loop: str = "unrolled",
-    split: bool = False,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Order:
+    """What a user asked of an export, in the command line's words.
+
+    Attributes:
+        target: ``NAME`` or ``NAME:option=value,…``; default: onnx.
+        scheduler: as for the target; default: the model's own.
+        steps: inference steps; default: the model's own, or 20.
+        samples: of a forecast, where nothing else is asked for.
+        horizons: bars or durations; default: as trained.
+        unit: of plain numbers in ``horizons``.
+        precision: default: the target's first.
+        loop: unrolled, loop or step.
+        split: encoder and denoiser are to be graphs of their own.
+    """
+
+    target: str | None = None
+    scheduler: str | None = None
+    steps: int | None = None
+    samples: int = 100
+    horizons: str | None = None
+    unit: str = "bars"
+    precision: str | None = None
+    loop: str = "unrolled"
+    split: bool = False
+
+    @property
+    def command(self) -> str:
+        """The options that give the same engine again."""
+        given = {name: value for name, value in asdict(self).items() if value}
+        return " ".join(f"--{name}" if value is True else f"--{name} {value}" for name, value in given.items())
+
+
+def export_model(model: Path, out: Path, target: str | None = None, **options: Any) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
+
+    Args:
+        model: model folder.
+        out: engine folder.
+        target, options: the fields of :class:`Order`.
 
     Returns:
         the manifest.
@@ -39,49 +67,66 @@ def export_model(
         SSSDError: unknown names, a scheduler that is no tableau, a precision that the target has not, or an engine that
             misses parity.
     """
-    name, values = split_options(target)
+    order = Order(target, **options)
+    open_target(order.target)
+    if order.scheduler is not None:
+        check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
+    with atomic_directory(out, owner=MANIFEST) as folder:
+        spec, request = export_request(model, order, SSSDPipeline.from_pretrained(model, scheduler=order.scheduler))
+        return spec.build(request, folder)
+
+
+def open_target(text: str | None) -> tuple[TargetSpec, Any]:
+    """The target and its options, of ``NAME`` or ``NAME:option=value,…``."""
+    name, values = split_options(text or "onnx")
     spec = registry().targets[name]
-    options = build_options("target", name, spec.options, values)
-    precision = precision or spec.precisions[0]
+    return spec, build_options("target", name, spec.options, values)
+
+
+def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[TargetSpec, ExportRequest]:
+    """What ``order`` asks of its target.
+
+    Args:
+        model: the folder ``pipeline`` was loaded from.
+        order: what is asked for.
+        pipeline: the model.
+
+    Raises:
+        SSSDError: as for :func:`export_model`.
+    """
+    spec, options = open_target(order.target)
+    precision = order.precision or spec.precisions[0]
     if precision not in spec.precisions:
-        raise SSSDError(f"target {name!r} builds {', '.join(spec.precisions)}, not {precision!r}")
-    if scheduler is not None:
-        check_scheduler_name(scheduler)  # a wrong name should not cost loading a model
-    pipeline = SSSDPipeline.from_pretrained(model, scheduler=scheduler)
+        raise SSSDError(f"target {spec.name!r} builds {', '.join(spec.precisions)}, not {precision!r}")
     if pipeline.record is None or pipeline.examples is None:
         raise SSSDError(f"{model} has no training record")
-    bars = check_horizons(None if horizons is None else split_horizons(horizons, unit), pipeline.spec)
+    wanted = None if order.horizons is None else split_horizons(order.horizons, order.unit)
+    bars = check_horizons(wanted, pipeline.spec)
     if any(bar != int(bar) for bar in bars):
-        raise SSSDError(f"an engine's horizons are whole bars, got {horizons}")
+        raise SSSDError(f"an engine's horizons are whole bars, got {order.horizons}")
+    preset, schedule = pipeline.preset, pipeline.network.schedule
+    named = order.scheduler
+    scheduler = pipeline.scheduler if named is None else preset.make_scheduler(named, schedule)
+    steps = order.steps or preset.steps_for(order.scheduler)
     request = ExportRequest(
         pipeline=pipeline,
-        tableau=pipeline.tableau(steps or pipeline.preset.steps_for(scheduler)),
-        scheduler=scheduler or pipeline.preset.scheduler or type(pipeline.scheduler).__name__,
-        scheduler_factory=lambda: pipeline.scheduler,
+        tableau=solver_tableau(scheduler, schedule, steps),
+        scheduler=order.scheduler or preset.scheduler or type(scheduler).__name__,
+        scheduler_factory=lambda: scheduler,
         horizons=tuple(int(bar) for bar in bars),
-        num_samples=samples,
+        num_samples=order.samples,
         examples=pipeline.examples,
         random_walk_window=pipeline.record.random_walk_window,
         test_start=pipeline.record.test_start,
         options=options,
         precision=precision,
-        loop=loop,
-        split=split,
+        loop=order.loop,
+        split=order.split,
         source={
-            "model": model.name,
+            "model": model.resolve().name,
             "files": {file.relative_to(model).as_posix(): sha256(file) for file in sorted(model.rglob("*"))
                       if file.is_file()},
-            "command": _command(
-                target=target, scheduler=scheduler, steps=steps, samples=samples, horizons=horizons, unit=unit,
-                precision=precision, loop=loop, split=split,
-            ),
+            "command": order.command,
         },
     )  # fmt: skip
-    with atomic_directory(out, owner=MANIFEST) as folder:
-        return spec.build(request, folder)
-
-
-def _command(**options: Any) -> str:
-    """The options that give the same engine again."""
-    words = [f"--{name}" if value is True else f"--{name} {value}" for name, value in options.items() if value]
-    return " ".join(words)
+    return spec, request

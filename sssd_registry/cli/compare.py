@@ -110,14 +110,14 @@ def split_steps(text: str) -> list[int]:
     return list(dict.fromkeys(int(part) for part in parts))
 
 
-def split_tolerance(text: str) -> float:
+def split_tolerance(text: str, option: str = "--tolerance") -> float:
     """``1%`` or ``0.01``."""
     try:
         share = float(text.rstrip("% ")) / (100 if text.strip().endswith("%") else 1)
     except ValueError:
         share = -1.0
     if not 0 <= share < 1:
-        raise SSSDError(f"--tolerance takes a share from 0 to 1, such as 1% or 0.01; got {text!r}")
+        raise SSSDError(f"{option} takes a share from 0 to 1, such as 1% or 0.01; got {text!r}")
     return share
 
 

@@ -185,13 +185,14 @@ class TargetConformance:
         wrong = solver_tableau(make_scheduler("ddim", schedule), schedule, STEPS)
         reached: list[int] = []  # the last that is looked up before `build`: not every SSSDError is the target's
 
-        def tableau(_pipeline: SSSDPipeline, steps: int) -> SolverTableau:
+        def tableau(_scheduler: Any, _schedule: Any, steps: int) -> SolverTableau:
             reached.append(steps)
             return wrong
 
-        monkeypatch.setattr(SSSDPipeline, "tableau", tableau)
+        monkeypatch.setattr("sssd_export.request.solver_tableau", tableau)
+        how = {"scheduler": "dpmsolver++", "steps": STEPS, **self.how}
         try:
-            export_model(engine.folder.parent / "model", tmp_path / "out", self.text, "dpmsolver++", STEPS, **self.how)
+            export_model(engine.folder.parent / "model", tmp_path / "out", self.text, **how)
             refused = False
         except SSSDError:
             refused = True
