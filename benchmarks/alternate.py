@@ -11,22 +11,28 @@ from typing import Any
 # against one another's waiting, which a program that runs only one of them never sees.
 _SETTLE = 0.25
 _REPEATS = 3
+_WARM_UP, _TIMED = 50.0, 200.0  # milliseconds
 
 
-def one_round(contenders: Mapping[str, Callable[[], Any]]) -> dict[str, float]:
-    """For every contender in turn: let the others' threads park, run once untimed, then time; milliseconds."""
+def one_round(contenders: Mapping[str, Callable[[], Any]], repeats: int = _REPEATS) -> dict[str, float]:
+    """For every contender in turn: let the others' threads park, run it untimed until caches and threads are its own,
+    then time it ``repeats`` times, or more often if that takes no time; milliseconds, the median."""
     taken = {}
     for name, contender in contenders.items():
         time.sleep(_SETTLE)
-        contender()
-        taken[name] = median(_timed(contender) for _ in range(_REPEATS))
+        _spend(_WARM_UP, contender)
+        taken[name] = median(_spend(_TIMED, contender, repeats))
     return taken
 
 
-def _timed(contender: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    contender()
-    return 1e3 * (time.perf_counter() - begun)
+def _spend(milliseconds: float, contender: Callable[[], Any], least: int = 1) -> list[float]:
+    """How long each call took: as many as fill that time, ``least`` at least."""
+    times: list[float] = []
+    while len(times) < least or sum(times) < milliseconds:
+        begun = time.perf_counter()
+        contender()
+        times.append(1e3 * (time.perf_counter() - begun))
+    return times
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from alternate import medians, ratio
 
 from sssd_export.graph import build_graph, build_loop
 from sssd_export.parity import engine_inputs
@@ -95,6 +96,29 @@ def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
     return Workload(name, network, pieces, one, horizons, noise, condition)
 
 
+def summary(benchmark: Any, rounds: list[dict[str, float]], fast: str) -> dict[str, Any]:
+    """Median milliseconds and the ratio to ``fast``, into the benchmark's record and for the table."""
+    table = {
+        name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()
+    }
+    benchmark.extra_info.update(table)
+    return table
+
+
+def repeated(workload: Workload, windows: int) -> Workload:
+    """The same for many windows, which are all alike, with noise of their own."""
+    one = workload.windows
+    many = replace(
+        one,
+        values={name: array.repeat(windows, axis=0) for name, array in one.values.items()},
+        times={name: array.repeat(windows, axis=0) for name, array in one.times.items()},
+        series=one.series.repeat(windows),
+    )
+    shape = (1, *workload.noise.shape[2:])
+    noise = torch.from_numpy(draw_noise(0, 0, windows, shape))
+    return replace(workload, windows=many, noise=noise, condition=workload.condition.repeat(windows, 1, 1))
+
+
 def bars(rows: int, freq: str) -> pd.DataFrame:
     """OHLCV bars of a random walk."""
     random = np.random.default_rng(0)
@@ -126,3 +150,12 @@ def results() -> Iterator[dict[str, Any]]:
     yield measured
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(measured, indent=1))
+
+
+@pytest.fixture(autouse=True)
+def _warnings_of_the_compiler_are_not_ours() -> Any:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -5,6 +5,8 @@ On the model of `make compare`, which forecasts high, low and close from the ran
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,28 @@ pytest.importorskip("backtesting", reason="the demo extra, with the demo's data,
 
 # The 20-step engine may lose this share of the 100-step sampler's CRPS.
 TOLERANCE = 0.01
+
+
+def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str, Any]) -> None:
+    """What `sssd-export --auto` chooses on validation windows, scored on the test windows."""
+    from sssd_registry.evaluation import evaluate
+    from sssd_registry.forecaster import open_forecaster
+
+    root = Path(__file__).parents[1]
+    data, model, engine = root / "runs/eurusd.csv", root / "runs/eurusd-bars", root / "runs/eurusd-bars-auto"
+    subprocess.run(["make", "runs/eurusd-bars"], check=True, cwd=root)
+    program = Path(sys.executable).with_name("sssd-export")
+    command = [program, model, data, "--auto", "--max-windows", "100", "--out", engine]
+    subprocess.run(command, check=True, cwd=root)
+    fast = benchmark.pedantic(lambda: evaluate(open_forecaster(engine), data), rounds=1, iterations=1)
+    slow = evaluate(open_forecaster(model, "ddim", 100), data)
+    search = json.loads((engine / "manifest.json").read_text())["search"]
+    chosen = next(one for one in search["engines"] if one["label"] == search["choice"])
+    ratio = fast.scores["model"].crps / slow.scores["model"].crps
+    results["auto"] = {**chosen, "engines tried": len(search["engines"]), "test windows": fast.windows,
+                       "test CRPS ratio": round(ratio, 4)}  # fmt: skip
+    shutil.copy(engine / "search.png", root / "runs/search.png")
+    assert ratio <= 1 + TOLERANCE, f"the engine that --auto chose has {ratio:.4f} of the 100-step sampler's CRPS"
 
 
 def test_the_engine_forecasts_as_well_as_the_sampler_it_replaces(benchmark: Any, results: dict[str, Any]) -> None:

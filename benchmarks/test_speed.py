@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
-import pytest
 import torch
-from alternate import medians, one_round, ratio
-from conftest import SAMPLES, Workload, session
+from alternate import one_round, ratio
+from conftest import SAMPLES, Workload, session, summary
 from torch import Tensor
 
 from sssd_export.inline import constant
-from sssd_registry.pipeline import forecast_samples
 from sssd_registry.sampler import sample
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.tableau import SolverTableau
@@ -138,47 +136,8 @@ def test_compiled_loop(benchmark: Any, workload: Workload, results: dict[str, An
         assert reached >= GATE, f"the compiled loop is {reached:.1f}× as fast as batched eager DDIM-100, not {GATE}×"
 
 
-def test_whole_forecast(benchmark: Any, workload: Workload, results: dict[str, Any]) -> None:
-    """Raw bars to samples in data units: the encoder counts too."""
-    engine = workload.engine_session("dpmsolver++", 20)
-
-    def eager(scheduler: str, steps: int) -> Callable[[], Tensor]:
-        tableau = workload.tableau(scheduler, steps)
-        return lambda: forecast_samples(
-            workload.network, tableau, workload.windows, workload.horizons, workload.noise
-        )  # fmt: skip
-
-    contenders: Contenders = {
-        "DDIM-100, eager": eager("ddim", 100),
-        "DPM++-20, eager": eager("dpmsolver++", 20),
-        "engine": lambda: engine.run(["samples", "quantiles"], workload.feed)[0],
-    }
-    expected = contenders["DPM++-20, eager"]().numpy()
-    assert np.abs(contenders["engine"]() - expected).max() / expected.std() < 1e-4
-    rounds = measure(benchmark, contenders)
-    results[f"whole forecast, {workload.name} sizes"] = summary(benchmark, rounds, "engine")
-
-
 def measure(benchmark: Any, contenders: Contenders) -> list[dict[str, float]]:
     """Alternating rounds; pytest-benchmark records the length of a round, the contenders' own times go beside it."""
     rounds: list[dict[str, float]] = []
     benchmark.pedantic(lambda: rounds.append(one_round(contenders)), rounds=ROUNDS, iterations=1, warmup_rounds=WARM_UP)
     return rounds[WARM_UP:]
-
-
-def summary(benchmark: Any, rounds: list[dict[str, float]], fast: str) -> dict[str, Any]:
-    """Median milliseconds and the ratio to ``fast``, into the benchmark's record and for the table."""
-    table = {
-        name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()
-    }
-    benchmark.extra_info.update(table)
-    return table
-
-
-@pytest.fixture(autouse=True)
-def _warnings_of_the_compiler_are_not_ours() -> Any:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -40,6 +40,7 @@ from sssd_registry.training.dataset import evenly, to_tensors
 REFERENCE = ("ddim", 100)
 STEPS = (4, 6, 8, 10, 15, 20)
 PICTURE = "search.png"
+LOOPS = ("unrolled", "loop")
 # Solvers that are compiled: the cheapest good ones of so many different costs. Reduced precision may cost the cheapest
 # what it had left of the tolerance.
 _COMPILED = 3
@@ -64,6 +65,7 @@ class Trial:
     calls: int
     target: str
     precision: str
+    loop: str
     crps: float = 0.0
     loss: float = 0.0
     milliseconds: float = 0.0
@@ -72,7 +74,7 @@ class Trial:
 
     @property
     def label(self) -> str:
-        return f"{self.scheduler}-{self.steps}, {self.target} {self.precision}"
+        return f"{self.scheduler}-{self.steps}, {self.target} {self.precision} {self.loop}"
 
 
 @dataclass(frozen=True)
@@ -165,13 +167,21 @@ def _trials(
     """Build, score and time every engine."""
     pipeline = SSSDPipeline.from_pretrained(model)
     scored = validation_windows(pipeline, data, setting.max_windows)
-    tried = [(row, target, precision) for row in chosen for target, precision in targets_here(order.target)]
+    tried = [
+        Trial(row.scheduler, row.steps, row.calls, target, precision, loop)
+        for row in chosen
+        for target, precision in targets_here(order.target)
+        for loop in ([order.loop] if order.loop else LOOPS)
+        if precision != "int8" or loop != "loop"  # which cannot be built
+    ]
     engines: dict[Trial, Engine] = {}
     trials = []
-    for done, (row, target, precision) in enumerate(tried):
-        trial = Trial(row.scheduler, row.steps, row.calls, target, precision)
+    for done, trial in enumerate(tried):
         report(done, len(tried), trial.label)
-        asked = replace(order, target=target, scheduler=row.scheduler, steps=row.steps, precision=precision)
+        asked = replace(
+            order, target=trial.target, scheduler=trial.scheduler, steps=trial.steps, precision=trial.precision,
+            loop=trial.loop,
+        )  # fmt: skip
         place = _place(folder, trial)
         place.mkdir()
         try:
@@ -224,7 +234,7 @@ def _timed(engines: dict[Trial, Engine], window: Windows, samples: int) -> dict[
 
 
 def _place(folder: Path, trial: Trial) -> Path:
-    return folder / f"{trial.scheduler}-{trial.steps}-{trial.target}-{trial.precision}".replace("/", "_")
+    return folder / trial.label.replace("/", "_").replace(", ", "-").replace(" ", "-")
 
 
 def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial, setting: Setting) -> dict[str, Any]:

@@ -76,8 +76,11 @@ def export(
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     precision: Annotated[Precision | None, typer.Option(help="default: the target's first")] = None,
     loop: Annotated[
-        Loop, typer.Option(help="every step in the graph, an ONNX Loop in it, or one step that the runtime repeats")
-    ] = Loop.UNROLLED,
+        Loop | None,
+        typer.Option(
+            help="all steps in the graph (default), an ONNX Loop in it, or one step that the runtime repeats"
+        ),
+    ] = None,
     split: Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")] = False,
     auto: Annotated[
         bool, typer.Option("--auto", help="find the fastest engine: scheduler, steps, precision and target")
@@ -94,8 +97,8 @@ def export(
     """Compile encoder, noise head and the whole sampling loop into one engine that needs no torch."""
     from sssd_export.request import Order, export_model
 
-    chosen = precision.value if precision else None
-    order = Order(target, scheduler, steps, samples, horizons, unit, chosen, loop.value, split)
+    chosen, where = precision and precision.value, loop and loop.value
+    order = Order(target, scheduler, steps, samples, horizons, unit, chosen, where, split)
     if auto:
         manifest = _auto(model, data, order, out, max_crps_loss, max_windows)
     elif data is not None:

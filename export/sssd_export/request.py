@@ -31,7 +31,7 @@ class Order:
         horizons: bars or durations; default: as trained.
         unit: of plain numbers in ``horizons``.
         precision: default: the target's first.
-        loop: unrolled, loop or step.
+        loop: unrolled, loop or step; default: unrolled, where the fastest is looked for both of the first.
         split: encoder and denoiser are to be graphs of their own.
     """
 
@@ -42,7 +42,7 @@ class Order:
     horizons: str | None = None
     unit: str = "bars"
     precision: str | None = None
-    loop: str = "unrolled"
+    loop: str | None = None
     split: bool = False
 
     @property
@@ -120,7 +120,7 @@ def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[T
         test_start=pipeline.record.test_start,
         options=options,
         precision=precision,
-        loop=order.loop,
+        loop=order.loop or "unrolled",
         split=order.split,
         source={
             "model": model.resolve().name,

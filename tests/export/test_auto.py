@@ -60,7 +60,8 @@ def test_the_fastest_good_engine_is_written_with_its_search(found: tuple[Path, d
     chosen = next(one for one in good if one["label"] == search["choice"])
     assert (manifest["target"], manifest["precision"]) == (chosen["target"], chosen["precision"])
     assert manifest["num_inference_steps"] == chosen["steps"]
-    assert {one["precision"] for one in search["engines"]} == {"fp32", "int8"}
+    kinds = {(one["precision"], one["loop"]) for one in search["engines"]}
+    assert kinds == {("fp32", "unrolled"), ("fp32", "loop"), ("int8", "unrolled")}
     assert all(one["within"] == (one["loss"] <= 0.05) for one in search["engines"])
     assert search["reference"]["scheduler"] == "ddim"
     assert (out / "search.png").read_bytes()[:4] == b"\x89PNG"
@@ -92,8 +93,8 @@ def test_what_is_too_strict_is_said_and_writes_nothing(
     with pytest.raises(SSSDError, match=r"no solver is within 5\.0% of ddim-100's CRPS"):
         auto_export(*arguments)
     monkeypatch.undo()
-    monkeypatch.setattr(auto, "_trials", lambda *_: [Trial("unipc", 4, 4, "onnx", "fp32", 2.0, loss=0.5)])
-    with pytest.raises(SSSDError, match=r"no engine is within 5\.0%: unipc-4, onnx fp32: loses 50\.0%"):
+    monkeypatch.setattr(auto, "_trials", lambda *_: [Trial("unipc", 4, 4, "onnx", "fp32", "loop", 2.0, loss=0.5)])
+    with pytest.raises(SSSDError, match=r"no engine is within 5\.0%: unipc-4, onnx fp32 loop: loses 50\.0%"):
         auto_export(*arguments)
     assert list(tmp_path.iterdir()) == []
 
@@ -125,7 +126,7 @@ def test_wrong_words(tiny_model: Path, tmp_path: Path, arguments: tuple[str, ...
 
 
 def test_the_front_is_what_none_is_faster_and_better_than(tmp_path: Path) -> None:
-    base = Trial("a", 4, 4, "onnx", "fp32")
+    base = Trial("a", 4, 4, "onnx", "fp32", "unrolled")
     trials = [replace(base, scheduler=name, milliseconds=ms, loss=loss) for name, ms, loss in
               (("slow", 5.0, 0.0), ("fast", 1.0, 0.02), ("bad", 6.0, 0.01), ("middle", 2.0, 0.01))]  # fmt: skip
     engines = [{**vars(trial), "label": trial.label} for trial in trials]
