@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,14 @@ def tiny_settings() -> list[str]:
 def tiny_frame() -> pd.DataFrame:
     """600 hourly OHLCV bars of a random walk, without weekends."""
     return make_frame()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_build_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither fill nor trust the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSSD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.metadata
 import math
 import platform
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 
+from sssd_export.build_cache import build_key, cached
 from sssd_export.engine import Engine, load_engine
 from sssd_export.graph import OUTPUTS, build_graph
 from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
@@ -32,6 +34,7 @@ from sssd_registry.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
 _TRACES: ContextVar[dict[Any, Pieces] | None] = ContextVar("traces", default=None)
+_PLAIN = {ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.STRING}
 # Samples of each example that int8 is calibrated with.
 _CALIBRATION = 64
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
@@ -140,21 +143,51 @@ def _compiled(
 ) -> dict[str, Any]:
     """Compile a part; returns its entry in the manifest."""
     host = plan.runtime == HOST
-    compile_part = save_onnx if host and compiler.runtime != HOST else compiler.compile
+    if host:  # nothing is compiled before it is loaded
+        compile_part = save_onnx if compiler.runtime != HOST else compiler.compile
+        made = compile_part(graph, folder, plan.name, example)
+    else:
+        examples = example() if request.precision == "int8" else {}
+        key = build_key(
+            ir.to_proto(graph).SerializeToString(), plan.name, compiler.runtime, compiler.version, request.precision,
+            request.num_samples, request.options, {name: array.tobytes().hex() for name, array in examples.items()},
+        )  # fmt: skip
+        made = cached(key, folder, lambda place: compiler.compile(graph, place, plan.name, example))
     entry: dict[str, Any] = {
         "name": plan.name,
         "stages": list(plan.stages),
         "runtime": plan.runtime,
-        **compile_part(graph, folder, plan.name, example),
+        **made,
         "precision": "fp32" if host and compiler.runtime != HOST else request.precision,
         "inputs": [value.name for value in graph.graph.inputs],
         "outputs": [value.name for value in graph.graph.outputs],
+        "structure": structure(graph),
         "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
         "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
     }
     if plan.stages == ("step",):
         entry["solver"] = solver_entry(request.tableau, pieces.broadcast_time)
     return entry
+
+
+def structure(model: ir.Model) -> str:
+    """A hash of a graph without its constants: the same for another model of the same architecture.
+
+    Constants count by type and shape where they are used: the exporter keeps equal ones once, equal as they may be in
+    one model and not in another.
+    """
+
+    def name(value: ir.Value | None) -> str:
+        if value is None:
+            return ""
+        return f"{value.dtype}{value.shape}" if value.const_value is not None else str(value.name)
+
+    digest = hashlib.sha256()
+    for node in (node for graph in model.graphs() for node in graph):
+        plain = [(key, str(each.value)) for key, each in sorted(node.attributes.items()) if each.type in _PLAIN]
+        names = [name(value) for value in (*node.inputs, *node.outputs)]
+        digest.update(f"{node.op_type} {names} {plain}\n".encode())
+    return digest.hexdigest()
 
 
 def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:

@@ -64,7 +64,10 @@ def export(
         Path | None, typer.Argument(help="CSV or Parquet with the validation windows' history, for --auto")
     ] = None,
     *,
-    out: Annotated[Path, typer.Option(help="engine folder to write")],
+    out: Annotated[Path | None, typer.Option(help="engine folder to write")] = None,
+    refit: Annotated[
+        Path | None, typer.Option(help="engine folder to put the model's weights into, instead of --out")
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(help="NAME or NAME:option=value,…; see --list-targets; default: onnx, with --auto all"),
@@ -77,9 +80,7 @@ def export(
     precision: Annotated[Precision | None, typer.Option(help="default: the target's first")] = None,
     loop: Annotated[
         Loop | None,
-        typer.Option(
-            help="all steps in the graph (default), an ONNX Loop in it, or one step that the runtime repeats"
-        ),
+        typer.Option(help="all steps in the graph (default), an ONNX Loop in it, or one step that the runtime repeats"),
     ] = None,
     split: Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")] = False,
     auto: Annotated[
@@ -99,7 +100,11 @@ def export(
 
     chosen, where = precision and precision.value, loop and loop.value
     order = Order(target, scheduler, steps, samples, horizons, unit, chosen, where, split)
-    if auto:
+    if refit is not None:
+        manifest = _refit(model, order, out, refit)
+    elif out is None:
+        raise SSSDError("name the engine folder: --out DIR to write one, or --refit DIR to give one other weights")
+    elif auto:
         manifest = _auto(model, data, order, out, max_crps_loss, max_windows)
     elif data is not None:
         raise SSSDError(f"DATA ({data}) is for --auto, which chooses by it")
@@ -110,7 +115,7 @@ def export(
         return
     parity = manifest["parity"]
     typer.echo(
-        f"{out}: {manifest['target']} engine, {manifest['precision']}, {manifest['scheduler']} in"
+        f"{out or refit}: {manifest['target']} engine, {manifest['precision']}, {manifest['scheduler']} in"
         f" {manifest['num_calls']} network calls, horizons {', '.join(map(str, manifest['horizons']))};"
         f"{_not_run(parity)} off the live scheduler by {parity['max_error']:.1e} of the samples'"
         f" standard deviation ({parity['tolerance']:.0e} allowed)"
@@ -150,6 +155,15 @@ def _auto(model: Path, data: Path | None, order: Order, out: Path, loss: str, ma
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
+
+
+def _refit(model: Path, order: Order, out: Path | None, engine: Path) -> dict[str, Any]:
+    from sssd_export.refit import refit
+    from sssd_export.request import Order
+
+    if out is not None or order != Order():
+        raise SSSDError("--refit keeps everything of its engine but the weights: give it with MODEL alone")
+    return refit(engine, model)
 
 
 def _not_run(parity: dict[str, Any]) -> str:

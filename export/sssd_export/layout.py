@@ -32,6 +32,7 @@ class Compiler:
         compile: ``(model, folder, name, example) -> entries``: writes the part ``name`` into ``folder`` and returns
             what the manifest is to say of it, ``graph``, the file to open, first of all. ``example()`` gives what the
             part may be fed, to calibrate by.
+        version: of what compiles; another makes builds that are kept useless.
         float64: it can compute in float64, and so can take all stages.
         why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
         stand_in: ``(model, example) -> model``, what ONNX Runtime then runs in its place for the check.
@@ -40,6 +41,7 @@ class Compiler:
     runtime: str
     compile: Callable[[ir.Model, Path, str, Example], dict[str, Any]]
     float64: bool
+    version: str = ""
     why_not_here: str = ""
     stand_in: Callable[[ir.Model, Example], ir.Model] = lambda model, _: model
 

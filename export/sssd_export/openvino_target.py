@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     from sssd_export.build import build_engine
     from sssd_export.layout import Compiler
 
-    compiler = Compiler("openvino", functools.partial(save_ir, precision=request.precision), float64=False)
+    save = functools.partial(save_ir, precision=request.precision)
+    compiler = Compiler("openvino", save, float64=False, version=importlib.metadata.version("openvino"))
     return build_engine(request, folder, "openvino", compiler, packages=["onnxruntime", "openvino"])
 
 

@@ -127,6 +127,7 @@ def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[T
             "files": {file.relative_to(model).as_posix(): sha256(file) for file in sorted(model.rglob("*"))
                       if file.is_file()},
             "command": order.command,
+            "order": asdict(order),
         },
     )  # fmt: skip
     return spec, request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         target,
         compile_part,
         float64=False,
+        version=importlib.metadata.version(packages[0]),
         why_not_here=why_no_gpu(),
         stand_in=functools.partial(_stand_in, request.precision),
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import onnx_ir as ir
 import torch
-from onnx_ir.passes.common import DeduplicateInitializersPass
 from torch import Tensor, nn
 
 from sssd_export.s4_forms import without_fft
@@ -23,8 +22,6 @@ from sssd_registry.training.dataset import to_tensors
 
 OPSET = 20
 WINDOWS, SAMPLES = "windows", "samples"
-# Elements of the largest constant that is looked for twice; more than any Fourier matrix has.
-_SHARED = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,7 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
     z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
     head, broadcast_time = trace_head(frozen.head, z, condition)
     encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
-    # The layers of one timeframe share their Fourier matrices, which the exporter writes out for each.
-    DeduplicateInitializersPass(size_limit=_SHARED)(encoder)
+    _share_matrices(encoder.graph)
     return Pieces(
         _export("normaliser", normalise, raw, raw_names(spec), [*feature_names(spec), *UNITS], [each, each]),
         encoder,
@@ -71,6 +67,21 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
         ),
         broadcast_time,
     )  # fmt: skip
+
+
+def _share_matrices(graph: ir.Graph) -> None:
+    """Keep one of each Fourier matrix: the exporter writes them out for every layer.
+
+    Known by name, not by content: weights that happen to be equal are not the same in every model.
+    """
+    kept: dict[tuple[str, str], ir.Value] = {}
+    for name, value in list(graph.initializers.items()):
+        kind = name.rpartition(".")[2]
+        if kind in ("forward_matrix", "inverse_matrix"):
+            first = kept.setdefault((kind, str(value.shape)), value)
+            if first is not value:
+                value.replace_all_uses_with(first)
+                graph.initializers.pop(name)
 
 
 def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model, bool]:

@@ -48,15 +48,17 @@ def tiny_frame() -> pd.DataFrame:
     )
 
 
-def train_tiny_model(out: Path) -> SSSDPipeline:
+def train_tiny_model(out: Path, *settings: str) -> SSSDPipeline:
     """Train for a dozen steps, and save to ``out``; with parameters none of which is zero, as after many steps.
+
+    ``settings``, such as ``training.seed=1``, come after the tiny model's own.
 
     On a random walk nothing is better than the start, whose head puts out nothing: that would prove little.
     """
     from sssd_registry.testing.parameters import fill_zeros
     from sssd_registry.training.loop import train
 
-    pipeline = train(tiny_frame(), load_config(None, SETTINGS), out)
+    pipeline = train(tiny_frame(), load_config(None, [*SETTINGS, *settings]), out)
     fill_zeros(pipeline.network)
     pipeline.save_pretrained(out)
     return pipeline

@@ -19,6 +19,7 @@ from sssd_export.s4_forms import FourierS4D, LastOfS4Block, without_fft
 from sssd_export.stages import Encode, Normalise, sample_quantiles
 from sssd_export.trace import trace, trace_head
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.s4d import S4D
 from sssd_registry.training.dataset import to_tensors
 
@@ -177,6 +178,17 @@ def test_tracing_leaves_the_network_as_it_was(tiny: Compiled) -> None:
     kinds = {type(module) for module in tiny.network.modules()}
     assert S4D in kinds
     assert not {FourierS4D, LastOfS4Block} & kinds
+
+
+def test_layers_of_a_timeframe_share_their_fourier_matrices(joint: Compiled) -> None:
+    config = joint.network.config.model_copy(update={"num_layers": 3})
+    torch.manual_seed(0)
+    deep = SSSDNetwork(joint.network.spec, config).eval().requires_grad_(False)
+    pieces = trace(deep, joint.horizons, QUANTILE_LEVELS, joint.windows)
+    names = [name for name in pieces.encode.graph.initializers if name.endswith("_matrix")]
+    assert len(names) == 2 * len(deep.spec.timeframes)
+    used = [node.inputs[1].name for node in pieces.encode.graph if node.op_type == "MatMul"]
+    assert all(used.count(name) == 2 for name in names), "by the first two of three layers"
 
 
 def test_the_order_of_the_examples_timeframes_does_not_matter(tiny: Compiled) -> None:

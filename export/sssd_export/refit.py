@@ -1,0 +1,51 @@
+"""``sssd-export --refit ENGINE MODEL``: another model's weights in an engine, everything else as it was.
+
+For runtimes that compile when an engine is loaded; the graph is composed anew, and has to be the same but for its
+constants. TensorRT's plans are compiled with their weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sssd_export.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.request import Order, export_request
+from sssd_registry.atomic import atomic_directory
+from sssd_registry.errors import SSSDError
+from sssd_registry.pipeline import SSSDPipeline
+
+_REFITTABLE = ("onnxruntime", "openvino")
+# What has to be the same: a caller of the engine sees no difference but the forecasts.
+_SAME = ("inputs", "outputs", "horizons", "tableau", "num_noises", "latent_size")
+
+
+def refit(engine: Path, model: Path) -> dict[str, Any]:
+    """Put the weights of ``model`` into ``engine``, after checking parity; the folder is replaced whole or not at all.
+
+    Returns:
+        the new manifest.
+
+    Raises:
+        SSSDError: not an engine, of a runtime that cannot, or the model has another architecture or process.
+    """
+    try:
+        before = read_manifest(engine)
+    except EngineError as error:
+        raise SSSDError(str(error)) from None
+    runtimes = {part["runtime"] for part in before.get("parts", ())}
+    if not runtimes or not runtimes <= set(_REFITTABLE):
+        raise SSSDError(
+            f"{engine} is an engine of target {before['target']!r}, whose weights are compiled in: export {model} anew"
+        )
+    order = Order(**before["source"]["order"])
+    pipeline = SSSDPipeline.from_pretrained(model, scheduler=order.scheduler)
+    spec, request = export_request(model, order, pipeline)
+    with atomic_directory(engine, owner=MANIFEST) as folder:
+        after = spec.build(request, folder)
+        different = [name for name in _SAME if after[name] != before[name]]
+        different += [new["name"] for old, new in zip(before["parts"], after["parts"], strict=False)
+                      if new["structure"] != old["structure"]]  # fmt: skip
+        if different:
+            raise SSSDError(f"{model} does not fit {engine}: {', '.join(different)} would change; export it anew")
+    return after
