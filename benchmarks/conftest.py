@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import platform
 from collections.abc import Iterator
@@ -137,6 +138,13 @@ def workload(request: pytest.FixtureRequest) -> Workload:
     return make_workload("demo", bars(3000, "h"), DEMO)
 
 
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 @pytest.fixture(scope="session")
 def results() -> Iterator[dict[str, Any]]:
     """What the run measured; written to runs/bench.json at its end."""
@@ -145,6 +153,8 @@ def results() -> Iterator[dict[str, Any]]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "onnxruntime": onnxruntime.__version__,
+        "openvino": _version("openvino"),
+        "processor": platform.processor() or platform.machine(),
         "dtype": "float32",
     }
     yield measured

@@ -28,6 +28,7 @@ def main() -> None:
     (ROOT / "README.md").write_text(text)
     shutil.copy(ROOT / "runs/eurusd.png", ROOT / "docs/forecast.png")
     shutil.copy(ROOT / "runs/compare.png", ROOT / "docs/compare.png")
+    shutil.copy(ROOT / "runs/search.png", ROOT / "docs/search.png")
 
 
 def between(text: str, marker: str, content: str) -> str:
@@ -38,26 +39,73 @@ def between(text: str, marker: str, content: str) -> str:
     return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
 
 
+WORKLOADS = "ABCD"
+
+
 def bench_tables(bench: dict[str, Any]) -> str:
-    """One table for the loop and one for the whole forecast, reference and demo sizes side by side."""
-    parts = []
-    for what, last in (("loop", "compiled loop"), ("whole forecast", "engine")):
-        reference, demo = bench[f"{what}, reference sizes"], bench[f"{what}, demo sizes"]
-        body = [
-            [name, f"{entry['ms']:.1f} ms", f"{entry['ratio']:.1f}×", f"{small['ms']:.1f} ms", f"{small['ratio']:.1f}×"]
-            for name, entry in reference.items()
-            if (small := demo.get(name))
-        ]
-        head = [what, "reference sizes", f"÷ {last}", "demo sizes", f"÷ {last}"]
-        parts.append(table(head, body))
-    machine = f"{bench['threads']} CPU threads ({bench['machine']}), {bench['dtype']}"
-    versions = f"torch {bench['torch']}, onnxruntime {bench['onnxruntime']}"
-    quality = bench["quality"]
-    parts.append(
-        f"{machine}; {versions}. CRPS of the 20-step engine is {quality['ratio']:.4f} of the 100-step sampler's, on"
-        f" {quality['windows']} test windows of the model that `make compare` trains."
+    """One table for the loop alone, one for whole forecasts of all workloads, and one for the goals."""
+    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _words(bench)])
+
+
+def _whole(bench: dict[str, Any]) -> str:
+    loads = [bench[f"workload {name}"] for name in WORKLOADS]
+    names = list(dict.fromkeys(name for load in loads for name in load["rows"]))
+    body = []
+    for name in names:
+        cells = []
+        for load in loads:
+            row = load["rows"].get(name)
+            best = "**" if name == load["best"] else ""
+            cells.append(f"{best}{_ms(row['ms'])}{best} ({row['ratio']:.1f}×)" if row else "")
+        body.append([name, *cells])
+    single = bench["one sample at a time, DDIM-100, reference sizes"]["ms"]
+    body.insert(0, ["DDIM-100, one sample at a time, once", _ms(single), *[""] * (len(loads) - 1)])
+    head = [f"{name}: {load['title']}" for name, load in zip(WORKLOADS, loads, strict=True)]
+    return table(["whole forecast, ms (÷ the best 20-step engine, bold)", *head], body)
+
+
+def _ms(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.1f}"
+
+
+def _goals(bench: dict[str, Any]) -> str:
+    body = []
+    for name in WORKLOADS:
+        load = bench[f"workload {name}"]
+        for slow, goal in load["goals"].items():
+            reached = load["reached"][slow]
+            verdict = "reached" if reached >= goal else "not reached"
+            body.append([f"{name}: ≥ {goal}× over {slow}", f"{reached}×, {load['best']}", verdict])
+        if name in "AC" and load["tuned"]:
+            reached = "reached" if load["tuned"] >= 40 else "not reached"
+            body.append([f"{name}: ≥ 40× with auto-tuning", f"{load['tuned']}×, {bench['auto']['label']}", reached])
+    loop = bench["loop, reference sizes"]
+    share = loop["DPM++-20, compiled loop"]["ms"] / loop["bare matrix products, 20 steps"]["ms"]
+    verdict = "reached" if share <= 1.15 else "not reached"
+    body.append(["fp32 loop ≤ 1.15× its bare matrix products", f"{share:.2f}×", verdict])
+    return table(["goal", "measured", ""], body)
+
+
+def _loop(bench: dict[str, Any]) -> str:
+    reference, demo = bench["loop, reference sizes"], bench["loop, demo sizes"]
+    body = [
+        [name, f"{entry['ms']:.1f} ms", f"{entry['ratio']:.1f}×", f"{small['ms']:.1f} ms", f"{small['ratio']:.1f}×"]
+        for name, entry in reference.items()
+        if (small := demo.get(name))
+    ]
+    return table(["loop alone, fp32", "reference sizes", "÷ compiled loop", "demo sizes", "÷ compiled loop"], body)
+
+
+def _words(bench: dict[str, Any]) -> str:
+    quality, auto = bench["quality"], bench["auto"]
+    return (
+        f"{bench['threads']} CPU threads ({bench['machine']}); "
+        + ", ".join(f"{name} {bench[name]}" for name in ("torch", "onnxruntime", "openvino") if bench.get(name))
+        + f". On {quality['windows']} test windows of the model that `make compare` trains, CRPS of the 20-step engine"
+        f" is {quality['ratio']:.4f} of the 100-step sampler's. Of {auto['engines tried']} engines, `--auto` chose"
+        f" {auto['label']}: {auto['milliseconds']:.2f} ms, and on the same test windows"
+        f" {auto['test CRPS ratio']:.4f} of that CRPS."
     )
-    return "\n\n".join(parts)
 
 
 def compare_table(tree: dict[str, Any]) -> str:
