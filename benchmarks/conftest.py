@@ -147,7 +147,7 @@ def _version(name: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def results() -> Iterator[dict[str, Any]]:
-    """What the run measured; written to runs/bench.json at its end."""
+    """What was measured; at the run's end it goes into runs/bench.json, where what was not run again stays."""
     measured: dict[str, Any] = {
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
@@ -157,9 +157,10 @@ def results() -> Iterator[dict[str, Any]]:
         "processor": platform.processor() or platform.machine(),
         "dtype": "float32",
     }
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     yield measured
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(measured, indent=1))
+    RESULTS.write_text(json.dumps(before | measured, indent=1))
 
 
 @pytest.fixture(autouse=True)
