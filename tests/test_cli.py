@@ -274,7 +274,7 @@ def test_an_engine_can_be_inspected_and_forecast_from(
     seen = sssd_export("inspect", out, "--json")
     found = strict_json(seen.out)
     assert found["speed"]["milliseconds"] > 0
-    assert found["source"]["command"].startswith("--target onnx --steps 6 --samples 16")
+    assert found["source"]["command"].startswith("--steps 6 --samples 16 --unit bars")
     assert found["source"]["files"]["model.safetensors"] == sha256(tiny_model / "model.safetensors")
     assert len(found["parts"]) > 1
     text = sssd_export("inspect", out).out

@@ -17,7 +17,11 @@ from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.hookspecs import Hooks, NoOptions
 from sssd_registry.registry import Registry, load_registry, registry
 
-OURS = {"sssd_schedulers", "sssd_heads", "sssd_export.onnx_target"}
+OURS = {
+    "sssd_schedulers",
+    "sssd_heads",
+    *(f"sssd_export.{name}_target" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")),
+}
 
 SCHEDULER = """
 from sssd_registry.hookspecs import SchedulerSpec, hookimpl
