@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from sssd_registry.comparison.labels import label_points
+from sssd_registry.comparison.table import pareto
 from sssd_registry.picture import save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
 
 
-def pareto(engines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def fastest_and_best(engines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Engines that none is at once faster and better than, fastest first."""
-    kept: list[dict[str, Any]] = []
-    for engine in sorted(engines, key=lambda one: (one["milliseconds"], one["loss"])):
-        if not kept or engine["loss"] < kept[-1]["loss"]:
-            kept.append(engine)
-    return kept
+    return pareto(engines, lambda one: (one["milliseconds"], one["loss"]))
 
 
 def plot_search(search: Mapping[str, Any], path: Path) -> None:
@@ -27,7 +24,7 @@ def plot_search(search: Mapping[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
     engines = [one for one in search["engines"] if not one["problem"]]
-    front = pareto(engines)
+    front = fastest_and_best(engines)
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()

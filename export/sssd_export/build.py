@@ -65,7 +65,10 @@ def build_engine(
     pieces = _traced(request)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
-    examples = [functools.partial(example_feed, graphs[: at + 1], request) for at in range(len(graphs))]
+    # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
+    examples = [
+        functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
+    ]
     parts = [
         _compiled(plan, graph, example, request, pieces, compiler, folder)
         for plan, graph, example in zip(plans, graphs, examples, strict=True)

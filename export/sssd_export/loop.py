@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.inline import Inliner, constant
-from sssd_export.partial import parts_of, time_constants
+from sssd_export.inline import constant
+from sssd_export.partial import place_head, time_constants
 from sssd_export.solver_nodes import SolverNodes
 from sssd_registry.tableau import SolverTableau, Update
 
@@ -28,24 +28,22 @@ def loop(
     broadcast_time: bool,
 ) -> ir.Value:
     """Append the loop to ``graph``; returns the latents ``(B, S, K, D)``."""
-    z, t, cond = head.graph.inputs
-    inliner = Inliner(head.graph, graph, "head")
-    parts = parts_of(head.graph, broadcast_time)
-    once = inliner.copy([*parts.free, *parts.hoisted], {cond: condition})
+    z, t, _ = head.graph.inputs
+    placed = place_head(graph, head.graph, condition, broadcast_time)
     before = SolverNodes(graph, noise)
     start = before.combine(tableau.updates[0], [], [], "x0")
 
     body, call, (states, earlier) = _body(tableau, noise)
     solver = SolverNodes(body, noise, outer=graph)
-    values = {**once, z: states[0]}
+    values = {**placed.once, z: states[0]}
     if not broadcast_time:
         times = solver.number("timesteps", tableau.timesteps.astype(np.float32))
         values[t] = solver.expanded(solver.node("Gather", [times, call], "t.value"), "t")
-    folded = time_constants(head, parts, tableau.timesteps.tolist())
+    folded = time_constants(head, placed.parts, tableau.timesteps.tolist())
     for value in folded[0]:
         table = constant(graph, f"head.{value.name}.steps", ir.tensor(np.stack([step[value] for step in folded])))
         values[value] = solver.node("Gather", [table, call], f"{value.name}.step")
-    known = inliner.copy(parts.step, values, into=body)
+    known = placed.inliner.copy(placed.parts.step, values, into=body)
     outputs = [known[head.graph.outputs[0]], *earlier]
     state = _combine(solver, tableau.updates[1:], states, outputs, call)
     _carry(solver, body, [state, *states[:-1], *outputs[: len(earlier)]])

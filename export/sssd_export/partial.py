@@ -17,6 +17,8 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
+from sssd_export.inline import Inliner
+
 
 @dataclass(frozen=True)
 class HeadParts:
@@ -64,14 +66,29 @@ def parts_of(graph: ir.Graph, broadcast_time: bool) -> HeadParts:
     return HeadParts(parts.free, parts.hoisted, [], [node for node in graph if node not in once], [])
 
 
+@dataclass(frozen=True)
+class PlacedHead:
+    """A head in a graph that is to call it: what is done once is there, what each call does is to be copied."""
+
+    inliner: Inliner
+    parts: HeadParts
+    once: dict[ir.Value, ir.Value]
+
+
+def place_head(
+    graph: ir.Graph, head: ir.Graph, condition: ir.Value, broadcast_time: bool, prefix: str = "head"
+) -> PlacedHead:
+    """Append to ``graph`` what of ``head`` depends on nothing, or on the condition alone."""
+    parts, inliner = parts_of(head, broadcast_time), Inliner(head, graph, prefix)
+    return PlacedHead(inliner, parts, inliner.copy([*parts.free, *parts.hoisted], {head.inputs[2]: condition}))
+
+
 def time_constants(
     model: ir.Model, parts: HeadParts, timesteps: Sequence[float]
 ) -> list[dict[ir.Value, np.ndarray[Any, Any]]]:
     """The values of ``parts.constants`` at every time step, by running the timed nodes alone."""
     if not parts.constants:
         return [{} for _ in timesteps]
-    from sssd_export.inline import Inliner
-
     source = model.graph
     t = next(value for value in source.inputs if value.name == "t")
     feed = ir.Value(name="t", type=t.type, shape=t.shape)

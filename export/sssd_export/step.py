@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from sssd_export.inline import Inliner
-from sssd_export.partial import parts_of
+from sssd_export.partial import parts_of, place_head
 from sssd_export.trace import Pieces
 
 
@@ -27,9 +27,7 @@ def prepared(pieces: Pieces) -> dict[str, ir.Value]:
 
 def append_prepare(graph: ir.Graph, pieces: Pieces, condition: ir.Value) -> dict[str, ir.Value]:
     """Append what is computed from the condition alone; returns it by name."""
-    head = pieces.head.graph
-    parts = parts_of(head, pieces.broadcast_time)
-    known = Inliner(head, graph, "prepare").copy([*parts.free, *parts.hoisted], {head.inputs[2]: condition})
+    known = place_head(graph, pieces.head.graph, condition, pieces.broadcast_time, "prepare").once
     made = {}
     for name, value in prepared(pieces).items():
         # A graph's output cannot be its input as well, which the condition itself may be.

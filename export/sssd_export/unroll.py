@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.inline import Inliner, constant
-from sssd_export.partial import parts_of, time_constants
+from sssd_export.inline import constant
+from sssd_export.partial import place_head, time_constants
 from sssd_export.solver_nodes import SolverNodes
 from sssd_registry.tableau import SolverTableau
 
@@ -23,22 +23,20 @@ def unroll(
     broadcast_time: bool,
 ) -> ir.Value:
     """Append the whole loop to ``graph``; returns the latents ``(B, S, K, D)``."""
-    z, t, cond = head.graph.inputs
-    inliner = Inliner(head.graph, graph, "head")
-    parts = parts_of(head.graph, broadcast_time)
-    once = inliner.copy([*parts.free, *parts.hoisted], {cond: condition})
-    folded = time_constants(head, parts, tableau.timesteps.tolist())
+    z, t, _ = head.graph.inputs
+    placed = place_head(graph, head.graph, condition, broadcast_time)
+    folded = time_constants(head, placed.parts, tableau.timesteps.tolist())
     solver = SolverNodes(graph, noise)
     states: list[ir.Value] = []
     outputs: list[ir.Value] = []
     state = solver.combine(tableau.updates[0], states, outputs, "x0")
     for call, timestep in enumerate(tableau.timesteps):
-        values = {**once, z: state}
+        values = {**placed.once, z: state}
         if not broadcast_time:
             values[t] = solver.expanded(solver.number(f"t{call}.value", np.float32(timestep)), f"t{call}")
         for value, array in folded[call].items():
             values[value] = constant(graph, f"head.{value.name}.step{call}", ir.tensor(array))
-        known = inliner.copy(parts.step, values, suffix=f".step{call}")
+        known = placed.inliner.copy(placed.parts.step, values, suffix=f".step{call}")
         states.insert(0, state)
         outputs.insert(0, known[head.graph.outputs[0]])
         state = solver.combine(tableau.updates[call + 1], states, outputs, f"x{call + 1}")

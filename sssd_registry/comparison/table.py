@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sssd_registry.comparison.candidates import Skipped
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ class Comparison:
 
 def front(rows: Sequence[Row]) -> list[Row]:
     """The Pareto front, fastest first: rows that none is at once as fast as and better than, or as good and faster."""
-    kept: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row.milliseconds, row.crps)):
-        if not kept or row.crps < kept[-1].crps:
-            kept.append(row)
+    return pareto(rows, lambda row: (row.milliseconds, row.crps))
+
+
+def pareto(items: Sequence[Item], costs: Callable[[Item], tuple[float, float]]) -> list[Item]:
+    """The items that no other is at least as low as in both of their two costs, by the first."""
+    kept: list[Item] = []
+    for item in sorted(items, key=costs):
+        if not kept or costs(item)[1] < costs(kept[-1])[1]:
+            kept.append(item)
     return kept
 
 

@@ -13,7 +13,7 @@ from cli_runner import error_line, sssd_export
 
 import sssd_export.auto as auto
 from sssd_export.auto import Trial, auto_export, shortlist, targets_here
-from sssd_export.auto_plot import pareto, plot_search
+from sssd_export.auto_plot import fastest_and_best, plot_search
 from sssd_export.engine import load_engine
 from sssd_export.manifest import read_manifest
 from sssd_export.request import Order
@@ -130,7 +130,7 @@ def test_the_front_is_what_none_is_faster_and_better_than(tmp_path: Path) -> Non
     trials = [replace(base, scheduler=name, milliseconds=ms, loss=loss) for name, ms, loss in
               (("slow", 5.0, 0.0), ("fast", 1.0, 0.02), ("bad", 6.0, 0.01), ("middle", 2.0, 0.01))]  # fmt: skip
     engines = [{**vars(trial), "label": trial.label} for trial in trials]
-    assert [one["scheduler"] for one in pareto(engines)] == ["fast", "middle", "slow"]
+    assert [one["scheduler"] for one in fastest_and_best(engines)] == ["fast", "middle", "slow"]
     search = {"engines": engines, "reference": {"scheduler": "ddim", "steps": 100}, "tolerance": 0.01,
               "part": "validation", "windows": 5, "samples": 10, "threads": 2, "choice": "fast"}  # fmt: skip
     plot_search(search, tmp_path / "one.png")
