@@ -18,8 +18,8 @@ import pytest
 import torch
 from alternate import medians, ratio
 
+from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph, build_loop
-from sssd_export.parity import engine_inputs
 from sssd_export.trace import Pieces, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
@@ -69,7 +69,7 @@ class Workload:
     @property
     def feed(self) -> dict[str, Any]:
         """What the engine takes."""
-        return {**engine_inputs(self.windows), "noise": self.noise.numpy()}
+        return {**engine_inputs(self.windows), "noise": self.noise.swapaxes(0, 1).numpy()}
 
 
 def session(model: ir.Model) -> onnxruntime.InferenceSession:

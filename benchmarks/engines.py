@@ -18,7 +18,6 @@ from sssd_export.engine import Engine
 from sssd_export.graph import build_graph
 from sssd_export.layout import HOST, layout
 from sssd_export.openvino_target import save_ir
-from sssd_export.parity import engine_inputs
 from sssd_export.runtimes import OnnxPart, Part, open_part
 
 
@@ -51,7 +50,7 @@ def engine(workload: Workload, scheduler: str, steps: int, kind: Kind) -> Engine
     """The engine of that kind, as ``load_engine`` would give it."""
     tableau = workload.tableau(scheduler, steps)
     runtime = HOST if kind.target == "onnx" else kind.target
-    threads, values = torch.get_num_threads(), {**engine_inputs(workload.windows), "noise": workload.noise.numpy()}
+    threads, values = torch.get_num_threads(), workload.feed
     parts: list[Part] = []
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)

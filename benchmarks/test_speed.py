@@ -104,7 +104,7 @@ def compiled_head(workload: Workload) -> Callable[..., Tensor] | None:
 def loop_contenders(workload: Workload) -> Contenders:
     compiled = compiled_head(workload)
     loop = workload.loop_session("dpmsolver++", 20)
-    feed = {"condition": workload.condition.numpy(), "noise": workload.noise.numpy()}
+    feed = {"condition": workload.condition.numpy(), "noise": workload.feed["noise"]}
     ours, ddim = workload.tableau("dpmsolver++", 20), workload.tableau("ddim", 100)
     contenders: Contenders = {
         "DDIM-100, diffusers, eager": diffusers_loop(workload, "ddim", 100),

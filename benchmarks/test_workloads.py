@@ -118,7 +118,7 @@ def test_whole_forecast(benchmark: Any, sized: tuple[Size, Workload], results: d
 
 
 def forecast(made: Any, workload: Workload) -> Callable[[], Any]:
-    feed, noise = {k: v for k, v in workload.feed.items() if k != "noise"}, workload.noise.numpy()
+    feed, noise = {k: v for k, v in workload.feed.items() if k != "noise"}, workload.feed["noise"]
     return lambda: made(feed, noise=noise).samples
 
 

@@ -22,7 +22,7 @@ def main(folder: Path, windows: Path, seed: int) -> None:
     # Each window has a stream of its own, so that a forecast does not depend on what it is batched with.
     shape = (manifest["num_noises"], manifest["num_samples"], len(manifest["horizons"]), manifest["latent_size"])
     streams = [np.random.default_rng([seed, window]) for window in range(count)]
-    feed["noise"] = np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams], axis=1)
+    feed["noise"] = np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams])
     (part,) = manifest["parts"]
     session = onnxruntime.InferenceSession(folder / part["graph"], providers=["CPUExecutionProvider"])
     samples, quantiles = session.run(["samples", "quantiles"], feed)  # (B, S, K, C), (B, Q, K, C), data units

@@ -120,7 +120,7 @@ def test_an_engine_runs_where_there_is_no_torch(
     wheel: Path, tiny_model: Path, tiny_engine: Path, tiny_frame: pd.DataFrame, tmp_path: Path
 ) -> None:
     """In a fresh environment with numpy, onnxruntime and the wheel: the eager pipeline's forecast."""
-    from sssd_export.parity import engine_inputs
+    from sssd_export.forecaster import engine_inputs
     from sssd_registry.data.windows import all_origins, windows_at
     from sssd_registry.pipeline import SSSDPipeline
 

@@ -22,8 +22,8 @@ import torch
 from sssd_export.auto_plot import plot_search
 from sssd_export.build import shared_traces
 from sssd_export.engine import Engine, load_engine
+from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import MANIFEST, read_manifest, write_manifest
-from sssd_export.parity import engine_inputs
 from sssd_export.request import Order, export_request, open_target
 from sssd_registry.atomic import atomic_directory, check_replaceable
 from sssd_registry.comparison.run import Setting, compare

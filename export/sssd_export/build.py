@@ -19,17 +19,17 @@ import onnx_ir as ir
 import onnxruntime
 
 from sssd_export.build_cache import build_key, cached
-from sssd_export.engine import Engine, load_engine
+from sssd_export.engine import Engine, draw_noise, load_engine
+from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import OUTPUTS, build_graph
 from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.manifest import write_manifest
-from sssd_export.parity import check_parity, engine_inputs
+from sssd_export.parity import check_parity
 from sssd_export.quantise import quantised
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest
-from sssd_registry.noise import draw_noise
 from sssd_registry.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
@@ -162,8 +162,8 @@ def _compiled(
         "runtime": plan.runtime,
         **made,
         "precision": "fp32" if host and compiler.runtime != HOST else request.precision,
-        "inputs": [value.name for value in graph.graph.inputs],
-        "outputs": [value.name for value in graph.graph.outputs],
+        "inputs": [_port(value) for value in graph.graph.inputs],
+        "outputs": [_port(value) for value in graph.graph.outputs],
         "structure": structure(graph),
         "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
         "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
@@ -231,7 +231,7 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
     noise = {
         "name": "noise",
         "dtype": "float32",
-        "shape": [tableau.num_noises, "windows", "samples", len(request.horizons), size],
+        "shape": ["windows", tableau.num_noises, "samples", len(request.horizons), size],
         "meaning": "standard normal: the initial noise, then each step's draw",
     }
     return {
@@ -263,9 +263,13 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
 
 
 def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
+    return {**_port(value), "meaning": meaning}
+
+
+def _port(value: ir.Value) -> dict[str, Any]:
     shape = [size if isinstance(size, int) else str(size.value) for size in value.shape or ()]
     dtype = {"DOUBLE": "float64", "FLOAT": "float32", "INT64": "int64"}[value.dtype.name if value.dtype else "FLOAT"]
-    return {"name": value.name, "dtype": dtype, "shape": shape, "meaning": meaning}
+    return {"name": value.name, "dtype": dtype, "shape": shape}
 
 
 def _input_meaning(name: str, columns: tuple[str, ...]) -> str:

@@ -59,7 +59,9 @@ def list_targets(wanted: bool) -> None:
 
 @app.command(epilog="`sssd-export inspect DIR` shows what an engine folder holds, and times it.")
 def export(
-    model: Annotated[Path, typer.Argument(help="model folder, as written by `sssd train`")],
+    model: Annotated[
+        Path, typer.Argument(help="model folder, as written by `sssd train`; with --triton an engine folder")
+    ],
     data: Annotated[
         Path | None, typer.Argument(help="CSV or Parquet with the validation windows' history, for --auto")
     ] = None,
@@ -67,6 +69,9 @@ def export(
     out: Annotated[Path | None, typer.Option(help="engine folder to write")] = None,
     refit: Annotated[
         Path | None, typer.Option(help="engine folder to put the model's weights into, instead of --out")
+    ] = None,
+    triton: Annotated[
+        Path | None, typer.Option(help="Triton model repository to add to; MODEL is then an engine folder")
     ] = None,
     target: Annotated[
         str | None,
@@ -100,6 +105,9 @@ def export(
 
     chosen, where = precision and precision.value, loop and loop.value
     order = Order(target, scheduler, steps, samples, horizons, unit, chosen, where, split)
+    if triton is not None:
+        _triton(model, order, out or refit, triton)
+        return
     if refit is not None:
         manifest = _refit(model, order, out, refit)
     elif out is None:
@@ -164,6 +172,16 @@ def _refit(model: Path, order: Order, out: Path | None, engine: Path) -> dict[st
     if out is not None or order != Order():
         raise SSSDError("--refit keeps everything of its engine but the weights: give it with MODEL alone")
     return refit(engine, model)
+
+
+def _triton(engine: Path, order: Order, other: Path | None, repository: Path) -> None:
+    from sssd_export.request import Order
+    from sssd_export.triton import write_triton
+
+    if other is not None or order != Order():
+        raise SSSDError("--triton serves an engine as it is: give it with ENGINE alone")
+    name, version = write_triton(engine, repository)
+    typer.echo(f"{repository}: version {version} of {name}; tritonserver --model-repository={repository} serves it")
 
 
 def _not_run(parity: dict[str, Any]) -> str:

@@ -97,7 +97,7 @@ class Engine:
             inputs: by the names and shapes in the manifest's ``inputs``, all but ``noise``, in data units.
             num_samples: S; default: as exported.
             seed: gives the same noise as the same seed does in the eager pipeline.
-            noise: standard normal, float32 ``(num_noises, B, S, K, D)``, instead of a seed.
+            noise: standard normal, float32 ``(B, num_noises, S, K, D)``, instead of a seed.
             first_window: number of the first window, when a batch is one part of a larger one.
 
         Raises:
@@ -135,7 +135,7 @@ class Engine:
         shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
         if noise is None:
             noise = draw_noise(seed, first_window, encoded.windows, shape)
-        check_array("noise", noise, np.float32, (shape[0], encoded.windows, *shape[1:]))
+        check_array("noise", noise, np.float32, (encoded.windows, *shape))
         made = self._run(self._open()[encoded.done :], {**encoded.values, "noise": noise})
         return EngineForecast(made["samples"], made["quantiles"])
 
@@ -192,10 +192,10 @@ def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
 def draw_noise(
     seed: int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
 ) -> npt.NDArray[np.float32]:
-    """The noise that ``seed`` stands for: float32 ``(num_noises, B, S, K, D)``, ``shape`` without B.
+    """The noise that ``seed`` stands for: float32 ``(B, num_noises, S, K, D)``, ``shape`` without B.
 
-    The same as the eager pipeline's ``sssd_registry.noise.draw_noise``, which is not imported here: an engine
-    runs without the project (a test holds the two together).
+    But for the order of its first two axes the same as the eager pipeline's ``sssd_registry.noise.draw_noise``, which
+    is not imported here: an engine runs without the project (a test holds the two together).
     """
     streams = [np.random.default_rng([seed, first_window + index]) for index in range(num_windows)]
-    return np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams], axis=1)
+    return np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams])

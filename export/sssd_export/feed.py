@@ -36,6 +36,6 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Mapping[str, npt.ArrayLi
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
     """Refuse what onnxruntime would take for something else: it broadcasts, and numpy casts dates to numbers."""
     if array.shape != shape:
-        raise EngineError(f"{name} has shape {array.shape}; with {shape[name == 'noise']} windows it has to be {shape}")
+        raise EngineError(f"{name} has shape {array.shape}; with {shape[0]} windows it has to be {shape}")
     if not np.can_cast(array.dtype, dtype, "same_kind"):
         raise EngineError(f"{name} is {array.dtype}; it has to be {np.dtype(dtype)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sssd_export.engine import Engine, load_engine
 from sssd_export.manifest import EngineError
@@ -60,9 +61,8 @@ class EngineForecaster:
         """Forecast at some or all of the horizons the engine was built for, in batches of bounded size."""
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
-        inputs: dict[str, Any] = {f"values_{name}": array for name, array in windows.values.items()}
-        inputs |= {f"times_{name}": array for name, array in windows.times.items()}
-        parts = [made.samples[:, :, columns] for made in self.engine.stream(inputs, num_samples, seed)]
+        made = self.engine.stream(engine_inputs(windows), num_samples, seed)
+        parts = [part.samples[:, :, columns] for part in made]
         return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
     def _column(self, bar: float) -> int:
@@ -72,3 +72,9 @@ class EngineForecaster:
                 f" {bar:g}: export another with --horizons"
             )
         return self.engine.horizons.index(int(bar))
+
+
+def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:
+    """Windows under the names an engine takes."""
+    arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
+    return arrays | {f"times_{name}": array for name, array in windows.times.items()}

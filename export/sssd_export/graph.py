@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from sssd_export.inline import Inliner
 from sssd_export.loop import loop
+from sssd_export.solver_nodes import latent_shape
 from sssd_export.step import append_prepare, append_step, prepared
 from sssd_export.trace import OPSET, SAMPLES, WINDOWS, Pieces
 from sssd_export.unroll import unroll
@@ -29,7 +30,7 @@ def build_graph(
 ) -> ir.Model:
     """Compose the graph of some consecutive stages, by default of all.
 
-    Inputs are what the stages need and do not make, among them, with ``denoise``, ``noise`` float32 ``(num_noises, B,
+    Inputs are what the stages need and do not make, among them, with ``denoise``, ``noise`` float32 ``(B, num_noises,
     S, K, D)``. Outputs are what they make and later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)``
     and ``quantiles`` float64 ``(B, Q, K, C)``.
 
@@ -89,7 +90,7 @@ def _inputs(pieces: Pieces, tableau: SolverTableau, stage: str) -> list[ir.Value
 
 def _loop_inputs(head: ir.Model, tableau: SolverTableau) -> list[ir.Value]:
     z, _, condition = head.graph.inputs
-    shape = ir.Shape([tableau.num_noises, WINDOWS, SAMPLES, *list(z.shape or ())[2:]])
+    shape = ir.Shape([WINDOWS, tableau.num_noises, SAMPLES, *list(z.shape or ())[2:]])
     return [_like(condition), ir.Value(name="noise", type=ir.TensorType(ir.DataType.FLOAT), shape=shape)]
 
 
@@ -104,7 +105,7 @@ def _append(
     if stage == "denoise":
         head = pieces.head, tableau, values["condition"], values["noise"], pieces.broadcast_time
         latents = LOOPS[how](graph, *head)
-        latents.type, latents.shape = values["noise"].type, ir.Shape((values["noise"].shape or ())[1:])
+        latents.type, latents.shape = values["noise"].type, latent_shape(values["noise"])
         return {"latents": latents}
     if stage == "prepare":
         return append_prepare(graph, pieces, values["condition"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -82,7 +83,7 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
         lines.append(
             f"{part['name']:<10} {part['graph']} for {part['runtime']} in {part['precision']}:"
             f" {sum(part['layers'].values())} nodes ({nodes}, …), {part['weights']:,} weights;"
-            f" {', '.join(part['inputs'])} -> {', '.join(part['outputs'])}"
+            f" {_names(part['inputs'])} -> {_names(part['outputs'])}"
         )
     lines += [f"{name:<20} {size / 1e6:8.2f} MB  sha256 {found['files'][name][:16]}…"
               for name, size in found["sizes"].items()]  # fmt: skip
@@ -90,3 +91,7 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
     if source := found.get("source"):
         lines.append(f"made from  {source['model']} by sssd-export {source['command']}")
     return "\n".join(lines)
+
+
+def _names(ports: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(port["name"] for port in ports)

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from sssd_export.inline import constant
 from sssd_export.partial import place_head, time_constants
-from sssd_export.solver_nodes import SolverNodes
+from sssd_export.solver_nodes import SolverNodes, latent_shape
 from sssd_registry.tableau import SolverTableau, Update
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
@@ -53,7 +53,7 @@ def loop(
     again, trips = before.number("again", np.bool_(True)), before.number("calls", np.int64(tableau.num_calls))
     node = ir.node("Loop", [trips, again, *carried], {"body": body}, num_outputs=len(carried), name="solver.loop")
     for index, value in enumerate(node.outputs):
-        value.name, value.type, value.shape = f"solver.loop{index}", _FLOAT, noise.shape and ir.Shape(noise.shape[1:])
+        value.name, value.type, value.shape = f"solver.loop{index}", _FLOAT, latent_shape(noise)
     graph.append(node)
     return node.outputs[0]
 
@@ -64,7 +64,7 @@ def _memory(updates: Sequence[Update], source: str) -> int:
 
 def _body(tableau: SolverTableau, noise: ir.Value) -> tuple[ir.Graph, ir.Value, tuple[list[ir.Value], list[ir.Value]]]:
     """The body's graph with its inputs: the call's number, the last states, and all of the last outputs but one."""
-    shape = ir.Shape((noise.shape or ())[1:])
+    shape = latent_shape(noise)
     call = ir.Value(name="solver.call", type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape([]))
     goes_on = ir.Value(name="solver.goes_on", type=ir.TensorType(ir.DataType.BOOL), shape=ir.Shape([]))
     updates = tableau.updates[1:]
@@ -109,7 +109,8 @@ def _combine(
         for (source, index), table in sorted(weights.items())
     ]
     for draw in range(draws):
-        noise = solver.node("Gather", [solver.noise, current(which[draw], f"draw{draw}.index")], f"draw{draw}")
+        index = current(which[draw], f"draw{draw}.index")
+        noise = solver.node("Gather", [solver.noise, index], f"draw{draw}", {"axis": 1})
         terms.append((current(sizes[draw], f"draw{draw}.weight"), noise))
     return solver.weighted_sum(terms, "x")
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sssd_export.engine import Engine
+from sssd_export.engine import Engine, draw_noise
+from sssd_export.forecaster import engine_inputs
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.live import run_scheduler
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.noise import draw_noise
 from sssd_registry.training.dataset import to_tensors
 
 # Largest error of any sample, as a share of the samples' standard deviation.
@@ -88,7 +88,7 @@ def live_samples(
     values, times = to_tensors(windows, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
     condition = network.condition(network.encode(values, times), bars)
-    draws = torch.from_numpy(noise)
+    draws = torch.from_numpy(noise).swapaxes(0, 1)  # (num_noises, B, S, K, D)
 
     def denoise(_call: int, z: Tensor, timestep: float) -> Tensor:
         t = torch.full(z.shape[:2], timestep, dtype=torch.float32)
@@ -98,9 +98,3 @@ def live_samples(
     samples = network.decode(latents.float(), *network.normalizer.location_scale(values, times, bars))
     array: npt.NDArray[np.float64] = samples.numpy()
     return array
-
-
-def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:
-    """Windows under the names an engine takes."""
-    arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
-    return arrays | {f"times_{name}": array for name, array in windows.times.items()}

@@ -60,8 +60,8 @@ class SolverLoop:
     def __call__(self, feed: Values) -> dict[str, Array]:
         noise, ready = feed["noise"], {name: feed[name] for name in self.prepared}
         takes_time = "t" in self.step.inputs
-        shape = (1, 1) if self.solver["one_time"] else noise.shape[1:3]
-        sources: dict[str, Any] = {"state": [], "output": [], "noise": noise}
+        shape = (1, 1) if self.solver["one_time"] else noise.shape[0:3:2]
+        sources: dict[str, Any] = {"state": [], "output": [], "noise": noise.swapaxes(0, 1)}
         first, *updates = self.solver["updates"]
         state = _combine(first, sources)
         for timestep, update in zip(self.solver["timesteps"], updates, strict=True):

@@ -12,12 +12,19 @@ from sssd_export.inline import constant
 from sssd_registry.tableau import Update
 
 
+def latent_shape(noise: ir.Value) -> ir.Shape:
+    """``(B, S, K, D)``, of noise ``(B, num_noises, S, K, D)``."""
+    sizes = list(noise.shape or ())
+    return ir.Shape(sizes[:1] + sizes[2:])
+
+
 class SolverNodes:
     """Appends nodes to a graph, which may be the body of another, ``outer``, where constants and noise are."""
 
     def __init__(self, graph: ir.Graph, noise: ir.Value, outer: ir.Graph | None = None) -> None:
         self.graph, self.noise, self.outer = graph, noise, outer or graph
         self.draws: dict[int, ir.Value] = {}
+        self.sizes: ir.Value | None = None
 
     def combine(self, update: Update, states: Sequence[ir.Value], outputs: Sequence[ir.Value], name: str) -> ir.Value:
         """The weighted sum that ``update`` is."""
@@ -46,8 +53,11 @@ class SolverNodes:
 
     def expanded(self, time: ir.Value, name: str) -> ir.Value:
         """A time step for each sample, ``(B, S)``."""
-        shape = self.node("Shape", [self.noise], f"{name}.shape", {"start": 1, "end": 3})
-        return self.node("Expand", [time, shape], name)
+        if self.sizes is None:
+            windows_and_samples = self.number("windows_and_samples", np.array([0, 2], dtype=np.int64))
+            shape = self.node("Shape", [self.noise], "noise.shape")
+            self.sizes = self.node("Gather", [shape, windows_and_samples], "sizes")
+        return self.node("Expand", [time, self.sizes], name)
 
     def number(self, name: str, numbers: Any) -> ir.Value:
         """A constant."""
@@ -65,5 +75,5 @@ class SolverNodes:
     def _draw(self, index: int) -> ir.Value:
         if index not in self.draws:
             which = self.number(f"noise{index}.index", np.int64(index))
-            self.draws[index] = self.node("Gather", [self.noise, which], f"noise{index}", {"axis": 0})
+            self.draws[index] = self.node("Gather", [self.noise, which], f"noise{index}", {"axis": 1})
         return self.draws[index]

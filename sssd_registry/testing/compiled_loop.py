@@ -66,7 +66,7 @@ def compile_head(head: nn.Module, condition: Tensor, latent_size: int) -> Run:
         model = build_loop(traced, single, tableau)
         serial = ir.to_proto(model).SerializeToString()
         session = onnxruntime.InferenceSession(serial, providers=["CPUExecutionProvider"])
-        feed = {"condition": given.numpy(), "noise": noise.float().numpy()}
+        feed = {"condition": given.numpy(), "noise": noise.float().swapaxes(0, 1).numpy()}
         return torch.from_numpy(session.run(None, feed)[0])
 
     return run

@@ -16,7 +16,8 @@ from compiled import Compiled
 
 import sssd_export.build
 from sssd_export.engine import load_engine
-from sssd_export.parity import TOLERANCES, engine_inputs
+from sssd_export.forecaster import engine_inputs
+from sssd_export.parity import TOLERANCES
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError, UnknownNameError
 

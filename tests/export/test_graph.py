@@ -10,9 +10,9 @@ import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
 
+from sssd_export.engine import draw_noise
 from sssd_export.graph import build_loop
 from sssd_registry.live import run_scheduler
-from sssd_registry.noise import draw_noise
 from sssd_registry.schedulers import make_scheduler
 
 SCHEDULERS = ["ddim", "ddpm", "dpmsolver++", "dpmsolver++:solver_order=3"]
@@ -95,7 +95,7 @@ def test_the_loop_alone_is_the_live_loop(tiny: Compiled, scheduler: str) -> None
     size = tiny.network.config.context_size + tiny.network.config.horizon_size
     condition = random.normal(size=(3, 2, size)).astype(np.float32)
     noise = draw_noise(0, 0, 3, (tableau.num_noises, 9, 2, 1))
-    draws, cond = torch.from_numpy(noise), torch.from_numpy(condition)
+    draws, cond = torch.from_numpy(noise).swapaxes(0, 1), torch.from_numpy(condition)
     expected, _, _ = run_scheduler(
         make_scheduler(scheduler, tiny.network.schedule),
         6,

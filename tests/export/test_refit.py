@@ -10,8 +10,9 @@ from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
 from sssd_export.engine import load_engine
+from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest
-from sssd_export.parity import engine_inputs, largest_error
+from sssd_export.parity import largest_error
 from sssd_export.refit import refit
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError

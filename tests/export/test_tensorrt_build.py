@@ -15,10 +15,10 @@ import torch
 from compiled import Compiled, liven
 
 from sssd_export.engine import load_engine
+from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph
 from sssd_export.manifest import EngineError, read_manifest
 from sssd_export.nvidia import why_no_gpu
-from sssd_export.parity import engine_inputs
 from sssd_export.request import export_model
 from sssd_export.tensorrt_build import Profile, compile_plan
 from sssd_registry.errors import SSSDError
@@ -133,7 +133,7 @@ def test_an_engine_says_whether_it_was_run(engine: Path) -> None:
     assert ("not run" in manifest["parity"]) == bool(why_no_gpu())
     middle = manifest["parts"][1]
     assert middle["precision"] == "fp16"
-    assert middle["inputs"] == ["features_1h", "features_4h", "noise"]
+    assert [port["name"] for port in middle["inputs"]] == ["features_1h", "features_4h", "noise"]
 
 
 @pytest.mark.skipif(not why_no_gpu(), reason="there is a GPU")

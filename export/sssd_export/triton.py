@@ -1,0 +1,184 @@
+"""An engine folder as a model of NVIDIA's Triton Inference Server.
+
+    REPOSITORY/NAME/config.pbtxt         what it takes and gives, and what runs it
+    REPOSITORY/NAME/1/model.onnx         the graph; 2, 3, … are later engines of the same face
+
+An engine of several parts is an ensemble, NAME, of one model for each, NAME-PART. Triton batches what comes in along
+the windows, the first axis of every input. The schema is ``model_config.proto`` of Triton's own `common` repository.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sssd_export.manifest import EngineError, read_manifest
+from sssd_registry.atomic import atomic_directory
+from sssd_registry.errors import SSSDError
+
+CONFIG = "config.pbtxt"
+# Triton's backend for each of our runtimes, and where it computes.
+_BACKENDS = {"onnxruntime": ("onnxruntime", "KIND_CPU"), "openvino": ("openvino", "KIND_CPU"),
+             "tensorrt": ("tensorrt", "KIND_GPU")}  # fmt: skip
+_TYPES = {"float64": "TYPE_FP64", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
+# Windows of one batch, where the engine itself sets no limit.
+_MAX_WINDOWS = 64
+
+
+class _Word(str):
+    """A name that the text format has without quotes: a value of an enum."""
+
+
+@dataclass(frozen=True)
+class _Model:
+    """One folder of the repository.
+
+    Attributes:
+        name: of the folder.
+        config: text of its configuration.
+        files: what a version of it holds, by the name there.
+    """
+
+    name: str
+    config: str
+    files: Mapping[str, Path]
+
+
+def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
+    """Add an engine to a model repository, under the engine folder's name: as version 1, or as the next.
+
+    Args:
+        engine: engine folder.
+        repository: folder; made where there is none.
+
+    Returns:
+        the model's name and version.
+
+    Raises:
+        SSSDError: not an engine, one that Triton has no backend for, or the repository has another model of that name.
+    """
+    try:
+        manifest = read_manifest(engine)
+    except EngineError as error:
+        raise SSSDError(str(error)) from None
+    name = engine.resolve().name
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise SSSDError(f"{name!r} is no name for a model of Triton: letters, digits, _, - and . are; rename {engine}")
+    models = list(_models(name, engine, manifest))
+    version = 1 + max((_latest(repository / model.name, model.config) for model in models), default=0)
+    for model in models:  # the ensemble, which names the others, is last
+        folder = repository / model.name
+        new = not folder.exists()
+        with atomic_directory(folder if new else folder / str(version), owner=CONFIG) as made:
+            place = made / str(version) if new else made
+            place.mkdir(exist_ok=True)
+            for file, source in model.files.items():
+                shutil.copy(source, place / file)
+            if new:
+                (made / CONFIG).write_text(model.config)
+    return name, version
+
+
+def _models(name: str, engine: Path, manifest: Mapping[str, Any]) -> Iterator[_Model]:
+    parts = manifest["parts"]
+    if not parts:
+        raise SSSDError(f"{engine} is of target {manifest['target']!r}, which Triton cannot run")
+    for part in parts:
+        if "solver" in part:
+            raise SSSDError(
+                f"{engine} was exported with --loop step, and Triton repeats no model: use unrolled or loop"
+            )
+        if part["runtime"] not in _BACKENDS:
+            raise SSSDError(
+                f"Triton has no backend for {part['runtime']}, which {engine} is for: export another target"
+            )
+    if len(parts) == 1:
+        yield _part_model(name, engine, manifest, parts[0])
+        return
+    names = [f"{name}-{part['name']}" for part in parts]
+    for model, part in zip(names, parts, strict=True):
+        yield _part_model(model, engine, manifest, part)
+    yield _Model(name, _ensemble(name, names, manifest), {})
+
+
+def _part_model(name: str, engine: Path, manifest: Mapping[str, Any], part: Mapping[str, Any]) -> _Model:
+    graph = Path(part["graph"])
+    backend, kind = _BACKENDS[part["runtime"]]
+    config = {
+        "name": name,
+        "backend": backend,
+        "max_batch_size": _max_windows(part),
+        **_face(part["inputs"], part["outputs"]),
+        "instance_group": [{"count": 1, "kind": _Word(kind)}],
+        "dynamic_batching": {},
+    }
+    files = {f"model{Path(file).suffix}": engine / file for file in manifest["files"] if Path(file).stem == graph.stem}
+    return _Model(name, _text(config), files)
+
+
+def _ensemble(name: str, models: Sequence[str], manifest: Mapping[str, Any]) -> str:
+    """The parts one after the other; a tensor has the same name in all."""
+    parts = manifest["parts"]
+    read = {port["name"] for part in parts for port in part["inputs"]} | {port["name"] for port in manifest["outputs"]}
+    steps = [
+        {
+            "model_name": model,
+            "model_version": -1,
+            "input_map": [{"key": port["name"], "value": port["name"]} for port in part["inputs"]],
+            "output_map": [{"key": port["name"], "value": port["name"]} for port in part["outputs"]
+                           if port["name"] in read],
+        }
+        for model, part in zip(models, parts, strict=True)
+    ]  # fmt: skip
+    return _text(
+        {
+            "name": name,
+            "platform": "ensemble",
+            "max_batch_size": min(map(_max_windows, parts)),
+            **_face(manifest["inputs"], manifest["outputs"]),
+            "ensemble_scheduling": {"step": steps},
+        }
+    )
+
+
+def _face(inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Inputs and outputs without their first axis, the windows, which Triton counts by itself."""
+    ports = [
+        [{"name": port["name"], "data_type": _Word(_TYPES[port["dtype"]]),
+          "dims": [size if isinstance(size, int) else -1 for size in port["shape"][1:]]} for port in side]
+        for side in (inputs, outputs)
+    ]  # fmt: skip
+    return {"input": ports[0], "output": ports[1]}
+
+
+def _max_windows(part: Mapping[str, Any]) -> int:
+    return int(part["plan"]["profile"]["windows"][2]) if "plan" in part else _MAX_WINDOWS
+
+
+def _latest(folder: Path, config: str) -> int:
+    """The last version of a model that is there already, or 0."""
+    if not folder.exists():
+        return 0
+    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text() != config:
+        raise SSSDError(
+            f"{folder} is a model of another face (its {CONFIG} differs): remove it, or name another repository"
+        )
+    return max((int(each.name) for each in folder.iterdir() if each.name.isdigit()), default=0)
+
+
+def _text(message: Mapping[str, Any], indent: str = "") -> str:
+    """A protocol buffer's text format: names and values, blocks in braces, repeated fields repeated."""
+    lines = []
+    for key, value in message.items():
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, Mapping):
+                lines.append(f"{indent}{key} {{\n{_text(each, indent + '  ')}{indent}}}\n")
+            else:
+                word = each if isinstance(each, _Word) else json.dumps(each)
+                lines.append(f"{indent}{key}: {word}\n")
+    return "".join(lines)
