@@ -43,8 +43,8 @@ WORKLOADS = "ABCD"
 
 
 def bench_tables(bench: dict[str, Any]) -> str:
-    """One table for the loop alone, one for whole forecasts of all workloads, and one for the goals."""
-    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _words(bench)])
+    """Whole forecasts of all workloads, the goals, the loop alone, and forms of an S4 layer."""
+    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _forms(bench), _words(bench)])
 
 
 def _whole(bench: dict[str, Any]) -> str:
@@ -98,6 +98,17 @@ def _loop(bench: dict[str, Any]) -> str:
         if (small := demo.get(name))
     ]
     return table(["loop alone, fp32", "reference sizes", "÷ compiled loop", "demo sizes", "÷ compiled loop"], body)
+
+
+def _forms(bench: dict[str, Any]) -> str:
+    one, many = (bench[f"S4 forms, {windows} windows"] for windows in (1, 64))
+    body = [
+        [name, f"{row['ms']:.1f} ms", f"{row['ratio']:.1f}×", f"{many[name]['ms']:.1f} ms",
+         f"{many[name]['ratio']:.1f}×", f"{row['megabytes']:.0f} MB" if "megabytes" in row else "–"]
+        for name, row in one.items()
+    ]  # fmt: skip
+    head = ["an S4 layer, 500 bars", "one window", "÷ Fourier", "64 windows", "÷ Fourier", "constants"]
+    return table(head, body)
 
 
 def _words(bench: dict[str, Any]) -> str:

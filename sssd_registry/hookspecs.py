@@ -100,6 +100,10 @@ class HeadSpec:
     unavailable: Callable[[], str] = always
 
 
+def silent(_done: int, _total: int, _now: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """What ``sssd-export`` asks of a target.
@@ -109,6 +113,7 @@ class ExportRequest:
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
         split: encoder and denoiser are to be graphs of their own.
         source: what the engine is made of, for its manifest: the model's files by hash, and the command.
+        report: may be told steps of the build done, steps in all, and what is next, for a progress bar.
     """
 
     pipeline: SSSDPipeline
@@ -125,6 +130,7 @@ class ExportRequest:
     loop: str = "unrolled"
     split: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
+    report: Callable[[int, int, str], None] = silent
 
 
 @dataclass(frozen=True)

@@ -62,17 +62,20 @@ def build_engine(
     Raises:
         SSSDError: the engine does not match the live scheduler; the manifest is then not written.
     """
-    pieces = _traced(request)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
+    work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
+    request.report(0, len(work), work[0])
+    pieces = _traced(request)
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
     # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
     examples = [
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
     ]
-    parts = [
-        _compiled(plan, graph, example, request, pieces, compiler, folder)
-        for plan, graph, example in zip(plans, graphs, examples, strict=True)
-    ]
+    parts = []
+    for plan, graph, example in zip(plans, graphs, examples, strict=True):
+        request.report(1 + len(parts), len(work), work[1 + len(parts)])
+        parts.append(_compiled(plan, graph, example, request, pieces, compiler, folder))
+    request.report(len(work) - 1, len(work), work[-1])
     manifest = {
         "target": target,
         "settings": dict(settings or {}),

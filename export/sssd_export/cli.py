@@ -88,6 +88,9 @@ def export(
         typer.Option(help="all steps in the graph (default), an ONNX Loop in it, or one step that the runtime repeats"),
     ] = None,
     split: Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")] = False,
+    timing_cache: Annotated[
+        Path | None, typer.Option(help="with --target tensorrt: file of kernels' timings, read and added to")
+    ] = None,
     auto: Annotated[
         bool, typer.Option("--auto", help="find the fastest engine: scheduler, steps, precision and target")
     ] = False,
@@ -102,7 +105,10 @@ def export(
 ) -> None:
     """Compile encoder, noise head and the whole sampling loop into one engine that needs no torch."""
     from sssd_export.request import Order, export_model
+    from sssd_registry.cli.progress import comparison_bar
 
+    if timing_cache is not None:
+        target = f"{target or 'onnx'}{',' if ':' in (target or '') else ':'}timing_cache={timing_cache}"
     chosen, where = precision and precision.value, loop and loop.value
     order = Order(target, scheduler, steps, samples, horizons, unit, chosen, where, split)
     if triton is not None:
@@ -117,7 +123,8 @@ def export(
     elif data is not None:
         raise SSSDError(f"DATA ({data}) is for --auto, which chooses by it")
     else:
-        manifest = export_model(model, out, **asdict(order))
+        with comparison_bar("exporting") as report:
+            manifest = export_model(model, out, report=report, **asdict(order))
     if as_json:
         typer.echo(json.dumps(manifest, indent=1))
         return

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sssd_export.nvidia import why_no_gpu
+from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
 
 if TYPE_CHECKING:
@@ -14,17 +18,51 @@ if TYPE_CHECKING:
 SSSD_HOOK_API = 1
 
 
+@dataclass(frozen=True)
+class OnnxOptions:
+    """``--target onnx:provider=cuda``.
+
+    Attributes:
+        provider: cpu, or cuda for NVIDIA GPUs; prices in float64 then stay on the CPU.
+    """
+
+    provider: str = "cpu"
+
+
 def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     """Write the graph, or graphs, and the manifest into ``folder``; returns the manifest.
 
     Raises:
-        SSSDError: the engine does not match the live scheduler.
+        SSSDError: no such provider, or the engine does not match the live scheduler.
     """
     from sssd_export.build import build_engine, save_onnx
     from sssd_export.layout import HOST, Compiler
 
-    compiler = Compiler(HOST, functools.partial(save_onnx, precision=request.precision), float64=True)
-    return build_engine(request, folder, "onnx", compiler, packages=["onnxruntime"])
+    save = functools.partial(save_onnx, precision=request.precision)
+    if request.options.provider == "cpu":
+        compiler = Compiler(HOST, save, float64=True)
+    elif request.options.provider == "cuda":
+        if request.precision != "fp32":
+            raise SSSDError(f"onnx:provider=cuda is for fp32, not {request.precision}: its products are the CPU's")
+        # Of whole numbers, and of float64, little is on the GPU, and a CUDA graph has to be there whole.
+        compiler = Compiler("onnxruntime-cuda", save, float64=False, why_not_here=why_no_gpu() or _why_no_cuda())
+    else:
+        raise SSSDError(f"onnx:provider is cpu or cuda, not {request.options.provider!r}")
+    package = next(name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name))
+    return build_engine(request, folder, "onnx", compiler, packages=[package])
+
+
+def _why_no_cuda() -> str:
+    from sssd_export.onnx_cuda_part import why_no_cuda
+
+    return why_no_cuda()
+
+
+def _installed(package: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
 
 
 def load(folder: Path) -> EngineForecaster:
@@ -37,4 +75,4 @@ def load(folder: Path) -> EngineForecaster:
 @hookimpl
 def register_targets() -> list[TargetSpec]:
     summary = "ONNX Runtime; the engine runs with numpy and onnxruntime alone"
-    return [TargetSpec("onnx", summary, build, load, precisions=("fp32", "int8"))]
+    return [TargetSpec("onnx", summary, build, load, OnnxOptions, precisions=("fp32", "int8"))]

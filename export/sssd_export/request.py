@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import check_scheduler_name
-from sssd_registry.hookspecs import ExportRequest, TargetSpec
+from sssd_registry.hookspecs import ExportRequest, TargetSpec, silent
 from sssd_registry.horizons import check_horizons
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
@@ -52,13 +53,21 @@ class Order:
         return " ".join(f"--{name}" if value is True else f"--{name} {value}" for name, value in given.items())
 
 
-def export_model(model: Path, out: Path, target: str | None = None, **options: Any) -> dict[str, Any]:
+def export_model(
+    model: Path,
+    out: Path,
+    target: str | None = None,
+    *,
+    report: Callable[[int, int, str], None] = silent,
+    **options: Any,
+) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
 
     Args:
         model: model folder.
         out: engine folder.
         target, options: the fields of :class:`Order`.
+        report: told steps of the build done, steps in all, and what is next.
 
     Returns:
         the manifest.
@@ -73,7 +82,7 @@ def export_model(model: Path, out: Path, target: str | None = None, **options: A
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
     with atomic_directory(out, owner=MANIFEST) as folder:
         spec, request = export_request(model, order, SSSDPipeline.from_pretrained(model, scheduler=order.scheduler))
-        return spec.build(request, folder)
+        return spec.build(replace(request, report=report), folder)
 
 
 def open_target(text: str | None) -> tuple[TargetSpec, Any]:

@@ -105,6 +105,14 @@ def _open_onnxruntime(file: Path, _entry: Mapping[str, Any], threads: int) -> Pa
     return OnnxPart(onnxruntime.InferenceSession(str(file), sess_options=options, providers=["CPUExecutionProvider"]))
 
 
+def _open_onnx_cuda(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:
+    if reason := why_no_gpu():
+        raise EngineError(f"{file} needs an NVIDIA GPU to run: {reason}")
+    from sssd_export.onnx_cuda_part import open_onnx_cuda
+
+    return open_onnx_cuda(file, threads)
+
+
 def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
     try:
         from sssd_export.openvino_part import open_openvino
@@ -127,6 +135,7 @@ def _open_tensorrt(module: str, extra: str, file: Path, _entry: Mapping[str, Any
 # Names in a manifest mean these functions and nothing else: nothing in an engine folder is imported by name.
 _RUNTIMES: Mapping[str, Callable[[Path, Mapping[str, Any], int], Part]] = {
     "onnxruntime": _open_onnxruntime,
+    "onnxruntime-cuda": _open_onnx_cuda,
     "openvino": _open_openvino,
     "tensorrt": functools.partial(_open_tensorrt, "tensorrt", "tensorrt"),
     "tensorrt-rtx": functools.partial(_open_tensorrt, "tensorrt_rtx", "tensorrt-rtx"),

@@ -1,8 +1,9 @@
 """A trained S4 stack for one length, in the form that engines run fastest: matrix products, and no FFT.
 
-ONNX Runtime and TensorRT have no Fourier transform, or a slow one. Measured on two cores (`make bench`), a layer by
-dense Fourier matrices takes a fifth of the time of a depthwise convolution with the layer's kernel, at one window as
-at 64, and its constants are a few megabytes, where the kernels' Toeplitz matrices are hundreds.
+ONNX Runtime and TensorRT have no Fourier transform, or a slow one. Of what is left, dense Fourier matrices are the
+fastest for one window, and five times as fast as a depthwise convolution with the layer's kernel for 64; the kernels'
+Toeplitz matrices are three times as fast again for 64, but are 200 MB a layer at the reference's sizes
+(`benchmarks/test_s4_forms.py`).
 """
 
 from __future__ import annotations

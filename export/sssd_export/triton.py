@@ -24,7 +24,7 @@ from sssd_registry.errors import SSSDError
 CONFIG = "config.pbtxt"
 # Triton's backend for each of our runtimes, and where it computes.
 _BACKENDS = {"onnxruntime": ("onnxruntime", "KIND_CPU"), "openvino": ("openvino", "KIND_CPU"),
-             "tensorrt": ("tensorrt", "KIND_GPU")}  # fmt: skip
+             "onnxruntime-cuda": ("onnxruntime", "KIND_GPU"), "tensorrt": ("tensorrt", "KIND_GPU")}  # fmt: skip
 _TYPES = {"float64": "TYPE_FP64", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
 # Windows of one batch, where the engine itself sets no limit.
 _MAX_WINDOWS = 64

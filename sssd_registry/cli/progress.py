@@ -53,12 +53,12 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
 
 
 @contextmanager
-def comparison_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """Give a function to be told rows done, rows in all, and what is next; shows the time left."""
+def comparison_bar(doing: str = "comparing") -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function to be told rows or steps done, how many in all, and what is next; shows the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[now]}"))
-    with _bar(TextColumn("comparing"), *columns) as bar:
+    with _bar(TextColumn(doing), *columns) as bar:
         task = bar.add_task("", total=None, now="")
 
         def report(done: int, total: int, now: str) -> None:

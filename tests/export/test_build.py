@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
 import sssd_export.build
@@ -163,3 +164,18 @@ def perturbed(model: ir.Model) -> ir.Model:
 def test_a_targets_options_are_checked(tiny_model: Path, tmp_path: Path) -> None:
     with pytest.raises(SSSDError, match="target 'onnx' has no option 'precision'"):
         export_model(tiny_model, tmp_path / "engine", "onnx:precision=fp16")
+
+
+def test_a_build_tells_how_far_it_is(traced: Compiled, tiny_model: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    export_model(tiny_model, tmp_path / "engine", steps=2, split=True, report=lambda *step: told.append(step))
+    assert [done for done, _, _ in told] == [0, 1, 2, 3]
+    assert {total for _, total, _ in told} == {4}
+    assert [now for _, _, now in told] == [
+        "tracing", "compiling the encoder", "compiling the denoiser", "checking it against the live scheduler",
+    ]  # fmt: skip
+
+
+def test_a_timing_cache_is_the_targets_to_take(tiny_model: Path, tmp_path: Path) -> None:
+    asked = sssd_export(tiny_model, "--out", tmp_path / "engine", "--timing-cache", tmp_path / "cache")
+    assert "timing_cache" in error_line(asked)
