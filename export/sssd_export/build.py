@@ -71,7 +71,7 @@ def build_engine(
     examples = [
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
     ]
-    parts = []
+    parts: list[dict[str, Any]] = []
     for plan, graph, example in zip(plans, graphs, examples, strict=True):
         request.report(1 + len(parts), len(work), work[1 + len(parts)])
         parts.append(_compiled(plan, graph, example, request, pieces, compiler, folder))
