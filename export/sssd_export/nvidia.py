@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 
 
 @functools.cache
@@ -18,8 +17,3 @@ def why_no_gpu() -> str:
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
         return "no GPU"
     return ""
-
-
-def not_installed(module: str, extra: str) -> str:
-    """How to install what a target needs, or nothing."""
-    return "" if importlib.util.find_spec(module) else f"not installed: pip install 'sssd-registry[{extra}]'"

@@ -6,14 +6,12 @@ import functools
 import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sssd_export.nvidia import why_no_gpu
+from sssd_export.target import load
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
-
-if TYPE_CHECKING:
-    from sssd_export.forecaster import EngineForecaster
 
 SSSD_HOOK_API = 1
 
@@ -63,13 +61,6 @@ def _installed(package: str) -> bool:
         return bool(importlib.metadata.version(package))
     except importlib.metadata.PackageNotFoundError:
         return False
-
-
-def load(folder: Path) -> EngineForecaster:
-    """Load an engine for the command line."""
-    from sssd_export.forecaster import open_engine
-
-    return open_engine(folder)
 
 
 @hookimpl

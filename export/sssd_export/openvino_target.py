@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sssd_export.target import load, not_installed
 from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from sssd_export.forecaster import EngineForecaster
     from sssd_export.layout import Example
 
 SSSD_HOOK_API = 1
@@ -48,16 +47,9 @@ def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precisio
     return {"graph": f"{name}.xml"}
 
 
-def load(folder: Path) -> EngineForecaster:
-    """Load an engine for the command line."""
-    from sssd_export.forecaster import open_engine
-
-    return open_engine(folder)
-
-
 def missing() -> str:
     """Why the target cannot be used, or nothing."""
-    return "" if importlib.util.find_spec("openvino") else "not installed: pip install 'sssd-registry[openvino]'"
+    return not_installed("openvino", "openvino")
 
 
 @hookimpl

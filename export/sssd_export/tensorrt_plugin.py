@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sssd_export.target import load
 from sssd_registry.hookspecs import ExportRequest, TargetSpec
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from sssd_export.forecaster import EngineForecaster
     from sssd_export.layout import Example
 
 
@@ -86,13 +86,6 @@ def _stand_in(precision: str, model: ir.Model, example: Example) -> ir.Model:
     from sssd_export.quantise import quantised
 
     return quantised(model, example) if precision == "int8" else emulated(model, precision)
-
-
-def load(folder: Path) -> EngineForecaster:
-    """Load an engine for the command line."""
-    from sssd_export.forecaster import open_engine
-
-    return open_engine(folder)
 
 
 def target(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sssd_export.nvidia import not_installed
+from sssd_export.target import not_installed
 from sssd_export.tensorrt_plugin import TensorRTRTXOptions, target
 from sssd_registry.hookspecs import TargetSpec, hookimpl
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sssd_export.nvidia import not_installed, why_no_gpu
+from sssd_export.nvidia import why_no_gpu
+from sssd_export.target import not_installed
 from sssd_export.tensorrt_plugin import TensorRTOptions, target
 from sssd_registry.hookspecs import TargetSpec, hookimpl
 

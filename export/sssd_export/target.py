@@ -1,0 +1,22 @@
+"""What the modules of our targets share. Importing it costs nothing: they are imported to be listed."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sssd_export.forecaster import EngineForecaster
+
+
+def load(folder: Path) -> EngineForecaster:
+    """Load an engine for the command line."""
+    from sssd_export.forecaster import open_engine
+
+    return open_engine(folder)
+
+
+def not_installed(module: str, extra: str) -> str:
+    """How to install what a target needs, or nothing."""
+    return "" if importlib.util.find_spec(module) else f"not installed: pip install 'sssd-registry[{extra}]'"
