@@ -15,7 +15,7 @@ import pytest
 from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
-import sssd_export.build
+from sssd_export import build as builder
 from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.parity import TOLERANCES
@@ -26,7 +26,7 @@ from sssd_registry.errors import SSSDError, UnknownNameError
 @pytest.fixture
 def traced(tiny: Compiled, monkeypatch: pytest.MonkeyPatch) -> Compiled:
     """Exports of the tiny model take its pieces from the fixture instead of tracing again."""
-    monkeypatch.setattr(sssd_export.build, "trace", lambda *_: tiny.pieces)
+    monkeypatch.setattr(builder, "trace", lambda *_: tiny.pieces)
     return tiny
 
 
@@ -80,7 +80,7 @@ def test_an_engine_that_misses_parity_is_not_written(
         monkeypatch.setitem(TOLERANCES, "fp32", 0.0)
     else:
         build = sssd_export.build.build_graph
-        monkeypatch.setattr(sssd_export.build, "build_graph", lambda *parts: perturbed(build(*parts)))
+        monkeypatch.setattr(builder, "build_graph", lambda *parts: perturbed(build(*parts)))
     with pytest.raises(SSSDError, match="it was not written"):
         export_model(tiny_model, tmp_path / "engine", steps=4)
     assert list(tmp_path.iterdir()) == []
@@ -106,7 +106,7 @@ def test_a_failed_export_leaves_the_earlier_engine(
 def test_a_folder_of_something_else_is_refused_before_any_work(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sssd_export.build, "trace", never)
+    monkeypatch.setattr(builder, "trace", never)
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(SSSDError, match=r"holds other files and no manifest\.json"):
         export_model(tiny_model, tmp_path)
@@ -139,7 +139,7 @@ def test_a_wrong_name_costs_no_loading(tmp_path: Path, options: dict[str, Any], 
 def test_what_cannot_be_built_is_refused_before_tracing(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], message: str
 ) -> None:
-    monkeypatch.setattr(sssd_export.build, "trace", never)
+    monkeypatch.setattr(builder, "trace", never)
     with pytest.raises(SSSDError, match=message):
         export_model(tiny_model, tmp_path / "out", **options)
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
 from sssd_export.forecaster import EngineForecaster
-from sssd_export.onnx_target import build, load
+from sssd_export.onnx_target import OnnxOptions, build, load
 from sssd_registry.discovery import Entry
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest, TargetSpec
@@ -116,7 +116,7 @@ def test_a_file_without_a_hash_is_found(built: Built, tmp_path: Path) -> None:
 
 def offered(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> Any:
     """A suite for the target ``broken``, the ``onnx`` target but for ``parts``."""
-    spec = TargetSpec("broken", "for a test", parts.get("build", build), parts.get("load", load))
+    spec = TargetSpec("broken", "for a test", parts.get("build", build), parts.get("load", load), OnnxOptions)
     made = Registry(
         (
             *registry().entries,
