@@ -79,7 +79,7 @@ def test_an_engine_that_misses_parity_is_not_written(
     if kind == "tolerance":
         monkeypatch.setitem(TOLERANCES, "fp32", 0.0)
     else:
-        build = sssd_export.build.build_graph
+        build = builder.build_graph
         monkeypatch.setattr(builder, "build_graph", lambda *parts: perturbed(build(*parts)))
     with pytest.raises(SSSDError, match="it was not written"):
         export_model(tiny_model, tmp_path / "engine", steps=4)
