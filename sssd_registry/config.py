@@ -77,7 +77,6 @@ class TrainingConfig(_Section):
     warmup_steps: int = Field(100, ge=0)
     weight_decay: float = Field(1e-2, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    min_snr_gamma: float | None = Field(None, gt=0, description="weigh time steps by min-SNR; default: all alike")
     ema_decay: float = Field(0.999, ge=0, lt=1)
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else none"

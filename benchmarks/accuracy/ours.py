@@ -47,7 +47,6 @@ _WAYS: dict[str, dict[str, dict[str, Any]]] = {
     "predicting noise": {"model": {"prediction_type": "epsilon"}},
     "predicting data": {"model": {"prediction_type": "sample"}},
     "flow matching": {"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}},
-    "min-SNR weights": {"training": {"min_snr_gamma": 5.0}},
     "three times the learning rate": {"training": {"learning_rate": 3e-3}},
     "three times the steps": {"training": {"max_steps": 6000}},
 }

@@ -100,8 +100,7 @@ def take_step(run: Run) -> float:
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         with torch.random.fork_rng(), run.accelerator.accumulate(run.model):
             torch.manual_seed(int(random.integers(2**62)))  # for dropout
-            how = run.config.noise_draws, generator, run.config.min_snr_gamma
-            loss = denoising_loss(run.model, run.network, batch, *how)
+            loss = denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator)
             run.accelerator.backward(loss)
             if run.accelerator.sync_gradients:
                 run.accelerator.clip_grad_norm_(run.network.parameters(), run.config.max_grad_norm)

@@ -48,12 +48,7 @@ def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator
 
 
 def denoising_loss(
-    model: torch.nn.Module,
-    network: SSSDNetwork,
-    batch: Batch,
-    draws: int,
-    generator: torch.Generator,
-    min_snr_gamma: float | None = None,
+    model: torch.nn.Module, network: SSSDNetwork, batch: Batch, draws: int, generator: torch.Generator
 ) -> Tensor:
     """Mean squared error of the network's prediction, a scalar.
 
@@ -63,7 +58,6 @@ def denoising_loss(
         batch: B windows.
         draws: S noise draws and time steps for each window.
         generator: on the CPU, so that a run does not depend on the device's random numbers.
-        min_snr_gamma: weigh time steps by :func:`min_snr_weights`; default: all alike.
     """
     standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
     x0 = network.codec.encode(standard.clamp(-_FARTHEST, _FARTHEST)).unsqueeze(1)  # (B, 1, K, D)
@@ -72,28 +66,7 @@ def denoising_loss(
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
     z, target = diffuse(network.schedule, x0, eps, t)
     predicted = model(batch.values, batch.times, batch.horizons, z, t.float() + float(network.schedule.timesteps[0]))
-    if min_snr_gamma is None:
-        return F.mse_loss(predicted.float(), target)
-    weights = min_snr_weights(network.schedule, min_snr_gamma).to(t.device)[t][..., None, None]
-    return (weights * F.mse_loss(predicted.float(), target, reduction="none")).mean()
-
-
-def min_snr_weights(schedule: NoiseSchedule, gamma: float) -> Tensor:
-    """Weights of the T time steps, float32 ``(T,)`` with mean 1: ``min(SNR, gamma)`` for an error of x0.
-
-    Hang et al. 2023, section 3.4, carried over to what the network predicts: an error of eps is one of x0 times
-    sqrt(SNR), one of v times sqrt(SNR + 1), and one of eps − x0 times sqrt(SNR) + 1.
-    """
-    alphas, sigmas = np.asarray(schedule.alphas), np.asarray(schedule.sigmas)
-    snr = (alphas / sigmas) ** 2
-    per_x0 = {
-        "sample": np.ones_like(snr),
-        "epsilon": snr,
-        "v_prediction": snr + 1,
-        "flow_prediction": (np.sqrt(snr) + 1) ** 2,
-    }[schedule.prediction_type]
-    weights = np.minimum(snr, gamma) / per_x0
-    return torch.from_numpy(weights / weights.mean()).float()
+    return F.mse_loss(predicted.float(), target)
 
 
 def draw_horizons(trained: tuple[int, ...], random: np.random.Generator) -> tuple[int, ...]:
