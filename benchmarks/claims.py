@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 
-from goals import FROM_WALK, GOALS, gain_over, steps_ratios  # noqa: E402
+from goals import FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
 from markdown_table import table  # noqa: E402
 from readme import between  # noqa: E402
 from report import tables  # noqa: E402
@@ -166,7 +166,7 @@ def quality(summary: Trees, *_: Any) -> list[Row]:
     if not ratios:
         return [(claim, "", "", OPEN)]
     verdict = HOLDS if max(ratios) <= 1.01 else PARTLY if min(ratios) <= 1.01 else FAILS
-    text = f"CRPS of 20 steps is {min(ratios):.4f} to {max(ratios):.4f} of 100 steps"
+    text = f"CRPS of 20 steps is {min(ratios):.4f} to {max(ratios):.4f} of 100 steps; within 1 %: {within_one_percent(ratios)}"
     return [(claim, text, f"{len(ratios)} trained networks", verdict)]
 
 
