@@ -4,17 +4,15 @@ sizes: the longest timeframe's lookback, one window and 64. The forms give the s
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from alternate import one_round
-from conftest import summary
+from conftest import session, summary
 from torch import Tensor, nn
 
 from sssd_export.s4_forms import FourierS4D, fourier_matrices, kernel_with_skip
@@ -48,16 +46,12 @@ class Toeplitz(nn.Module):
         return (u.transpose(0, 1) @ self.matrix).transpose(0, 1)
 
 
-def session(module: nn.Module, u: Tensor) -> Callable[[], Any]:
-    file = io.BytesIO()
+def in_onnxruntime(module: nn.Module, u: Tensor) -> Callable[[], Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(module, (u,), dynamo=True, verbose=False)
-        assert program is not None
-        program.save(file)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    made = onnxruntime.InferenceSession(file.getvalue(), sess_options=options, providers=["CPUExecutionProvider"])
+    assert program is not None
+    made = session(program.model)
     feed = {made.get_inputs()[0].name: u.numpy()}
     return lambda: made.run(None, feed)[0]
 
@@ -72,7 +66,7 @@ def test_forms_of_s4(benchmark: Any, windows: int, results: dict[str, Any]) -> N
     expected = layer(u).numpy()
     contenders: dict[str, Callable[[], Any]] = {FFT: lambda: layer(u)}
     for name, form in forms.items():
-        contenders[name] = session(form.eval(), u)
+        contenders[name] = in_onnxruntime(form.eval(), u)
         np.testing.assert_allclose(contenders[name](), expected, atol=1e-4 * float(expected.std()))
     rounds: list[dict[str, float]] = []
     benchmark.pedantic(lambda: rounds.append(one_round(contenders)), rounds=5, iterations=1, warmup_rounds=0)

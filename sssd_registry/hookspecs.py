@@ -100,6 +100,10 @@ class HeadSpec:
     unavailable: Callable[[], str] = always
 
 
+# Told what is done, how much there is, and what is next.
+Report = Callable[[int, int, str], None]
+
+
 def silent(_done: int, _total: int, _now: str) -> None:
     """Tell nobody."""
 
@@ -130,7 +134,7 @@ class ExportRequest:
     loop: str = "unrolled"
     split: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
-    report: Callable[[int, int, str], None] = silent
+    report: Report = silent
 
 
 @dataclass(frozen=True)

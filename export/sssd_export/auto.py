@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -31,6 +31,7 @@ from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.hookspecs import Report
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
 from sssd_registry.scores import crps
@@ -45,8 +46,6 @@ LOOPS = ("unrolled", "loop")
 # what it had left of the tolerance.
 _COMPILED = 3
 _ROUNDS = 9
-
-Report = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,8 @@ def build_engine(
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
     ]
     parts: list[dict[str, Any]] = []
-    for plan, graph, example in zip(plans, graphs, examples, strict=True):
-        request.report(1 + len(parts), len(work), work[1 + len(parts)])
+    for at, (plan, graph, example) in enumerate(zip(plans, graphs, examples, strict=True), start=1):
+        request.report(at, len(work), work[at])
         parts.append(_compiled(plan, graph, example, request, pieces, compiler, folder))
     request.report(len(work) - 1, len(work), work[-1])
     manifest = {
@@ -84,7 +84,7 @@ def build_engine(
         "source": dict(request.source),
         "versions": {
             "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in (*_PACKAGES, *packages)},
+            **{name: importlib.metadata.version(name) for name in (*_PACKAGES, _onnxruntime(), *packages)},
         },
     }
     write_manifest(folder, manifest)
@@ -96,6 +96,15 @@ def build_engine(
     manifest["parity"] = {**parity, "of": "the engine", **of}
     write_manifest(folder, manifest)
     return manifest
+
+
+def _onnxruntime() -> str:
+    """Which distribution ONNX Runtime is of: one of two that are never installed together."""
+    try:
+        importlib.metadata.version("onnxruntime-gpu")
+    except importlib.metadata.PackageNotFoundError:
+        return "onnxruntime"
+    return "onnxruntime-gpu"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_export.engine import Engine, load_engine
-from sssd_export.manifest import EngineError
+from sssd_export.users_errors import as_users_error
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
@@ -25,10 +25,8 @@ def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
     Raises:
         SSSDError: not such an engine, or a file was changed.
     """
-    try:
+    with as_users_error():
         return EngineForecaster(load_engine(folder, threads=threads))
-    except EngineError as error:
-        raise SSSDError(str(error)) from None
 
 
 class EngineForecaster:

@@ -12,8 +12,8 @@ import numpy as np
 
 from sssd_export.engine import Engine, load_engine
 from sssd_export.manifest import EngineError, read_manifest
+from sssd_export.users_errors import as_users_error
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.errors import SSSDError
 
 _ROUNDS = 7
 
@@ -24,10 +24,8 @@ def inspected(folder: Path) -> dict[str, Any]:
     Raises:
         SSSDError: not an engine folder, or one that was changed.
     """
-    try:
+    with as_users_error():
         manifest = read_manifest(folder)
-    except EngineError as error:
-        raise SSSDError(str(error)) from None
     sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
     return {**manifest, "sizes": sizes, "speed": _speed(folder)}
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from sssd_export.manifest import EngineError
-from sssd_export.runtimes import Array, Part, Values
+from sssd_export.runtimes import Array, Part, Values, onnx_session
 
 PROVIDER = "CUDAExecutionProvider"
 # float32 is to be float32: TF32 rounds products to ten bits.
@@ -94,9 +94,7 @@ def open_onnx_cuda(file: Path, threads: int) -> Part:
     """
     if reason := why_no_cuda():
         raise EngineError(f"{file} is for an NVIDIA GPU: {reason}")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(file), sess_options=options, providers=[(PROVIDER, _OPTIONS)])
+    session = onnx_session(file, threads, (PROVIDER, _OPTIONS))
     if PROVIDER not in session.get_providers():  # onnxruntime only warns
         raise EngineError(
             f"{file} is for an NVIDIA GPU: ONNX Runtime has the CUDA provider, but could not load it; CUDA and cuDNN"

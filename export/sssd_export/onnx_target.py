@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,21 +45,13 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
         compiler = Compiler("onnxruntime-cuda", save, float64=False, why_not_here=why_no_gpu() or _why_no_cuda())
     else:
         raise SSSDError(f"onnx:provider is cpu or cuda, not {request.options.provider!r}")
-    package = next(name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name))
-    return build_engine(request, folder, "onnx", compiler, packages=[package])
+    return build_engine(request, folder, "onnx", compiler)
 
 
 def _why_no_cuda() -> str:
     from sssd_export.onnx_cuda_part import why_no_cuda
 
     return why_no_cuda()
-
-
-def _installed(package: str) -> bool:
-    try:
-        return bool(importlib.metadata.version(package))
-    except importlib.metadata.PackageNotFoundError:
-        return False
 
 
 @hookimpl

@@ -29,7 +29,7 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
 
     save = functools.partial(save_ir, precision=request.precision)
     compiler = Compiler("openvino", save, float64=False, version=importlib.metadata.version("openvino"))
-    return build_engine(request, folder, "openvino", compiler, packages=["onnxruntime", "openvino"])
+    return build_engine(request, folder, "openvino", compiler, packages=["openvino"])
 
 
 def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precision: str = "fp32") -> dict[str, Any]:

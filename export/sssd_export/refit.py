@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.manifest import MANIFEST, read_manifest
 from sssd_export.request import Order, export_request
+from sssd_export.users_errors import as_users_error
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
@@ -29,10 +30,8 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
     Raises:
         SSSDError: not an engine, of a runtime that cannot, or the model has another architecture or process.
     """
-    try:
+    with as_users_error():
         before = read_manifest(engine)
-    except EngineError as error:
-        raise SSSDError(str(error)) from None
     runtimes = {part["runtime"] for part in before.get("parts", ())}
     if not runtimes or not runtimes <= set(_REFITTABLE):
         raise SSSDError(

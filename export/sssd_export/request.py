@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import check_scheduler_name
-from sssd_registry.hookspecs import ExportRequest, TargetSpec, silent
+from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.horizons import check_horizons
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
@@ -58,7 +57,7 @@ def export_model(
     out: Path,
     target: str | None = None,
     *,
-    report: Callable[[int, int, str], None] = silent,
+    report: Report = silent,
     **options: Any,
 ) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.

@@ -98,11 +98,16 @@ def open_part(folder: Path, entry: Mapping[str, Any], threads: int) -> Part:
 
 
 def _open_onnxruntime(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:
+    return OnnxPart(onnx_session(file, threads, "CPUExecutionProvider"))
+
+
+def onnx_session(file: Path, threads: int, provider: Any) -> Any:
+    """A session of ONNX Runtime; ``provider`` is a name, or a name with options."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return OnnxPart(onnxruntime.InferenceSession(str(file), sess_options=options, providers=["CPUExecutionProvider"]))
+    return onnxruntime.InferenceSession(str(file), sess_options=options, providers=[provider])
 
 
 def _open_onnx_cuda(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:

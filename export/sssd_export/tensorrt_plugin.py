@@ -77,7 +77,7 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         why_not_here=why_no_gpu(),
         stand_in=functools.partial(_stand_in, request.precision),
     )
-    return build_engine(request, folder, target, compiler, packages=["onnxruntime", *packages])
+    return build_engine(request, folder, target, compiler, packages=packages)
 
 
 def _stand_in(precision: str, model: ir.Model, example: Example) -> ir.Model:

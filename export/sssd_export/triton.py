@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import EngineError, read_manifest
+from sssd_export.manifest import read_manifest
+from sssd_export.users_errors import as_users_error
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
 
@@ -62,10 +63,8 @@ def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
     Raises:
         SSSDError: not an engine, one that Triton has no backend for, or the repository has another model of that name.
     """
-    try:
+    with as_users_error():
         manifest = read_manifest(engine)
-    except EngineError as error:
-        raise SSSDError(str(error)) from None
     name = engine.resolve().name
     if not re.fullmatch(r"[\w.-]+", name):
         raise SSSDError(f"{name!r} is no name for a model of Triton: letters, digits, _, - and . are; rename {engine}")

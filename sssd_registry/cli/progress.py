@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+    from sssd_registry.hookspecs import Report
     from sssd_registry.training.checkpoint import Progress
 
 
@@ -53,7 +54,7 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
 
 
 @contextmanager
-def comparison_bar(doing: str = "comparing") -> Iterator[Callable[[int, int, str], None]]:
+def comparison_bar(doing: str = "comparing") -> Iterator[Report]:
     """Give a function to be told rows or steps done, how many in all, and what is next; shows the time left."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 

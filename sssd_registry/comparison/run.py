@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.hookspecs import Report, silent
 from sssd_registry.noise import draw_noise
 from sssd_registry.pipeline import SSSDPipeline, forecast_samples
 from sssd_registry.scores import standard_error
@@ -28,7 +29,6 @@ from sssd_registry.training.windows import encode_windows
 
 _ROUNDS = 5
 Part = Literal["validation", "test"]
-Report = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def compare(
     steps: Sequence[int],
     setting: Setting,
     state_file: Path,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Comparison:
     """Score and time every scheduler in every number of steps.
 
@@ -75,8 +75,7 @@ def compare(
     windows = encode_windows(pipeline.network, source, origins, horizons)
     found: list[Quality] = []
     for done, candidate in enumerate(candidates):
-        if report is not None:
-            report(done, len(candidates), f"{candidate.scheduler}, {candidate.steps} steps")
+        report(done, len(candidates), f"{candidate.scheduler}, {candidate.steps} steps")
         known = state.get(candidate)
         if known is None:
             known = quality(windows, candidate.tableau, setting.samples, setting.seed)
@@ -84,8 +83,7 @@ def compare(
         found.append(known)
     candidates, found, broken = split_finite(candidates, found)
     skipped += broken
-    if report is not None:
-        report(len(candidates), len(candidates), "timing")
+    report(len(candidates), len(candidates), "timing")
     milliseconds = time_candidates(pipeline, windows_at(source, origins.take(np.array([0]))), candidates, setting)
     stride = max(1, len(every) // len(origins))
     rows = make_rows(candidates, found, milliseconds, horizons, stride, setting.tolerance)

@@ -105,7 +105,7 @@ def test_what_cannot_be_had_is_said(
 @pytest.mark.gpu
 @pytest.mark.skipif(bool(why_no_gpu()), reason=f"needs a GPU: {why_no_gpu()}")
 def test_on_a_gpu_it_forecasts_what_the_model_forecasts(
-    engine: Path, tiny_engine: Path, tiny_model: Path, tiny: Compiled, tmp_path: Path
+    engine: Path, tiny_model: Path, tiny: Compiled, tmp_path: Path
 ) -> None:
     """Three times: by itself, while a CUDA graph is recorded, and by that graph."""
     if PROVIDER not in _providers():
