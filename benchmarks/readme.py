@@ -107,7 +107,7 @@ def _forms(bench: dict[str, Any]) -> str:
          f"{many[name]['ratio']:.1f}×", f"{row['megabytes']:.0f} MB" if "megabytes" in row else "–"]
         for name, row in one.items()
     ]  # fmt: skip
-    head = ["an S4 layer, 500 bars", "one window", "÷ Fourier", "64 windows", "÷ Fourier", "constants"]
+    head = ["an S4 layer, 500 bars", "one window", "÷ two levels", "64 windows", "÷ two levels", "constants"]
     return table(head, body)
 
 

@@ -15,11 +15,11 @@ from alternate import one_round
 from conftest import session, summary
 from torch import Tensor, nn
 
-from sssd_export.s4_forms import FourierS4D, fourier_matrices, kernel_with_skip
+from sssd_export.s4_forms import FourierS4D, TwoLevelS4D, fourier_matrices, kernel_with_skip, two_level_matrices
 from sssd_registry.model.s4d import S4D
 
 CHANNELS, STATE, LENGTH = 200, 128, 500
-FFT, CHOSEN = "FFT, torch", "Fourier matrices"
+FFT, CHOSEN = "FFT, torch", "Fourier in two levels"
 
 
 class Convolution(nn.Module):
@@ -61,8 +61,12 @@ def test_forms_of_s4(benchmark: Any, windows: int, results: dict[str, Any]) -> N
     torch.manual_seed(0)
     layer = S4D(CHANNELS, STATE).eval().requires_grad_(False)
     u = torch.randn(windows, CHANNELS, LENGTH)
-    forms = {CHOSEN: FourierS4D(layer, LENGTH, *fourier_matrices(LENGTH)), "convolution": Convolution(layer),
-             "Toeplitz matrices": Toeplitz(layer)}  # fmt: skip
+    forms = {
+        CHOSEN: TwoLevelS4D(layer, LENGTH, two_level_matrices(LENGTH)),
+        "Fourier matrices": FourierS4D(layer, LENGTH, *fourier_matrices(LENGTH)),
+        "convolution": Convolution(layer),
+        "Toeplitz matrices": Toeplitz(layer),
+    }
     expected = layer(u).numpy()
     contenders: dict[str, Callable[[], Any]] = {FFT: lambda: layer(u)}
     for name, form in forms.items():

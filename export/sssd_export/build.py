@@ -65,7 +65,7 @@ def build_engine(
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
     work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
     request.report(0, len(work), work[0])
-    pieces = _traced(request)
+    pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
     # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
     examples = [
@@ -117,12 +117,12 @@ def shared_traces() -> Iterator[None]:
         _TRACES.reset(token)
 
 
-def _traced(request: ExportRequest) -> Pieces:
+def _traced(request: ExportRequest, dense: bool) -> Pieces:
     known, network = _TRACES.get(), request.pipeline.network
-    key = (network, request.horizons)
+    key = (network, request.horizons, dense)
     pieces = None if known is None else known.get(key)
     if pieces is None:
-        pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples)
+        pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples, dense)
         if known is not None:
             known[key] = pieces
     return pieces

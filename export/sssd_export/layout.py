@@ -34,6 +34,7 @@ class Compiler:
             part may be fed, to calibrate by.
         version: of what compiles; another makes builds that are kept useless.
         float64: it can compute in float64, and so can take all stages.
+        whole_bf16: in bf16 it computes all of a part so, the encoder too, and not only the head's products.
         why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
         stand_in: ``(model, example) -> model``, what ONNX Runtime then runs in its place for the check.
     """
@@ -42,6 +43,7 @@ class Compiler:
     compile: Callable[[ir.Model, Path, str, Example], dict[str, Any]]
     float64: bool
     version: str = ""
+    whole_bf16: bool = False
     why_not_here: str = ""
     stand_in: Callable[[ir.Model, Example], ir.Model] = lambda model, _: model
 

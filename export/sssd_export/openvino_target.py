@@ -28,7 +28,8 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     from sssd_export.layout import Compiler
 
     save = functools.partial(save_ir, precision=request.precision)
-    compiler = Compiler("openvino", save, float64=False, version=importlib.metadata.version("openvino"))
+    version = importlib.metadata.version("openvino")
+    compiler = Compiler("openvino", save, float64=False, version=version, whole_bf16=True)
     return build_engine(request, folder, "openvino", compiler, packages=["openvino"])
 
 

@@ -13,7 +13,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from sssd_export.s4_forms import without_fft
+from sssd_export.s4_forms import SHARED, without_fft
 from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
@@ -41,9 +41,19 @@ class Pieces:
     broadcast_time: bool
 
 
-def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float], examples: Windows) -> Pieces:
-    """Trace ``network`` (CPU, evaluation mode) for fixed horizons; windows and samples stay dynamic."""
-    frozen = without_fft(network)
+def trace(
+    network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float], examples: Windows, dense: bool = False
+) -> Pieces:
+    """Trace ``network`` (CPU, evaluation mode) for fixed horizons; windows and samples stay dynamic.
+
+    Args:
+        network: what to trace.
+        horizons: in bars.
+        levels: of the quantiles.
+        examples: two windows or more.
+        dense: S4 with dense Fourier matrices throughout (:mod:`sssd_export.s4_forms`).
+    """
+    frozen = without_fft(network, dense)
     spec = network.spec
     names = [tf.name for tf in spec.timeframes]  # saved examples may have them in another order
     raw = [tuple(part[name] for name in names) for part in to_tensors(examples.part(0, 2), torch.device("cpu"))]
@@ -70,14 +80,14 @@ def trace(network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float]
 
 
 def _share_matrices(graph: ir.Graph) -> None:
-    """Keep one of each Fourier matrix: the exporter writes them out for every layer.
+    """Keep one of each matrix that the S4 layers of a length have in common: the exporter writes them for every layer.
 
     Known by name, not by content: weights that happen to be equal are not the same in every model.
     """
     kept: dict[tuple[str, str], ir.Value] = {}
     for name, value in list(graph.initializers.items()):
         kind = name.rpartition(".")[2]
-        if kind in ("forward_matrix", "inverse_matrix"):
+        if kind in SHARED:
             first = kept.setdefault((kind, str(value.shape)), value)
             if first is not value:
                 value.replace_all_uses_with(first)
