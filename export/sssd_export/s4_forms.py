@@ -1,8 +1,8 @@
 """A trained S4 stack for one length, in the form that engines run fastest: matrix products, and no FFT.
 
 ONNX Runtime and TensorRT have no Fourier transform, or a slow one. Of what is left, a Fourier transform in two levels
-of small matrices is the fastest for one window and for 64: three times as fast as dense Fourier matrices at 500 bars, which
-are as good below a hundred, and better in bfloat16, where the hardware has products of large matrices. A depthwise
+of small matrices is the fastest for one window and for 64: three times as fast as dense Fourier matrices at 500 bars,
+which are as good below a hundred, and better in bfloat16 on processors that multiply large matrices in it. A depthwise
 convolution with the layer's kernel is far slower; the kernels' Toeplitz matrices are as fast for many windows, but are
 200 MB a layer at the reference's sizes (`benchmarks/test_s4_forms.py`).
 """
