@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtri
+from scipy.stats import kstest
 
-from sssd_registry.noise import draw_noise
+from sssd_registry.noise import draw_noise, normal_quantile
 
 
 def test_a_windows_noise_does_not_depend_on_its_batch() -> None:
@@ -25,3 +29,40 @@ def test_seeds_and_windows_differ_and_the_noise_is_normal() -> None:
     assert noise.dtype == np.float32
     assert abs(noise.mean()) < 0.05
     assert abs(noise.std() - 1) < 0.05
+
+
+@given(
+    seed=st.integers(0, 2**63 - 1), samples=st.integers(1, 300), rest=st.tuples(st.integers(1, 3), st.integers(1, 3))
+)
+def test_each_part_of_the_normal_distribution_has_one_sample(seed: int, samples: int, rest: tuple[int, int]) -> None:
+    noise = draw_noise(seed, 0, 1, (2, samples, *rest))[0, 0]
+    ordered = np.sort(noise, axis=0)
+    bounds = ndtri(np.arange(1, samples) / samples)[:, None, None]
+    slack = 1e-5  # of float32
+    assert (ordered[:-1] <= bounds + slack).all()
+    assert (ordered[1:] >= bounds - slack).all()
+    assert np.isfinite(noise).all()
+
+
+def test_the_quantile_function_is_the_normals() -> None:
+    q = np.linspace(-0.5, 0.5, 20_001, dtype=np.float32)[1:-1]
+    np.testing.assert_allclose(normal_quantile(q), ndtri(q.astype(float) + 0.5), atol=1e-5)
+
+
+def test_a_single_sample_is_normal_and_every_entry_differs() -> None:
+    noise = draw_noise(0, 0, 4000, (1, 1, 2, 1))[0, :, 0, :, 0]  # (B, K)
+    assert kstest(noise.ravel(), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 0.06
+
+
+def test_horizons_and_latent_entries_are_independent_of_one_another() -> None:
+    noise = draw_noise(0, 0, 300, (1, 40, 2, 2))[0].reshape(-1, 4)  # (B S, K D)
+    correlations = np.corrcoef(noise.T)[np.triu_indices(4, 1)]
+    assert np.abs(correlations).max() < 0.04
+
+
+def test_quantiles_of_stratified_samples_are_nearer_the_truth_than_those_of_independent_ones() -> None:
+    noise = draw_noise(0, 0, 300, (2, 100, 1, 1))[..., 0, 0]  # (2, B, S): stratified, independent
+    levels = np.array([0.05, 0.25, 0.5, 0.9])
+    errors = np.abs(np.quantile(noise, levels, axis=2) - ndtri(levels)[:, None, None]).mean(axis=2)  # (levels, 2)
+    assert (errors[:, 0] < errors[:, 1] / 3).all()

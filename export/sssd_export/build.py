@@ -19,11 +19,12 @@ import onnx_ir as ir
 import onnxruntime
 
 from sssd_export.build_cache import build_key, cached
-from sssd_export.engine import Engine, draw_noise, load_engine
+from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import OUTPUTS, build_graph
 from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.manifest import write_manifest
+from sssd_export.noise import draw_noise
 from sssd_export.parity import check_parity
 from sssd_export.quantise import quantised
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from sssd_export.feed import check_array, checked_inputs
 from sssd_export.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.noise import draw_noise
 from sssd_export.runtimes import Part, open_part
 
 __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
@@ -187,15 +188,3 @@ def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
         if entry["graph"] not in manifest["files"]:
             raise EngineError(f"{folder}/{MANIFEST} names the graph {entry['graph']!r}, which is not one of its files")
     return Engine(manifest, [open_part(folder, entry, threads) for entry in manifest["parts"]])
-
-
-def draw_noise(
-    seed: int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
-) -> npt.NDArray[np.float32]:
-    """The noise that ``seed`` stands for: float32 ``(B, num_noises, S, K, D)``, ``shape`` without B.
-
-    But for the order of its first two axes the same as the eager pipeline's ``sssd_registry.noise.draw_noise``, which
-    is not imported here: an engine runs without the project (a test holds the two together).
-    """
-    streams = [np.random.default_rng([seed, first_window + index]) for index in range(num_windows)]
-    return np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams])

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sssd_export.engine import Engine, draw_noise
+from sssd_export.engine import Engine
 from sssd_export.forecaster import engine_inputs
+from sssd_export.noise import draw_noise
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.live import run_scheduler

@@ -14,10 +14,11 @@ import torch
 from torch import nn
 
 from sssd_export.build import QUANTILE_LEVELS, solver_entry
-from sssd_export.engine import Engine, draw_noise
+from sssd_export.engine import Engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph
 from sssd_export.layout import HOST, layout
+from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error, live_samples
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace, trace_head

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sssd_export import engine as runtime
 from sssd_export import load_engine
+from sssd_export import noise as engines_noise
 from sssd_export.engine import Engine, EngineError
 from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest
@@ -37,7 +38,7 @@ def engine(tiny_engine: Path) -> Engine:
 def test_a_seed_stands_for_the_pipelines_noise(
     seed: int, first: int, windows: int, shape: tuple[int, int, int, int]
 ) -> None:
-    ours, cores = (module.draw_noise(seed, first, windows, shape) for module in (runtime, noise))
+    ours, cores = (module.draw_noise(seed, first, windows, shape) for module in (engines_noise, noise))
     assert ours.dtype == cores.dtype == np.float32
     np.testing.assert_array_equal(ours, cores.swapaxes(0, 1))
 

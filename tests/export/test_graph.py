@@ -10,8 +10,8 @@ import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
 
-from sssd_export.engine import draw_noise
 from sssd_export.graph import build_loop
+from sssd_export.noise import draw_noise
 from sssd_registry.live import run_scheduler
 from sssd_registry.schedulers import make_scheduler
 

@@ -10,10 +10,11 @@ import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
 
-from sssd_export.engine import draw_noise, load_engine
+from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph
 from sssd_export.manifest import read_manifest
+from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error
 from sssd_export.quantise import quantised
 from sssd_export.request import export_model
