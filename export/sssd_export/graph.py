@@ -66,7 +66,7 @@ def build_loop(head: ir.Model, broadcast_time: bool, tableau: SolverTableau, how
     inputs = _loop_inputs(head, tableau)
     graph = ir.Graph(inputs, [], nodes=[], opset_imports={"": OPSET}, name="sssd_loop")
     latents = LOOPS[how](graph, head, tableau, *inputs, broadcast_time)
-    latents.name, latents.type = "latents", inputs[1].type
+    latents.name, latents.type, latents.shape = "latents", inputs[1].type, latent_shape(inputs[1])
     graph.outputs.append(latents)
     return ir.Model(graph, ir_version=10, producer_name="sssd_export")
 

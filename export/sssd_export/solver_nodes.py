@@ -26,14 +26,19 @@ class SolverNodes:
         self.draws: dict[int, ir.Value] = {}
         self.sizes: ir.Value | None = None
 
-    def combine(self, update: Update, states: Sequence[ir.Value], outputs: Sequence[ir.Value], name: str) -> ir.Value:
-        """The weighted sum that ``update`` is."""
-        terms = []
+    def combine(
+        self, update: Update, states: Sequence[ir.Value | None], outputs: Sequence[ir.Value], name: str
+    ) -> ir.Value:
+        """The weighted sum that ``update`` is; a state of None is 0."""
+        terms: list[tuple[ir.Value | None, ir.Value]] = []
         for position, term in enumerate(update):
+            value: ir.Value | None = None
             if term.source == "noise":
-                value = self._draw(term.index)
+                value = self.draw(term.index)
             else:
                 value = (states if term.source == "state" else outputs)[term.index]
+            if value is None:
+                continue
             weight = None
             if term.weight != 1.0:
                 weight = self.number(f"{name}.weight{position}", np.float32(term.weight))
@@ -72,7 +77,8 @@ class SolverNodes:
         self.graph.append(made)
         return made.outputs[0]
 
-    def _draw(self, index: int) -> ir.Value:
+    def draw(self, index: int) -> ir.Value:
+        """Noise number ``index``, ``(B, S, K, D)``."""
         if index not in self.draws:
             which = self.number(f"noise{index}.index", np.int64(index))
             self.draws[index] = self.node("Gather", [self.noise, which], f"noise{index}", {"axis": 1})
