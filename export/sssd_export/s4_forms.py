@@ -20,8 +20,7 @@ from sssd_registry.model.encoder import S4Stack
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.s4d import S4D, S4Block
 
-# What the layers of one length have in common: the names of these buffers.
-SHARED = ("forward_matrix", "inverse_matrix", "across", "within", "within_inverse", "across_inverse")
+_MATRICES = ("forward_matrix", "inverse_matrix", "across", "within", "within_inverse", "across_inverse")
 # Bars from which two levels are faster than dense matrices.
 _LONG = 96
 
@@ -77,7 +76,7 @@ class TwoLevelS4D(nn.Module):
 
     def __init__(self, layer: S4D, length: int, matrices: Sequence[Tensor]) -> None:
         super().__init__()
-        for name, matrix in zip(SHARED[2:], matrices, strict=True):
+        for name, matrix in zip(_MATRICES[2:], matrices, strict=True):
             self.register_buffer(name, matrix)
         self.channels, self.length = len(layer.skip), length
         self.blocks, self.width = self.across.shape[1], self.within.shape[1] // 2
@@ -174,6 +173,11 @@ def block_width(length: int) -> int:
     best = max(1, round(math.sqrt(length / 2)))
     divisors = [width for width in range(best // 2 + 1, 2 * best) if length % width == 0]
     return min(divisors, key=lambda width: abs(math.log(width / best)), default=best)
+
+
+def is_transform(name: str) -> bool:
+    """Whether an initializer of that name is a Fourier matrix, which the layers of one length have in common."""
+    return name.rpartition(".")[2] in _MATRICES
 
 
 def without_fft(network: SSSDNetwork, dense: bool = False) -> SSSDNetwork:

@@ -13,7 +13,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from sssd_export.s4_forms import SHARED, without_fft
+from sssd_export.s4_forms import is_transform, without_fft
 from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
@@ -86,9 +86,8 @@ def _share_matrices(graph: ir.Graph) -> None:
     """
     kept: dict[tuple[str, str], ir.Value] = {}
     for name, value in list(graph.initializers.items()):
-        kind = name.rpartition(".")[2]
-        if kind in SHARED:
-            first = kept.setdefault((kind, str(value.shape)), value)
+        if is_transform(name):
+            first = kept.setdefault((name.rpartition(".")[2], str(value.shape)), value)
             if first is not value:
                 value.replace_all_uses_with(first)
                 graph.initializers.pop(name)

@@ -9,7 +9,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
+from torch import nn
 
+from sssd_export.build import QUANTILE_LEVELS
 from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph
@@ -18,7 +20,10 @@ from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error
 from sssd_export.quantise import quantised
 from sssd_export.request import export_model
+from sssd_export.s4_forms import is_transform
+from sssd_export.trace import trace
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.network import SSSDNetwork
 
 
 def feed(case: Compiled, seed: int = 0) -> dict[str, Any]:
@@ -43,14 +48,27 @@ def test_the_heads_weights_are_int8_and_once(tiny: Compiled) -> None:
         weights = {name: array for name, array in arrays(made).items() if array.dtype == np.int8 and array.ndim == 2}
         sizes.append(sum(array.size for array in weights.values()))
         assert counts(made)["MatMulInteger"] >= 2 * steps
-    head = tiny.network.head
-    products = [head.from_z, head.from_cond, *head.hidden, head.out]
+    head, encoder = tiny.network.head, tiny.network.encoder
+    # The context is one Gemm, which ONNX Runtime does not quantise at run time.
+    layers = [layer for layer in encoder.modules() if isinstance(layer, nn.Linear) and layer is not encoder.context]
+    products = [head.from_z, head.from_cond, *head.hidden, head.out, *layers]
     assert sizes == [sum(layer.weight.numel() for layer in products)] * 2
 
 
-def test_a_part_without_the_head_is_left_alone(tiny: Compiled) -> None:
+def test_statically_a_part_without_the_head_is_left_alone(tiny: Compiled) -> None:
     encoder = build_graph(tiny.pieces, tiny.tableau("ddim", 2), ("normalise", "encode"))
-    assert quantised(encoder) is encoder
+    assert quantised(encoder, lambda: feed(tiny)) is encoder
+
+
+def test_fourier_matrices_stay_float32(joint: Compiled) -> None:
+    deep = SSSDNetwork(joint.network.spec, joint.network.config.model_copy(update={"num_layers": 2})).eval()
+    pieces = trace(deep.requires_grad_(False), joint.horizons, QUANTILE_LEVELS, joint.windows)
+    encoder = build_graph(pieces, joint.tableau("ddim", 2), ("normalise", "encode"))
+    transforms = [name for name in arrays(encoder) if is_transform(name)]
+    assert len(transforms) == 2
+    made = quantised(encoder)
+    assert counts(made)["MatMulInteger"] > 3
+    assert all(arrays(made)[name].dtype == np.float32 for name in transforms)
 
 
 def test_a_loop_in_the_graph_is_refused(tiny: Compiled) -> None:
