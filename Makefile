@@ -20,6 +20,11 @@ runs/eurusd-bars: | runs/eurusd
 	$(BIN)/sssd train runs/eurusd.csv --out runs/eurusd-bars --config demo/eurusd.toml \
 		--set model.location_scale=random-walk --set 'data.targets=["High", "Low", "Close"]'
 
+# A U-Net of the same, over 32 hours: what `make bench` tunes for its workload D.
+runs/eurusd-unet: | runs/eurusd
+	$(BIN)/sssd train runs/eurusd.csv --out runs/eurusd-unet --config benchmarks/unet.toml \
+		--set model.location_scale=random-walk --set 'data.targets=["High", "Low", "Close"]'
+
 runs/eurusd:
 	$(MAKE) demo
 

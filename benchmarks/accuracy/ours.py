@@ -83,10 +83,12 @@ def entries(task: Task) -> list[Entry]:
 
 
 def rank(entry: Entry, seed: int) -> int:
-    """What is measured first has the lowest: small heads, those with everything to learn, the others, other seeds."""
-    if seed:
-        return 4
-    return 1 if entry.head in ("mlp", "unet1d") else 2 if entry.start == "random-walk" else 3
+    """What is measured first has the lowest: the linear start, heads with everything to learn, seeds, other ways."""
+    if entry.start == "linear":
+        return 3 if seed else 1
+    if entry.way:
+        return 4 if entry.way in _CLAIMED else 5
+    return 6 if entry.head in ("film-unet", "unet2d") else 3 if seed else 2
 
 
 def configuration(task: Task, entry: Entry, seed: int) -> Config:
