@@ -20,8 +20,8 @@ pytest.importorskip("backtesting", reason="the demo extra, with the demo's data,
 TOLERANCE = 0.01
 
 
-# Models, and what `--auto` is asked for of each. The second has the head of workload D, a U-Net with attention, for which
-# all solvers on all targets would take an hour.
+# Models, and what `--auto` is asked for of each. The second has the head of workload D, a U-Net with attention: all
+# solvers on all targets would take it an hour.
 TUNED = {
     "auto": ("eurusd-bars", ["--max-windows", "100"]),
     "auto, U-Net": ("eurusd-unet", ["--max-windows", "20", "--target", "openvino", "--scheduler", "ipndm"]),

@@ -32,7 +32,7 @@ DDIM_100, DDIM_50, EAGER = "DDIM-100, diffusers, eager", "DDIM-50, diffusers, ea
 # Largest error against the eager sampler, in standard deviations of a sample, that a precision may have.
 ALLOWED = {"fp32": 1e-4, "bf16": 0.1, "int8": 1.0}
 
-# Fewer steps, as few as the search of `--auto` found to be as good on the demo's data for an MLP or, for D, a U-Net; see
+# Fewer steps, as few as the search of `--auto` found to be as good on the demo's data for an MLP or, for D, a U-Net:
 # test_quality.py.
 AUTO = "as --auto chose"
 
