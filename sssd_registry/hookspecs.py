@@ -117,6 +117,8 @@ class ExportRequest:
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
         split: encoder and denoiser are to be graphs of their own.
         source: what the engine is made of, for its manifest: the model's files by hash, and the command.
+        refit: an engine of the same graphs but for their weights, whose compiled parts may be taken over and given
+            new ones.
         report: may be told steps of the build done, steps in all, and what is next, for a progress bar.
     """
 
@@ -134,6 +136,7 @@ class ExportRequest:
     loop: str = "unrolled"
     split: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
+    refit: Path | None = None
     report: Report = silent
 
 

@@ -162,6 +162,8 @@ def _compiled(
     if host:  # nothing is compiled before it is loaded
         compile_part = save_onnx if compiler.runtime != HOST else compiler.compile
         made = compile_part(graph, folder, plan.name, example)
+    elif request.refit is not None and compiler.refit is not None:
+        made = compiler.refit(graph, request.refit, folder, plan.name, example)
     else:
         examples = example() if request.precision == "int8" else {}
         key = build_key(

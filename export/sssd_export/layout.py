@@ -37,6 +37,9 @@ class Compiler:
         whole_bf16: in bf16 it computes all of a part so, the encoder too, and not only the head's products.
         why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
         stand_in: ``(model, example) -> model``, what ONNX Runtime then runs in its place for the check.
+        refit: ``(model, engine, folder, name, example) -> entries``, as ``compile``, but by putting the graph's weights
+            into what ``engine``, a folder, has under that name. Without it everything is compiled again, which for
+            runtimes that compile when an engine is loaded is nothing.
     """
 
     runtime: str
@@ -46,6 +49,7 @@ class Compiler:
     whole_bf16: bool = False
     why_not_here: str = ""
     stand_in: Callable[[ir.Model, Example], ir.Model] = lambda model, _: model
+    refit: Callable[[ir.Model, Path, Path, str, Example], dict[str, Any]] | None = None
 
 
 def layout(runtime: str, float64: bool, loop: str, split: bool) -> tuple[PartPlan, ...]:

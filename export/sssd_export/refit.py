@@ -1,11 +1,13 @@
 """``sssd-export --refit ENGINE MODEL``: another model's weights in an engine, everything else as it was.
 
-For runtimes that compile when an engine is loaded; the graph is composed anew, and has to be the same but for its
-constants. TensorRT's plans are compiled with their weights.
+The graph is composed anew, and has to be the same but for its constants. Runtimes that compile when an engine is loaded
+just get it; TensorRT's plans have to have been built with ``refit=true``, and keep all but their weights.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 
-_REFITTABLE = ("onnxruntime", "openvino")
+_COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")
 # What has to be the same: a caller of the engine sees no difference but the forecasts.
 _SAME = ("inputs", "outputs", "horizons", "tableau", "num_noises", "latent_size")
 
@@ -32,8 +34,8 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
     """
     with as_users_error():
         before = read_manifest(engine)
-    runtimes = {part["runtime"] for part in before.get("parts", ())}
-    if not runtimes or not runtimes <= set(_REFITTABLE):
+    parts = before.get("parts", ())
+    if not parts or not all(_takes_weights(part) for part in parts):
         raise SSSDError(
             f"{engine} is an engine of target {before['target']!r}, whose weights are compiled in: export {model} anew"
         )
@@ -41,10 +43,14 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
     pipeline = SSSDPipeline.from_pretrained(model, scheduler=order.scheduler)
     spec, request = export_request(model, order, pipeline)
     with atomic_directory(engine, owner=MANIFEST) as folder:
-        after = spec.build(request, folder)
+        after = spec.build(replace(request, refit=engine), folder)
         different = [name for name in _SAME if after[name] != before[name]]
         different += [new["name"] for old, new in zip(before["parts"], after["parts"], strict=False)
                       if new["structure"] != old["structure"]]  # fmt: skip
         if different:
             raise SSSDError(f"{model} does not fit {engine}: {', '.join(different)} would change; export it anew")
     return after
+
+
+def _takes_weights(part: Mapping[str, Any]) -> bool:
+    return part["runtime"] in _COMPILED_WHEN_LOADED or bool(part.get("plan", {}).get("refit"))

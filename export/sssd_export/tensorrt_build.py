@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from sssd_export.layout import Example
 from sssd_export.lowering import lowered
+from sssd_export.manifest import read_manifest
 from sssd_export.quantise import quantised
 from sssd_export.trace import SAMPLES, WINDOWS
 from sssd_registry.errors import SSSDError
@@ -47,6 +48,7 @@ def compile_plan(
     profile: Profile,
     compute_capabilities: Sequence[str] = (),
     timing_cache: Path | None = None,
+    refit: bool = False,
 ) -> dict[str, Any]:
     """Write ``NAME.plan``; returns its entries for the manifest, ``graph`` and ``plan``.
 
@@ -60,6 +62,7 @@ def compile_plan(
         profile: of the dynamic dimensions.
         compute_capabilities: GPUs to build for, such as ``86``; TensorRT for RTX only. Default: its own.
         timing_cache: file to take tactics' timings from, and to add to; TensorRT only.
+        refit: keep the weights replaceable; needs a GPU.
 
     Raises:
         SSSDError: the graph, the profile or the GPUs cannot be had; with TensorRT's own words.
@@ -68,7 +71,7 @@ def compile_plan(
     logger.messages.clear()
     builder = trt.Builder(logger)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    graph = quantised(model, example) if precision == "int8" else lowered(model, precision)
+    graph = _typed(model, precision, example)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(ir.to_proto(graph).SerializeToString()):
         error = parser.get_error(0)
@@ -77,6 +80,8 @@ def compile_plan(
     config = builder.create_builder_config()
     config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
     config.clear_flag(trt.BuilderFlag.TF32)  # float32 is to be float32
+    if refit:
+        config.set_flag(trt.BuilderFlag.REFIT)
     _add_profile(trt, builder, config, graph, profile)
     _choose_gpus(trt, config, compute_capabilities)
     cache = _timing_cache(config, timing_cache)
@@ -86,7 +91,37 @@ def compile_plan(
     (folder / f"{name}.plan").write_bytes(bytes(plan))
     if timing_cache is not None and cache is not None:
         timing_cache.write_bytes(bytes(cache.serialize()))
-    return {"graph": f"{name}.plan", "plan": {"layers": logger.layers(), "profile": vars(profile)}}
+    return {"graph": f"{name}.plan", "plan": {"layers": logger.layers(), "profile": vars(profile), "refit": refit}}
+
+
+def refit_plan(
+    trt: Any, model: ir.Model, engine: Path, folder: Path, name: str, example: Example, *, precision: str
+) -> dict[str, Any]:
+    """Write ``NAME.plan`` as the one of the folder ``engine`` with the weights of ``model``; returns as compile_plan.
+
+    Needs a GPU. Weights are matched by the names they have in the graph, by TensorRT's own ONNX refitter.
+
+    Raises:
+        SSSDError: a plan for another GPU or version, or weights it has no place for; with TensorRT's own words.
+    """
+    logger = _logger(trt)
+    logger.messages.clear()
+    before = next(part for part in read_manifest(engine)["parts"] if part["name"] == name)
+    plan = trt.Runtime(logger).deserialize_cuda_engine((engine / before["graph"]).read_bytes())
+    if plan is None:
+        raise SSSDError(f"{engine / before['graph']} cannot be opened here: {logger.last_error()}")
+    refitter = trt.Refitter(plan, logger)
+    proto = ir.to_proto(_typed(model, precision, example)).SerializeToString()
+    if not trt.OnnxParserRefitter(refitter, logger).refit_from_bytes(proto) or not refitter.refit_cuda_engine():
+        missing = ", ".join(refitter.get_missing_weights()) or logger.last_error()
+        raise SSSDError(f"{trt.__name__} cannot put the weights into the {name}: {missing}")
+    (folder / f"{name}.plan").write_bytes(bytes(plan.serialize()))
+    return {"graph": f"{name}.plan", "plan": before["plan"]}
+
+
+def _typed(model: ir.Model, precision: str, example: Example) -> ir.Model:
+    """The graph in the precision that a strongly typed network is to have."""
+    return quantised(model, example) if precision == "int8" else lowered(model, precision)
 
 
 def _add_profile(trt: Any, builder: Any, config: Any, model: ir.Model, profile: Profile) -> None:

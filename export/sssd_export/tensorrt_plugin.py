@@ -26,11 +26,13 @@ class TensorRTOptions:
         max_windows: most windows of one call.
         max_samples: most samples of one call.
         timing_cache: file of tactics' timings, to build faster again; one is written if there is none.
+        refit: keep the weights replaceable, for ``sssd-export --refit``; needs a GPU to build.
     """
 
     max_windows: int = 64
     max_samples: int = 1000
     timing_cache: str = ""
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,17 @@ class TensorRTRTXOptions:
         max_windows: most windows of one call.
         max_samples: most samples of one call.
         compute_capabilities: GPUs to build for, with + between; default: 80, 86, 89, 120 and later.
+        refit: keep the weights replaceable, for ``sssd-export --refit``; needs a GPU to build.
     """
 
     max_windows: int = 64
     max_samples: int = 1000
     compute_capabilities: str | int = ""
+    refit: bool = False
 
 
 def build(request: ExportRequest, folder: Path, *, target: str, module: str, packages: tuple[str, ...]) -> Any:
-    """Write the engine into ``folder``; returns the manifest.
+    """Write the engine into ``folder``; returns the manifest. ``module`` is one of two names that the targets give.
 
     Raises:
         SSSDError: the graph or the GPUs cannot be had, or the engine does not match the live scheduler.
@@ -57,25 +61,30 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
     from sssd_export.build import build_engine
     from sssd_export.layout import Compiler
     from sssd_export.nvidia import why_no_gpu
-    from sssd_export.tensorrt_build import Profile, compile_plan
+    from sssd_export.tensorrt_build import Profile, compile_plan, refit_plan
+    from sssd_registry.errors import SSSDError
 
-    options = request.options
+    options, no_gpu, trt = request.options, why_no_gpu(), importlib.import_module(module)
+    if options.refit and no_gpu:
+        raise SSSDError(f"{target}:refit=true needs an NVIDIA GPU to build: {no_gpu}")
     cache = getattr(options, "timing_cache", "")
     compile_part = functools.partial(
         compile_plan,
-        importlib.import_module(module),  # one of two names that the targets' own modules give
+        trt,
         precision=request.precision,
         profile=Profile((1, 1, options.max_windows), (1, request.num_samples, options.max_samples)),
         compute_capabilities=[each for each in str(getattr(options, "compute_capabilities", "")).split("+") if each],
         timing_cache=Path(cache) if cache else None,
+        refit=options.refit,
     )
     compiler = Compiler(
         target,
         compile_part,
         float64=False,
         version=importlib.metadata.version(packages[0]),
-        why_not_here=why_no_gpu(),
+        why_not_here=no_gpu,
         stand_in=functools.partial(_stand_in, request.precision),
+        refit=functools.partial(refit_plan, trt, precision=request.precision),
     )
     return build_engine(request, folder, target, compiler, packages=packages)
 

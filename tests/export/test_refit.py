@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
 from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import read_manifest
+from sssd_export.manifest import read_manifest, write_manifest
+from sssd_export.nvidia import why_no_gpu
 from sssd_export.parity import largest_error
 from sssd_export.refit import refit
 from sssd_export.request import export_model
+from sssd_export.tensorrt_build import refit_plan
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.registry import registry
 from sssd_registry.testing.tiny_model import train_tiny_model
 
 
@@ -72,3 +78,85 @@ def test_what_cannot_be_refitted_says_so(tiny_model: Path, tmp_path: Path) -> No
     export_model(tiny_model, tmp_path / "plan", "tensorrt-rtx", steps=2, samples=16)
     with pytest.raises(SSSDError, match="whose weights are compiled in"):
         refit(tmp_path / "plan", tiny_model)
+
+
+def test_a_plan_compiled_with_its_weights_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    out = tmp_path / "engine"
+    export_model(tiny_model, out, "tensorrt-rtx", steps=2, samples=16)
+    with pytest.raises(SSSDError, match=r"whose weights are compiled in: export .* anew"):
+        refit(out, tiny_model)
+
+
+@pytest.mark.skipif(not why_no_gpu(), reason="there is a GPU")
+def test_replaceable_weights_need_a_gpu_to_build(tiny_model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    outcome = sssd_export(tiny_model, "--target", "tensorrt-rtx:refit=true", "--out", tmp_path / "engine")
+    assert "tensorrt-rtx:refit=true needs an NVIDIA GPU to build: no GPU" in error_line(outcome)
+    assert not (tmp_path / "engine").exists()
+
+
+class _FakeTRT(SimpleNamespace):
+    """TensorRT's refitting calls in the order in which they have to come; no GPU here has the real ones."""
+
+    def __init__(self, missing: list[str]) -> None:
+        calls: list[str] = []
+
+        def called(name: str, answer: Any) -> Any:
+            calls.append(name)
+            return answer
+
+        plan = SimpleNamespace(serialize=lambda: called("serialize", b"other weights"))
+        super().__init__(
+            __name__="tensorrt",
+            calls=calls,
+            ILogger=object,
+            Runtime=lambda _: SimpleNamespace(deserialize_cuda_engine=lambda data: called(f"open {data!r}", plan)),
+            Refitter=lambda opened, _: SimpleNamespace(
+                refit_cuda_engine=lambda: called("refit", opened is plan and not missing),
+                get_missing_weights=lambda: missing,
+            ),
+            OnnxParserRefitter=lambda *_: SimpleNamespace(
+                refit_from_bytes=lambda proto: called("weights", onnx.load_from_string(proto).graph.node != [])
+            ),
+        )
+
+
+def _engine_with_a_plan(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "denoiser.plan").write_bytes(b"weights")
+    entry = {"name": "denoiser", "graph": "denoiser.plan", "plan": {"layers": 3, "profile": {}, "refit": True}}
+    write_manifest(folder, {"target": "tensorrt", "parts": [entry]})
+    return folder
+
+
+def test_a_plans_weights_are_replaced_by_tensorrts_own_refitter(tiny: Compiled, tmp_path: Path) -> None:
+    trt, engine, graph = _FakeTRT([]), _engine_with_a_plan(tmp_path / "engine"), tiny.model("ddim", 2)
+    entry = refit_plan(trt, graph, engine, tmp_path, "denoiser", dict, precision="fp32")
+    assert trt.calls == ["open b'weights'", "weights", "refit", "serialize"]
+    assert (tmp_path / "denoiser.plan").read_bytes() == b"other weights"
+    assert entry == {"graph": "denoiser.plan", "plan": {"layers": 3, "profile": {}, "refit": True}}
+
+
+def test_weights_that_a_plan_has_no_place_for_are_named(tiny: Compiled, tmp_path: Path) -> None:
+    trt, engine, graph = _FakeTRT(["head.out"]), _engine_with_a_plan(tmp_path / "engine"), tiny.model("ddim", 2)
+    with pytest.raises(SSSDError, match=r"tensorrt cannot put the weights into the denoiser: head\.out"):
+        refit_plan(trt, graph, engine, tmp_path, "denoiser", dict, precision="fp32")
+    assert not (tmp_path / "denoiser.plan").exists()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(bool(why_no_gpu()), reason=f"needs a GPU: {why_no_gpu()}")
+@pytest.mark.parametrize("target", ["tensorrt-rtx", "tensorrt"])
+def test_on_a_gpu_a_plan_forecasts_what_the_other_model_does(
+    tiny_model: Path, tiny: Compiled, other: Path, tmp_path: Path, target: str
+) -> None:
+    if next(entry for entry in registry().entries if entry.name == target).status != "ok":
+        pytest.skip(f"{target} is not installed")
+    out = tmp_path / "engine"
+    export_model(tiny_model, out, f"{target}:refit=true", steps=4, samples=16)
+    refit(out, other)
+    seen = load_engine(out)(engine_inputs(tiny.windows), 20, 3).samples
+    pipeline = SSSDPipeline.from_pretrained(other)
+    expected = pipeline(tiny.windows, num_inference_steps=4, num_samples=20, generator=3).samples
+    assert largest_error(seen, expected) < 1e-3
