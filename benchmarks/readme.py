@@ -113,6 +113,14 @@ def _forms(bench: dict[str, Any]) -> str:
     return table(head, body)
 
 
+def _exports(bench: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{made['seconds']:.0f} s for {head} ({made['20 steps over one']:.2f}× one step's)"
+        for name, head in (("MLP", "the MLP"), ("U-Net", "the U-Net"))
+        if (made := bench.get(f"export, {name}"))
+    )
+
+
 def _words(bench: dict[str, Any]) -> str:
     quality, auto, unet = bench["quality"], bench["auto"], bench["auto, U-Net"]
     return (
@@ -123,7 +131,8 @@ def _words(bench: dict[str, Any]) -> str:
         f" {auto['label']}: {auto['milliseconds']:.2f} ms, and on the same test windows"
         f" {auto['test CRPS ratio']:.4f} of that CRPS. For a U-Net with attention trained on the same bars, by which D"
         f" is tuned, it chose {unet['label']} of {unet['engines tried']} engines: {unet['test CRPS ratio']:.4f} of the"
-        f" 100-step sampler's CRPS on {unet['test windows']} test windows."
+        f" 100-step sampler's CRPS on {unet['test windows']} test windows. An export of 20 steps takes"
+        f" {_exports(bench)}."
     )
 
 

@@ -135,8 +135,9 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
         "validation CRPS": record.validation_crps,
         "parameters": sum(parameter.numel() for parameter in pipeline.network.parameters()),
         "validations": history,
-        "CRPS by steps": _crps_by_steps(task, pipeline),
     }
+    if record.best_step:  # what began and ended as the start has no network that steps could matter to
+        facts["CRPS by steps"] = _crps_by_steps(task, pipeline)
     return forecasts(task, pipeline, 20), facts
 
 
