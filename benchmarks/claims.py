@@ -107,9 +107,15 @@ def _roughness(runs: list[Any]) -> float:
     return float(np.mean(rises))
 
 
-def precision(*_: Any) -> list[Row]:
-    """It is for GPUs, and none was there."""
-    return [("mixed precision is 2× faster", "", "needs a GPU", OPEN)]
+def precision(_: Trees, bench: Trees, *__: Any) -> list[Row]:
+    """On the device that `make bench` had; it is a GPU that the claim is of."""
+    claim, made = "mixed precision is 2× faster", bench.get("mixed precision")
+    if made is None:
+        return [(claim, "", "needs a GPU", OPEN)]
+    verdict = HOLDS if made["faster"] >= 2 else PARTLY if made["faster"] > 1 else FAILS
+    gpu = "" if "CPU" not in made["device"] else "; not measured on a GPU"
+    return [(claim, f"a training step in bf16 {made['faster']:.1f}× as fast", f"{made['device']}, reference sizes{gpu}",
+             verdict)]  # fmt: skip
 
 
 def direction(summary: Trees, *_: Any) -> list[Row]:
