@@ -39,7 +39,7 @@ from sssd_registry.training.dataset import evenly, to_tensors
 
 # What the engine replaces, and is measured against.
 REFERENCE = ("ddim", 100)
-STEPS = (2, 3, 4, 6, 8, 10, 15, 20)
+STEPS = (4, 6, 8, 10, 15, 20)
 PICTURE = "search.png"
 LOOPS = ("unrolled", "loop")
 # Solvers that are compiled: the cheapest good ones of so many different costs. Reduced precision may cost the cheapest
