@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from markdown_table import table
+from tuned import TUNED, chosen_for
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "demo"))
@@ -40,7 +41,6 @@ def between(text: str, marker: str, content: str) -> str:
 
 
 WORKLOADS = "ABCD"
-_TUNED = {"A": 40, "C": 40, "D": 15}
 
 
 def bench_tables(bench: dict[str, Any]) -> str:
@@ -81,10 +81,10 @@ def _goals(bench: dict[str, Any]) -> str:
             reached = load["reached"][slow]
             verdict = "reached" if reached >= goal else "not reached"
             body.append([f"{name}: ≥ {goal}× over {slow}", f"{reached}×, {load['best']}", verdict])
-        if (goal := _TUNED.get(name)) and load["tuned"]:
+        if (goal := TUNED.get(name)) and load["tuned"]:
             reached = "reached" if load["tuned"] >= goal else "not reached"
-            label = bench["auto, U-Net" if name == "D" else "auto"]["label"]
-            body.append([f"{name}: ≥ {goal}× with auto-tuning", f"{load['tuned']}×, {label}", reached])
+            label = bench[chosen_for(name)]["label"]
+            body.append([f"{name}: ≥ {goal:g}× with auto-tuning", f"{load['tuned']}×, {label}", reached])
     loop = bench["loop, reference sizes"]
     share = loop["DPM++-20, compiled loop"]["ms"] / loop["bare matrix products, 20 steps"]["ms"]
     verdict = "reached" if share <= 1.15 else "not reached"

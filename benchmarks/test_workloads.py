@@ -23,6 +23,7 @@ from alternate import one_round, ratio
 from conftest import DEMO, REFERENCE, Workload, bars, make_workload, repeated, session, summary
 from engines import Kind, engine, kinds
 from torch import Tensor
+from tuned import TUNED, chosen_for
 
 from sssd_registry.pipeline import forecast_samples
 from sssd_registry.schedulers import make_scheduler
@@ -65,8 +66,6 @@ SIZES = (
 )
 
 
-# The same of the auto-tuned engine over DDIM-100.
-TUNED = {"A": 40.0, "C": 40.0, "D": 15.0}
 # The goals that were met when this was last changed: missing one of them by more than a tenth fails the run.
 MET = {("A", DDIM_100), ("A", DDIM_50), ("B", DDIM_100)}
 
@@ -92,7 +91,7 @@ def test_whole_forecast(benchmark: Any, sized: tuple[Size, Workload], results: d
             continue
         assert error < ALLOWED[kind.precision], f"{kind.label} is off by {error:.1e}"
         contenders[kind.label] = run
-    if auto := results.get("auto, U-Net" if size.name == "D" else "auto"):
+    if auto := results.get(chosen_for(size.name)):
         kind = Kind(auto["target"], auto["precision"], auto["loop"])
         made = engine(workload, auto["scheduler"], auto["steps"], kind)
         contenders[AUTO] = forecast(made, workload)
