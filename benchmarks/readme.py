@@ -166,7 +166,11 @@ def overhead_table(bench: dict[str, Any]) -> str:
             body.setdefault(name, [name])
             body[name] += [f"{entry['theirs_us']:.0f} µs", f"{entry['ours_us']:.0f} µs", f"{entry['share']:.1%}"]
     starts = ", ".join(f"`sssd {word}` {bench[f'start-up, sssd {word}']:.2f} s" for word in ("--help", "plugins"))
-    return table(head, list(body.values())) + f"\n\nStart-up: {starts}."
+    runtime = bench["runtime"]
+    engine = (
+        f"importing an engine's runtime {runtime['import seconds']:.2f} s, peak of a process with the demo's engine"
+    )
+    return f"{table(head, list(body.values()))}\n\nStart-up: {starts}; {engine} {runtime['peak megabytes']} MB."
 
 
 if __name__ == "__main__":
