@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from markdown_table import table
-from tuned import TUNED, chosen_for
+from tuned_engines import TUNED, chosen_for
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "demo"))

@@ -23,7 +23,7 @@ from alternate import one_round, ratio
 from conftest import DEMO, REFERENCE, Workload, bars, make_workload, repeated, session, summary
 from engines import Kind, engine, kinds
 from torch import Tensor
-from tuned import TUNED, chosen_for
+from tuned_engines import TUNED, chosen_for
 
 from sssd_registry.pipeline import forecast_samples
 from sssd_registry.schedulers import make_scheduler

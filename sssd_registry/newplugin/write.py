@@ -50,6 +50,8 @@ def check_name(name: str, kind: Kind) -> str:
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise SSSDError(f"{name!r} is no name for a plugin: take small letters, digits and single hyphens")
+    if name == TUNED:
+        raise SSSDError(f"{name!r} is what a model's own solvers are called: choose another name")
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
         raise SSSDError(f"{name!r} is the name of a Python module that is there already: choose another")
@@ -58,8 +60,6 @@ def check_name(name: str, kind: Kind) -> str:
         raise SSSDError(
             f"{there['Name']} {there['Version']} is installed, and yours would replace it: choose another name"
         )
-    if name == TUNED:
-        raise SSSDError(f"{name!r} is what a model's own solvers are called: choose another name")
     for entry in registry().entries:
         if (entry.kind, entry.name) == (kind, name):
             raise SSSDError(f"there is a {kind} {name!r} already, of {entry.origin}: choose another name")
