@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +17,13 @@ from conftest import Workload
 from sssd_export.build import save_onnx, solver_entry
 from sssd_export.engine import Engine
 from sssd_export.graph import build_graph
-from sssd_export.layout import HOST, layout
+from sssd_export.layout import HOST, Compiler, layout
 from sssd_export.openvino_target import save_ir
 from sssd_export.runtimes import OnnxPart, Part, open_part
+from sssd_export.tensorrt_build import Profile, compile_plan
+
+# TensorRT's targets and their modules.
+TENSORRT = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,52 @@ def kinds() -> Iterator[Kind]:
                 yield Kind(target, precision, "loop")
 
 
+def gpu_kinds() -> Iterator[Kind]:
+    """All that are made for an NVIDIA GPU, whatever of it is installed here."""
+    for target, precisions in (
+        ("onnx:provider=cuda", ("fp32",)),
+        *((name, ("fp32", "fp16", "bf16")) for name in TENSORRT),
+    ):
+        for precision in precisions:
+            yield Kind(target, precision, "unrolled")
+            yield Kind(target, precision, "loop")
+
+
+def compiler(kind: Kind, workload: Workload) -> Compiler:
+    """What compiles that kind, for as many windows and samples as the workload has.
+
+    Raises:
+        ImportError: its runtime is not installed.
+    """
+    if kind.target == "onnx":
+        return Compiler(HOST, functools.partial(save_onnx, precision=kind.precision), float64=True)
+    if kind.target == "onnx:provider=cuda":
+        return Compiler("onnxruntime-cuda", save_onnx, float64=False)
+    if kind.target == "openvino":
+        return Compiler("openvino", functools.partial(save_ir, precision=kind.precision), float64=False)
+    windows, samples = workload.noise.shape[1:3]
+    build = functools.partial(
+        compile_plan,
+        importlib.import_module(TENSORRT[kind.target]),
+        precision=kind.precision,
+        profile=Profile((windows,) * 3, (samples,) * 3),
+    )
+    return Compiler(kind.target, build, float64=False)
+
+
 def engine(workload: Workload, scheduler: str, steps: int, kind: Kind) -> Engine:
     """The engine of that kind, as ``load_engine`` would give it."""
-    tableau = workload.tableau(scheduler, steps)
-    runtime = HOST if kind.target == "onnx" else kind.target
+    tableau, made = workload.tableau(scheduler, steps), compiler(kind, workload)
     threads, values = torch.get_num_threads(), workload.feed
     parts: list[Part] = []
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        for plan in layout(runtime, kind.target == "onnx", kind.loop, split=False):
+        for plan in layout(made.runtime, made.float64, kind.loop, split=False):
             model = build_graph(workload.pieces, tableau, plan.stages, kind.loop)
-            precision = "fp32" if plan.runtime == HOST != runtime else kind.precision
-            save = save_onnx if plan.runtime == HOST else save_ir
+            guest = plan.runtime != HOST or made.runtime == HOST
+            compile_part, precision = (made.compile, kind.precision) if guest else (save_onnx, "fp32")
             feed = {str(value.name): values[str(value.name)] for value in model.graph.inputs if value.name in values}
-            entry: dict[str, Any] = save(model, folder, plan.name, lambda feed=feed: feed, precision=precision)
+            entry: dict[str, Any] = compile_part(model, folder, plan.name, lambda feed=feed: feed)
             if plan.stages == ("step",):
                 entry["solver"] = solver_entry(tableau, workload.pieces.broadcast_time)
             parts.append(open_part(folder, {**entry, "runtime": plan.runtime, "precision": precision}, threads))

@@ -45,7 +45,7 @@ WORKLOADS = "ABCD"
 
 def bench_tables(bench: dict[str, Any]) -> str:
     """Whole forecasts of all workloads, the goals, the loop alone, and forms of an S4 layer."""
-    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _forms(bench), _words(bench)])
+    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _forms(bench), _gpu(bench), _words(bench)])
 
 
 def _whole(bench: dict[str, Any]) -> str:
@@ -111,6 +111,28 @@ def _forms(bench: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["an S4 layer, 500 bars", "one window", "÷ two levels", "64 windows", "÷ two levels", "constants"]
     return table(head, body)
+
+
+def _gpu(bench: dict[str, Any]) -> str:
+    """Engines on a GPU, or that none was there."""
+    loads = {name: bench[f"GPU, workload {name}"] for name in WORKLOADS if f"GPU, workload {name}" in bench}
+    if not loads:
+        return "On a GPU (`benchmarks/test_gpu.py`: engines against eager loops on the same GPU): **not run yet**."
+    body = [
+        [f"{name}: {load['title']}", load["best"], f"{load['rows'][load['best']]['ms']:.2f} ms",
+         f"{load['windows per second']:,}", *(f"{times}×" for times in load["reached"].values()),
+         "reached" if load["reached"]["DDIM-50, diffusers, eager"] >= load["goal"] else "not reached"]
+        for name, load in loads.items()
+    ]  # fmt: skip
+    first = next(iter(loads.values()))
+    head = [
+        first["device"],
+        "best engine",
+        "latency",
+        "windows per second",
+        *(f"over {slow}" for slow in first["reached"]),
+    ]
+    return table([*head, f"≥ {first['goal']:g}× over DDIM-50"], body)
 
 
 def _exports(bench: dict[str, Any]) -> str:
