@@ -2,6 +2,7 @@
 
     engine = load_engine("engines/eurusd")
     forecast = engine({"values_1h": values, ..., "times_1h": times, ...}, num_samples=100, seed=0)
+    forecast = engine(frame, num_samples=100, seed=0)  # the last bars of every series; this imports pandas
     forecast.quantiles  # (B, Q, K, C), data units
 
 What the inputs are, names and shapes and units, is in ``engine.manifest["inputs"]``.
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sssd_export.feed import check_array, checked_inputs
+from sssd_export.feed import Inputs, check_array, checked_inputs
 from sssd_export.manifest import MANIFEST, EngineError, read_manifest
 from sssd_export.noise import draw_noise
 from sssd_export.runtimes import Part, open_part
@@ -85,7 +86,7 @@ class Engine:
 
     def __call__(
         self,
-        inputs: Mapping[str, npt.ArrayLike],
+        inputs: Inputs,
         num_samples: int | None = None,
         seed: int = 0,
         *,
@@ -95,7 +96,9 @@ class Engine:
         """Forecast from B windows.
 
         Args:
-            inputs: by the names and shapes in the manifest's ``inputs``, all but ``noise``, in data units.
+            inputs: by the names and shapes in the manifest's ``inputs``, all but ``noise``, in data units; or a frame
+                with the training data's columns, or its CSV or Parquet file, whose B series are forecast from their
+                last bars.
             num_samples: S; default: as exported.
             seed: gives the same noise as the same seed does in the eager pipeline.
             noise: standard normal, float32 ``(B, num_noises, S, K, D)``, instead of a seed.
@@ -104,10 +107,11 @@ class Engine:
         Raises:
             EngineError: an input is missing, unknown, or has the wrong type or shape; no sample is asked for; the
                 engine was closed.
+            SSSDError: a frame is unusable.
         """
         return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
 
-    def encode(self, inputs: Mapping[str, npt.ArrayLike]) -> Encoded:
+    def encode(self, inputs: Inputs) -> Encoded:
         """What of a forecast comes before its first noise: with ``sssd-export --split``, or ``--loop step``, all that
         the encoder does. It can then be sampled from many times.
 
@@ -140,9 +144,7 @@ class Engine:
         made = self._run(self._open()[encoded.done :], {**encoded.values, "noise": noise})
         return EngineForecast(made["samples"], made["quantiles"])
 
-    def stream(
-        self, inputs: Mapping[str, npt.ArrayLike], num_samples: int | None = None, seed: int = 0
-    ) -> Iterator[EngineForecast]:
+    def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
         """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
 
         The batches' forecasts one after the other are those of one call with all windows.

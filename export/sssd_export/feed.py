@@ -1,25 +1,37 @@
-"""What an engine is fed, checked against its manifest. Runtime half: numpy."""
+"""What an engine is fed, checked against its manifest. Runtime half: numpy; pandas only where a frame is given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from sssd_export.manifest import EngineError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Arrays by their names in the manifest, or a frame, or its file.
+Inputs: TypeAlias = "Mapping[str, npt.ArrayLike] | pd.DataFrame | str | Path"
+
 _DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
 
 
-def checked_inputs(manifest: Mapping[str, Any], inputs: Mapping[str, npt.ArrayLike]) -> dict[str, npt.NDArray[Any]]:
+def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
     """The manifest's inputs but the noise, as arrays of their types.
 
     Raises:
         EngineError: one is missing, unknown, or has the wrong type or shape.
+        SSSDError: a frame is unusable.
     """
     wanted = {entry["name"]: entry for entry in manifest["inputs"] if entry["name"] != "noise"}
+    if not isinstance(inputs, Mapping) and (isinstance(inputs, str | Path) or hasattr(inputs, "columns")):
+        inputs = last_windows(manifest, inputs)
+    if not isinstance(inputs, Mapping):
+        raise EngineError(f"the engine takes a frame, its file, or {', '.join(wanted)}; got {type(inputs).__name__}")
     if set(inputs) != set(wanted):
         raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
     given = {name: np.asarray(inputs[name]) for name in wanted}
@@ -31,6 +43,23 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Mapping[str, npt.ArrayLi
         check_array(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
         feed[name] = array.astype(dtype, copy=False)
     return feed
+
+
+def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+    """The last bars of every series of a frame or of its file, under the names that the engine takes.
+
+    Raises:
+        SSSDError: unusable data: where, and what to do.
+    """
+    from sssd_export.forecaster import engine_inputs
+    from sssd_registry.data.frame import read_frame
+    from sssd_registry.data.panel import to_panel
+    from sssd_registry.data.spec import DataSpec
+    from sssd_registry.data.windows import last_origins, window_source, windows_at
+
+    spec = DataSpec.model_validate(manifest["spec"])
+    source = window_source(to_panel(read_frame(data, spec.time), spec), spec)
+    return dict(engine_inputs(windows_at(source, last_origins(source))))
 
 
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

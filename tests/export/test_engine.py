@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from compiled import Compiled
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.parity import TOLERANCE, largest_error
 from sssd_registry import noise
+from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 
 
@@ -54,6 +56,30 @@ def test_the_same_seed_gives_the_pipelines_forecast(
     assert largest_error(seen, eager) <= TOLERANCE
     other = engine(engine_inputs(tiny.windows), 20, seed + 1).samples
     assert largest_error(other, eager) > 0.1
+
+
+def test_a_frame_is_forecast_from_its_last_bars(
+    tiny_model: Path, engine: Engine, tiny_frame: pd.DataFrame, tiny_csv: Path
+) -> None:
+    seen = engine(tiny_frame, 20, seed=1)
+    eager = SSSDPipeline.from_pretrained(tiny_model)(tiny_csv, num_inference_steps=6, num_samples=20, generator=1)
+    assert seen.samples.shape == (1, 20, 2, 1)
+    assert largest_error(seen.samples, eager.samples) <= TOLERANCE
+    np.testing.assert_array_equal(engine(str(tiny_csv), 20, seed=1).samples, seen.samples)
+    np.testing.assert_array_equal(engine.sample(engine.encode(tiny_csv), 20, seed=1).samples, seen.samples)
+    (streamed,) = engine.stream(tiny_frame, 20, seed=1)
+    np.testing.assert_array_equal(streamed.samples, seen.samples)
+    earlier = engine(tiny_frame.iloc[:-1], 20, seed=1)
+    assert largest_error(earlier.samples, eager.samples) > 0.01
+
+
+def test_a_frame_that_is_no_use_says_why(engine: Engine, tiny_frame: pd.DataFrame) -> None:
+    with pytest.raises(SSSDError, match="close"):
+        engine(tiny_frame.drop(columns="close"))
+    with pytest.raises(SSSDError, match="too few bars"):
+        engine(tiny_frame.head(3))
+    with pytest.raises(EngineError, match=r"takes a frame, its file, or values_1h.*; got list"):
+        engine([1.0, 2.0])  # type: ignore[arg-type]
 
 
 def test_a_forecast_does_not_depend_on_its_batch(tiny: Compiled, engine: Engine) -> None:
