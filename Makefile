@@ -28,8 +28,9 @@ runs/eurusd-unet: | runs/eurusd
 runs/eurusd:
 	$(MAKE) demo
 
+# One process for each core, and one thread in each: the tests' networks are too small to share.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
