@@ -13,6 +13,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from sssd_export.norms import widen_norms
 from sssd_export.s4_forms import is_transform, without_fft
 from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
 from sssd_registry.data.windows import Windows
@@ -105,7 +106,9 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     t = _time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
-    return _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes), single
+    model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
+    widen_norms(model.graph)
+    return model, single
 
 
 def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
