@@ -15,17 +15,9 @@ def tables(summary: Summary) -> str:
     return "\n\n".join(_TABLES[task](entry) for task, entry in summary.items() if task in _TABLES)
 
 
-# Sampled from noise that was not stratified: CRPS of 100 samples is then about 1 % higher.
-EARLIER = "independent noise"
-
-
 def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:
     named = entry["forecasters"].items()
     return sorted(named, key=lambda item: mean_score(item[1], *path))
-
-
-def _marked(name: str, runs: Sequence[Mapping[str, Any]]) -> str:
-    return f"{name} †" if any(run.get(EARLIER) for run in runs) else name
 
 
 def _minutes(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -46,7 +38,7 @@ def _exchange_rate(entry: Mapping[str, Any]) -> str:
         difference, half = paired(mine, walk)
         versus = "–" if name == WALK else f"{difference:+.5f} ± {half:.5f}"
         few = _seeds(f"{mean_score(runs, 'wQL, five windows'):.5f}", runs, 5, "wQL, five windows")
-        rows.append([_marked(name, runs), few, f"{mean_score(runs, 'wQL'):.5f}", versus,
+        rows.append([name, few, f"{mean_score(runs, 'wQL'):.5f}", versus,
                      f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])  # fmt: skip
     head = ["exchange_rate, 30 days", "wQL, GluonTS's 5 windows", "wQL, 50 windows",
             "difference to the random walk, 95 %", "90 % coverage", "training, one core"]  # fmt: skip
@@ -62,7 +54,7 @@ def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
 def _etth1(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        rows.append([_marked(name, runs), _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
+        rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
                      f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
                      _minutes(runs)])  # fmt: skip
     head = ["ETTh1, 24 hours", "CRPS9 ± standard error", "MSE", "MAE", "90 % coverage", "training, one core"]
@@ -80,7 +72,7 @@ def _currency(title: str) -> Any:
                 mine = mean_score(runs, "CRPS by horizon", horizon)
                 ratio = mine / mean_score(walk, "CRPS by horizon", horizon)
                 cells.append(f"{mine:.3f}" + ("" if name == WALK else f" ({100 * (ratio - 1):+.1f} %)"))
-            rows.append([_marked(name, runs), *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
+            rows.append([name, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
         return table([title, *(f"{horizon} bars" for horizon in horizons), "90 % coverage", "training, one core"], rows)
 
     return made
@@ -89,7 +81,7 @@ def _currency(title: str) -> Any:
 def _transfer(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        rows.append([_marked(name, runs), _crps9(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
+        rows.append([name, _crps9(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
     return table(["oil temperature from 60 days of it", "CRPS9 ± standard error", "90 % coverage"], rows)
 
 
