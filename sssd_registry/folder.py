@@ -54,6 +54,11 @@ class TrainingRecord(BaseModel):
     test_start: int
     random_walk_window: int
 
+    @property
+    def network_in_use(self) -> bool:
+        """Whether some step was surely better than where training began; if none was, that is what is forecast."""
+        return self.best_step > 0
+
 
 class _Stored(BaseModel):
     """``config.json``."""

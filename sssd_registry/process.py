@@ -23,17 +23,18 @@ TOLERANCE = 0.02
 
 
 def check_tableau(tableau: SolverTableau, schedule: NoiseSchedule, name: str) -> None:
-    """Refuse a tableau of another process: its forecasts would be wrong, silently.
+    """Refuse a tableau of another process, or of a part of it: its forecasts would be wrong, silently.
 
     Raises:
-        SSSDError: says at which network call the mean first goes astray, and by how much.
+        SSSDError: says at which network call the mean first goes astray, and by how much, or that the first call is
+            too late.
     """
-    alpha, _ = schedule.marginal(tableau.timesteps)
+    alpha, sigma = schedule.marginal(tableau.timesteps)
     seen = point_means(tableau, schedule)
     expected = np.append(alpha, 1.0)
     wrong = ~(np.abs(seen - expected) <= TOLERANCE + _rounding(tableau.timesteps, schedule))
     if not wrong.any():
-        return
+        return _check_start(float(tableau.timesteps[0]), float(alpha[0]), float(sigma[0]), name)
     row = int(wrong.argmax())
     where = "its result" if row == tableau.num_calls else f"call {row}, at t = {tableau.timesteps[row]:g},"
     raise SSSDError(
@@ -41,6 +42,15 @@ def check_tableau(tableau: SolverTableau, schedule: NoiseSchedule, name: str) ->
         f" {schedule.prediction_type}): {where} has {seen[row]:.3g} of the data where {expected[row]:.3g} belongs;"
         " build it from the model's NoiseSchedule"
     )
+
+
+def _check_start(timestep: float, alpha: float, sigma: float, name: str) -> None:
+    """The means above cannot tell: noise is all there is to start from, whatever the first time step is."""
+    if alpha > sigma:
+        raise SSSDError(
+            f"{name} starts at t = {timestep:g}, where a latent is {alpha:.3g} of the data and {sigma:.3g} noise, from"
+            " noise alone, and would skip most of the denoising: take more steps, or timestep_spacing=trailing"
+        )
 
 
 def point_means(tableau: SolverTableau, schedule: NoiseSchedule) -> Array:

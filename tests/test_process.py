@@ -58,6 +58,14 @@ def test_diffusers_own_ddim_leaves_the_process_with_linspace_spacing() -> None:
         solver_tableau(scheduler, SCHEDULE, 10)
 
 
+@pytest.mark.parametrize("name", ["heun", "kdpm2-ancestral", "ddim:timestep_spacing=leading"])
+def test_a_start_at_the_data_is_refused(name: str) -> None:
+    """Leading spacing starts at t = T − T / N, in one step at the data themselves: what comes out is the noise."""
+    with pytest.raises(SSSDError, match=r"starts at t = [01], where .* take more steps, or timestep_spacing=trailing"):
+        solver_tableau(make_scheduler(name, SCHEDULE), SCHEDULE, 1)
+    solver_tableau(make_scheduler(name, SCHEDULE), SCHEDULE, 4)
+
+
 def test_what_a_scheduler_tells_is_the_better_message() -> None:
     with pytest.raises(SSSDError, match=r"has 1000 betas from 0\.0001 to 0\.02, but the model was trained with cosine"):
         solver_tableau(diffusers.DDIMScheduler(clip_sample=False, prediction_type="v_prediction"), SCHEDULE, 10)

@@ -245,6 +245,7 @@ def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial
         "samples": setting.samples,
         "threads": solvers.threads,
         "choice": best.label,
+        "network_in_use": solvers.network_in_use,
         "solvers": [{"scheduler": row.scheduler, "steps": row.steps, "calls": row.calls, "crps": row.crps}
                     for row in solvers.rows],
         "engines": [{**asdict(trial), "label": trial.label} for trial in trials],

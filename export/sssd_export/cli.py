@@ -137,6 +137,10 @@ def export(
     )
     if search := manifest.get("search"):
         typer.echo(_found(search))
+        if not search.get("network_in_use", True):  # engines of before have no word of it
+            from sssd_registry.comparison.table import IDLE
+
+            typer.echo(f"note: {IDLE}", err=True)
 
 
 def _found(search: dict[str, Any]) -> str:

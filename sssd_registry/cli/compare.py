@@ -126,7 +126,7 @@ def print_comparison(result: Comparison) -> None:
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
-    from sssd_registry.comparison.table import front
+    from sssd_registry.comparison.table import IDLE, front
 
     on_front = front(result.rows)
     table = Table(
@@ -142,6 +142,8 @@ def print_comparison(result: Comparison) -> None:
     for one in result.skipped:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)
+    if not result.network_in_use:
+        typer.echo(f"note: {IDLE}", err=True)
     best, choice = result.best, result.choice
     typer.echo(f"best: {best.label}, CRPS {best.crps:.5f} in {best.calls} network calls")
     typer.echo(

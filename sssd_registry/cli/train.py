@@ -55,7 +55,7 @@ def train(
     record = pipeline.record
     if record is not None:
         typer.echo(f"{out}: {record.steps} steps, validation CRPS {record.validation_crps:.4f} (standard units)")
-        if record.best_step == 0:
+        if not record.network_in_use:
             typer.echo(
                 "no step was surely better than where training began; the model forecasts what its units start from"
                 f" (model.location_scale {settings.model.location_scale})"

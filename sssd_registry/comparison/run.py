@@ -87,8 +87,10 @@ def compare(
     milliseconds = time_candidates(pipeline, windows_at(source, origins.take(np.array([0]))), candidates, setting)
     stride = max(1, len(every) // len(origins))
     rows = make_rows(candidates, found, milliseconds, horizons, stride, setting.tolerance)
-    threads = torch.get_num_threads()
-    return Comparison(rows, tuple(skipped), setting.tolerance, setting.part, len(origins), setting.samples, threads)
+    return Comparison(
+        rows, tuple(skipped), setting.tolerance, setting.part, len(origins), setting.samples, torch.get_num_threads(),
+        pipeline.record is not None and pipeline.record.network_in_use,
+    )  # fmt: skip
 
 
 def make_rows(

@@ -45,7 +45,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows by CRPS, best first."""
+    """Rows by CRPS, best first.
+
+    Attributes:
+        network_in_use: as in the model's training record. If not, all that solvers have to sample is the Gaussian that
+            diffusion starts from, and how they rank says nothing about another model.
+    """
 
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
@@ -54,6 +59,7 @@ class Comparison:
     windows: int
     samples: int
     threads: int
+    network_in_use: bool
 
     @property
     def best(self) -> Row:
@@ -70,10 +76,16 @@ class Comparison:
         return {
             "part": self.part, "windows": self.windows, "samples": self.samples, "threads": self.threads,
             "unit": "standard units: each horizon and target over its own scale", "tolerance": self.tolerance,
-            "best": self.best.label, "choice": self.choice.label,
+            "best": self.best.label, "choice": self.choice.label, "network_in_use": self.network_in_use,
             "rows": [asdict(row) | {"front": row.label in on_front} for row in self.rows],
             "skipped": [asdict(one) for one in self.skipped],
         }  # fmt: skip
+
+
+IDLE = (
+    "training left this model's network out, so that every solver samples the Gaussian that diffusion starts from: what"
+    " is best here says nothing about a model whose network is in use"
+)
 
 
 def front(rows: Sequence[Row]) -> list[Row]:

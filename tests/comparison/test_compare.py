@@ -144,6 +144,17 @@ def test_the_table_names_the_best_and_the_picture_is_drawn(model: Path, tiny_csv
     assert "not '.gif'" in error_line(compare(model, tiny_csv, *words, "--plot", tmp_path / "p.gif"))
 
 
+@pytest.mark.parametrize(("best_step", "in_use"), [(0, False), (8, True)])
+def test_a_network_that_was_left_out_is_noted(model: Path, tiny_csv: Path, best_step: int, in_use: bool) -> None:
+    stored = json.loads((model / "config.json").read_text())
+    stored["record"]["best_step"] = best_step
+    (model / "config.json").write_text(json.dumps(stored))
+    done = compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 4)
+    assert ("training left this model's network out" in done.err) is not in_use
+    tree = json.loads(compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 4, "--json").out)
+    assert tree["network_in_use"] is in_use
+
+
 def test_an_engine_and_a_damaged_state_are_refused(model: Path, tiny_engine: Path, tiny_csv: Path) -> None:
     assert "compare on the model it was made from" in error_line(compare(tiny_engine, tiny_csv))
     state = model.with_name("model.compare.json")

@@ -22,6 +22,7 @@ from sssd_registry.comparison.table import Row
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation import evaluate
 from sssd_registry.forecaster import open_forecaster
+from sssd_registry.pipeline import SSSDPipeline
 
 
 def row(scheduler: str, calls: int, crps: float) -> Row:
@@ -64,6 +65,9 @@ def test_the_fastest_good_engine_is_written_with_its_search(found: tuple[Path, d
     assert kinds == {("fp32", "unrolled"), ("fp32", "loop"), ("int8", "unrolled")}
     assert all(one["within"] == (one["loss"] <= 0.05) for one in search["engines"])
     assert search["reference"]["scheduler"] == "ddim"
+    record = SSSDPipeline.from_pretrained(out.parent / "model").record
+    assert record is not None
+    assert search["network_in_use"] is record.network_in_use
     assert (out / "search.png").read_bytes()[:4] == b"\x89PNG"
     assert "search.png" in manifest["files"]
     load_engine(out)
