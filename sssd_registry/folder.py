@@ -28,6 +28,7 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.config import Config
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
+from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.preset import Preset, read_preset, write_preset
@@ -42,7 +43,7 @@ T = TypeVar("T")
 
 
 class TrainingRecord(BaseModel):
-    """What training left to know. Times are seconds since 1970 UTC."""
+    """What training left to know. Times are seconds since 1970 UTC; ``distilled`` is set where it was distilled."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,6 +54,7 @@ class TrainingRecord(BaseModel):
     validation_start: int
     test_start: int
     random_walk_window: int
+    distilled: Distilled | None = None
 
     @property
     def network_in_use(self) -> bool:

@@ -18,6 +18,7 @@ from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows, WindowSource, last_origins, window_source, windows_at
+from sssd_registry.distilled import Distilled, check_solver
 from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
@@ -89,16 +90,24 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
     def codec(self) -> torch.nn.Module:
         return self.network.codec
 
+    @property
+    def distilled(self) -> Distilled | None:
+        """The one solver that a distilled model forecasts right with."""
+        return self.record.distilled if self.record else None
+
     def tableau(self, num_inference_steps: int) -> SolverTableau:
         """What the present scheduler does in that many steps.
 
         Raises:
-            SSSDError: the scheduler samples another process than the model's, or is not linear.
+            SSSDError: the scheduler samples another process than the model's, is not linear, or is not the one that
+                the model was distilled for.
         """
         # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
         key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
         if key not in self._tableaus:
-            self._tableaus[key] = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
+            tableau = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
+            check_solver(tableau, self.distilled, self.network.schedule)
+            self._tableaus[key] = tableau
         return self._tableaus[key]
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:

@@ -21,7 +21,18 @@ def sample(
     *,
     on_call: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Turn noise into latents.
+    """Turn noise into latents, without a graph of gradients; otherwise :func:`solve`."""
+    return solve(denoiser, tableau, noise, on_call=on_call)
+
+
+def solve(
+    denoiser: Denoiser,
+    tableau: SolverTableau,
+    noise: Tensor,
+    *,
+    on_call: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Turn noise into latents; gradients reach the denoiser, which distillation needs.
 
     Args:
         denoiser: ``(z (B, S, K, D), t (B, S)) -> (B, S, K, D)``, the noise head with its condition bound.

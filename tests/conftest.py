@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +52,26 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a model trained for a dozen steps on ``tiny_frame``. Not to be changed: copy it first."""
     out = tmp_path_factory.mktemp("model") / "tiny"
     train_tiny_model(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def working_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``tiny_model`` with its network in use, whatever a dozen steps of training were good for. Not to be changed."""
+    model = Path(shutil.copytree(tiny_model, tmp_path_factory.mktemp("working") / "model"))
+    stored = json.loads((model / "config.json").read_text())
+    stored["record"]["best_step"] = 8
+    (model / "config.json").write_text(json.dumps(stored))
+    return model
+
+
+@pytest.fixture(scope="session")
+def distilled_model(working_model: Path, tiny_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``working_model`` distilled for one step of DDIM. Not to be changed: copy it first."""
+    from sssd_registry.training.distill import distill
+
+    out = tmp_path_factory.mktemp("distilled") / "model"
+    distill(working_model, tiny_csv, out, max_steps=200)
     return out
 
 

@@ -113,7 +113,9 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=MANIFEST)
-    base = compare(model, data, [REFERENCE[0]], [REFERENCE[1]], setting, state_file).best
+    distilled = SSSDPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
+    scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
+    base = compare(model, data, [scheduler], [count], setting, state_file).best
     names = None if order.scheduler is None else [order.scheduler]
     steps = STEPS if order.steps is None else [order.steps]
     solvers = compare(model, data, names, steps, setting, state_file, report)
@@ -121,7 +123,7 @@ def auto_export(
     if not chosen:
         best = solvers.best
         raise SSSDError(
-            f"no solver is within {setting.tolerance:.1%} of {'-'.join(map(str, REFERENCE))}'s CRPS of {base.crps:.4f};"
+            f"no solver is within {setting.tolerance:.1%} of {base.label}'s CRPS of {base.crps:.4f};"
             f" the best, {best.label}, has {best.crps:.4f}: allow more loss or more steps"
         )
     with tempfile.TemporaryDirectory() as folder, shared_traces():

@@ -9,6 +9,7 @@ from typing import Any
 from sssd_export.manifest import MANIFEST, sha256
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
+from sssd_registry.distilled import check_solver
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import check_scheduler_name
 from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
@@ -116,9 +117,11 @@ def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[T
     named = order.scheduler
     scheduler = pipeline.scheduler if named is None else preset.make_scheduler(named, schedule)
     steps = order.steps or preset.steps_for(order.scheduler)
+    tableau = solver_tableau(scheduler, schedule, steps)
+    check_solver(tableau, pipeline.distilled, schedule)
     request = ExportRequest(
         pipeline=pipeline,
-        tableau=solver_tableau(scheduler, schedule, steps),
+        tableau=tableau,
         scheduler=order.scheduler or preset.scheduler or type(scheduler).__name__,
         scheduler_factory=lambda: scheduler,
         horizons=tuple(int(bar) for bar in bars),

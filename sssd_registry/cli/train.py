@@ -27,7 +27,6 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
 ) -> None:
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
-    from sssd_registry.atomic import check_replaceable
     from sssd_registry.cli.horizons import horizon_list
     from sssd_registry.cli.progress import training_bar
     from sssd_registry.config import load_config
@@ -36,13 +35,7 @@ def train(
     if horizons is not None:
         overrides.append(f"data.horizons={horizon_list(horizons, unit)}")
     settings = load_config(config, overrides)
-    if (out / "model_index.json").exists() and not overwrite:
-        raise SSSDError(f"{out} already holds a model: choose another folder, or pass --overwrite")
-    check_replaceable(out, owner="model_index.json")
-    if (out.with_name(out.name + ".checkpoint")).exists() and not (resume or overwrite):
-        raise SSSDError(
-            f"{out} was being trained and interrupted: pass --resume to go on, or --overwrite to start anew"
-        )
+    check_output(out, resume, overwrite)
     from sssd_registry.training.loop import TrainingInterrupted
     from sssd_registry.training.loop import train as run
 
@@ -60,3 +53,16 @@ def train(
                 "no step was surely better than where training began; the model forecasts what its units start from"
                 f" (model.location_scale {settings.model.location_scale})"
             )
+
+
+def check_output(out: Path, resume: bool, overwrite: bool) -> None:
+    """Refuse to write over a model, or to start over an interrupted run, by mistake."""
+    from sssd_registry.atomic import check_replaceable
+
+    if (out / "model_index.json").exists() and not overwrite:
+        raise SSSDError(f"{out} already holds a model: choose another folder, or pass --overwrite")
+    check_replaceable(out, owner="model_index.json")
+    if (out.with_name(out.name + ".checkpoint")).exists() and not (resume or overwrite):
+        raise SSSDError(
+            f"{out} was being trained and interrupted: pass --resume to go on, or --overwrite to start anew"
+        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sssd_registry.comparison.quality import Quality
+from sssd_registry.distilled import check_solver
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import TUNED, registry
@@ -40,7 +41,8 @@ def find_candidates(
 
     Args:
         pipeline: the model.
-        schedulers: names; ``None`` for all that are installed, and the model's own tuned solvers.
+        schedulers: names; ``None`` for all that are installed, and the model's own tuned solvers, or for the one
+            solver of a distilled model.
         steps: numbers of steps; the tuned solvers have their own.
 
     Raises:
@@ -48,6 +50,8 @@ def find_candidates(
     """
     candidates: list[Candidate] = []
     skipped: list[Skipped] = []
+    if schedulers is None and pipeline.distilled is not None:
+        schedulers, steps = [pipeline.distilled.scheduler], [pipeline.distilled.steps]
     names = list(registry().schedulers) if schedulers is None else list(schedulers)
     if schedulers is None:
         distilled = [name for name in names if registry().schedulers[name].consistency]
@@ -62,7 +66,9 @@ def find_candidates(
             continue
         for count in sorted(pipeline.preset.tuned) if name == TUNED else steps:
             try:
-                candidates.append(Candidate(name, count, solver_tableau(scheduler, schedule, count)))
+                tableau = solver_tableau(scheduler, schedule, count)
+                check_solver(tableau, pipeline.distilled, schedule)
+                candidates.append(Candidate(name, count, tableau))
             except SSSDError as error:
                 skipped.append(Skipped(name, count, str(error)))
     if not candidates:

@@ -34,13 +34,19 @@ class Split:
 
 
 def split_origins(source: WindowSource, spec: DataSpec, horizons: Sequence[int]) -> Split:
-    """Split all origins that have bars up to the farthest of ``horizons`` after them.
+    """Split all origins that have bars up to the farthest of ``horizons`` after them, by the fractions of ``spec``.
 
     Raises:
         SSSDError: the data are too short for any origin, or train or validation would be empty.
     """
+    return split_at(source, spec, horizons, *_boundaries(source, spec))
+
+
+def split_at(
+    source: WindowSource, spec: DataSpec, horizons: Sequence[int], validation_start: int, test_start: int
+) -> Split:
+    """The same at given times, in seconds since 1970 UTC: of a model that is already there."""
     farthest = max(horizons)
-    validation_start, test_start = _boundaries(source, spec)
     origins = all_origins(source, max_horizon=farthest)
     starts = source.base.starts
     rows = source.offsets[origins.series] + origins.row

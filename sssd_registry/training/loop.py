@@ -15,13 +15,13 @@ import pandas as pd
 import torch
 
 from sssd_registry.config import Config
-from sssd_registry.data.windows import windows_at
+from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.folder import TrainingRecord
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from sssd_registry.training.dataset import evenly, make_batch, training_data
+from sssd_registry.training.dataset import Batch, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.run import Run, at_end, is_finished, restore, run_state, start_run
@@ -29,6 +29,8 @@ from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.validation import random_walk_window
 
 Report = Callable[[Progress, float], None]
+# Of a batch, with a generator on the CPU, so that a run does not depend on the device's random numbers.
+Loss = Callable[[Run, Batch, torch.Generator], torch.Tensor]
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -63,17 +65,42 @@ def train(
     """
     prepared = training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init)
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    if resume:
-        restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
+    checkpoint = checkpoint_of(out)
+    learn(run, denoise, tableau, checkpoint, resume, report)
+    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config), examples(run))
+    return save(pipeline, out, checkpoint)
+
+
+def checkpoint_of(out: Path) -> Path:
+    """Where the state of a run that is to write ``out`` is kept."""
+    return out.with_name(out.name + ".checkpoint")
+
+
+def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+    """The loss that a model is trained by."""
+    run.network.train()
+    return denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator)
+
+
+def learn(
+    run: Run, loss_of: Loss, tableau: SolverTableau, checkpoint: Path, resume: bool, report: Report | None
+) -> None:
+    """Take steps until no more are due, and choose the weights; ``tableau`` is what validations sample with.
+
+    Raises:
+        SSSDError: nothing to resume.
+        TrainingInterrupted: Ctrl-C.
+    """
+    if resume:
+        restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
     with _interruptible() as interrupted:
         if run.progress.step == 0:
             validate(run, tableau)  # what training has to improve on, or else is left out
         while not is_finished(run):
-            loss = take_step(run)
-            if run.progress.step % config.training.validate_every == 0 or at_end(run):
+            loss = take_step(run, loss_of)
+            if run.progress.step % run.config.validate_every == 0 or at_end(run):
                 validate(run, tableau)
                 save_checkpoint(checkpoint, run.progress, run_state(run))
             if report is not None:
@@ -81,12 +108,11 @@ def train(
             if interrupted.is_set() and not is_finished(run):
                 save_checkpoint(checkpoint, run.progress, run_state(run))
                 raise TrainingInterrupted
-    return _finish(run, config, scheduler, tableau, out, checkpoint)
+    choose_weights(run, tableau)
 
 
-def take_step(run: Run) -> float:
+def take_step(run: Run, loss_of: Loss = denoise) -> float:
     """One optimiser step. Everything random in it follows from the seed and the step's number."""
-    run.network.train()
     random = np.random.default_rng([run.config.seed, run.progress.step])
     total = 0.0
     for _ in range(run.config.gradient_accumulation_steps):
@@ -100,7 +126,7 @@ def take_step(run: Run) -> float:
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         with torch.random.fork_rng(), run.accelerator.accumulate(run.model):
             torch.manual_seed(int(random.integers(2**62)))  # for dropout
-            loss = denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator)
+            loss = loss_of(run, batch, generator)
             run.accelerator.backward(loss)
             if run.accelerator.sync_gradients:
                 run.accelerator.clip_grad_norm_(run.network.parameters(), run.config.max_grad_norm)
@@ -113,12 +139,10 @@ def take_step(run: Run) -> float:
     return total / run.config.gradient_accumulation_steps
 
 
-def _finish(
-    run: Run, config: Config, scheduler: Any, tableau: SolverTableau, out: Path, checkpoint: Path
-) -> SSSDPipeline:
-    choose_weights(run, tableau)
+def training_record(run: Run, config: Config) -> TrainingRecord:
+    """What is left to know of a run."""
     split = run.data.split
-    record = TrainingRecord(
+    return TrainingRecord(
         config=config,
         steps=run.progress.step,
         best_step=run.progress.best_step,
@@ -127,8 +151,15 @@ def _finish(
         test_start=split.test_start,
         random_walk_window=random_walk_window(run.data),
     )
-    examples = windows_at(run.data.source, evenly(split.validation, 8))
-    pipeline = SSSDPipeline(run.network, scheduler, record, examples)
+
+
+def examples(run: Run) -> Windows:
+    """A few validation windows, to be kept with the model."""
+    return windows_at(run.data.source, evenly(run.data.split.validation, 8))
+
+
+def save(pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:
+    """Write the model; the checkpoint has had its time."""
     pipeline.save_pretrained(out)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return pipeline

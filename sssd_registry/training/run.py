@@ -40,21 +40,28 @@ class Run:
 
 
 def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:
-    training = config.training
+    """A run that trains a new network."""
     with torch.random.fork_rng():
-        torch.manual_seed(training.seed)
+        torch.manual_seed(config.training.seed)
         network = SSSDNetwork(data.spec, config.model)
     if init is not None:
         start_from(network, init)
     fit_units(network, data)
+    return run_of(network, data, config, _fingerprint(data, config))
+
+
+def run_of(network: SSSDNetwork, data: TrainingData, config: Config, fingerprint: str) -> Run:
+    """A run that trains what of ``network`` takes gradients; ``fingerprint`` says what a checkpoint belongs to."""
+    training = config.training
     accelerator = Accelerator(
         mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
     )
-    optimizer = torch.optim.AdamW(network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=training.learning_rate, weight_decay=training.weight_decay)
     model, optimizer = accelerator.prepare(network, optimizer)
     schedule = lr_schedule(optimizer, training, 0)
     ema = EMAModel(network.parameters(), decay=training.ema_decay)
-    progress = Progress(_fingerprint(data, config))
+    progress = Progress(fingerprint)
     return Run(data, training, network, model, accelerator, optimizer, schedule, ema, progress, {}, {})
 
 
@@ -72,6 +79,7 @@ def _precision(training: TrainingConfig) -> str:
 
 
 def _fingerprint(data: TrainingData, config: Config) -> str:
+    """Of what a run gives, on the same machine."""
     text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
     return hashlib.sha256(text.encode()).hexdigest()
 

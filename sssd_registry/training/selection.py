@@ -14,7 +14,7 @@ def validate(run: Run, tableau: SolverTableau) -> None:
     run.network.eval()
     run.ema.store(run.network.parameters())
     run.ema.copy_to(run.network.parameters())
-    score = float(validation_crps(run.network, tableau, run.data, _validation_origins(run)).mean())
+    score = float(validation_crps(run.network, tableau, run.data, validation_origins(run)).mean())
     progress = run.progress
     progress.history.append((progress.step, score))
     if score < progress.best_crps:
@@ -26,7 +26,8 @@ def validate(run: Run, tableau: SolverTableau) -> None:
     run.ema.restore(run.network.parameters())
 
 
-def _validation_origins(run: Run) -> Origins:
+def validation_origins(run: Run) -> Origins:
+    """The windows of every validation of a run."""
     return evenly(run.data.split.validation, run.config.validation_windows)
 
 
@@ -36,7 +37,7 @@ def choose_weights(run: Run, tableau: SolverTableau) -> None:
     run.network.load_state_dict(run.best)
     if run.progress.best_step == 0:
         return  # the best is the start
-    origins = _validation_origins(run)
+    origins = validation_origins(run)
     best = validation_crps(run.network, tableau, run.data, origins)
     run.network.load_state_dict(run.start)
     start = validation_crps(run.network, tableau, run.data, origins)

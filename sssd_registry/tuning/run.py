@@ -50,6 +50,8 @@ def tune_model(
     record = pipeline.record
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")
+    if record.distilled is not None:
+        raise SSSDError(f"this model is distilled, for {record.distilled}: tune the one it was made from")
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
     source = pipeline.source(data)
     origins = origins_between(source, record.validation_start, record.test_start, max(horizons))

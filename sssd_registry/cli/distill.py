@@ -1,0 +1,47 @@
+"""``sssd distill MODEL DATA --out FAST``: a model for one or a few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def distill(
+    model: Annotated[Path, typer.Argument(help="model folder; it stays as it is")],
+    data: Annotated[Path, typer.Argument(help="CSV or Parquet, the model's training data")],
+    out: Annotated[Path, typer.Option(help="folder of the distilled model")],
+    scheduler: Annotated[
+        str | None, typer.Option(help="deterministic, NAME or NAME:option=value,…; default: ddim, or flow-euler")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="inference steps that will do")] = 1,
+    max_steps: Annotated[int, typer.Option(min=1, help="optimiser steps")] = 1000,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
+) -> None:
+    """Teach a copy of a model's head to give in one step what it gives in many; Ctrl-C stops it for --resume."""
+    from sssd_registry.cli.compare import check_model
+    from sssd_registry.cli.progress import training_bar
+    from sssd_registry.cli.train import check_output
+
+    check_output(out, resume, overwrite)
+    check_model(model, [scheduler] if scheduler else [])
+    from sssd_registry.training.distill import distill as run
+    from sssd_registry.training.loop import TrainingInterrupted
+
+    with training_bar(max_steps) as report:
+        try:
+            made = run(
+                model, data, out, scheduler=scheduler, steps=steps, max_steps=max_steps, resume=resume, report=report
+            )
+        except TrainingInterrupted:
+            typer.echo("interrupted; the same command with --resume goes on from here", err=True)
+            raise typer.Exit(130) from None
+    record = made.record
+    assert record is not None
+    assert record.distilled is not None
+    typer.echo(
+        f"{out}: {record.distilled}, validation CRPS {record.validation_crps:.4f} (standard units);"
+        f" {model} in many steps {record.distilled.teacher_crps:.4f}"
+    )
