@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.scores import crps
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.dataset import evenly
+from sssd_registry.training.distill import distill
 from sssd_registry.training.loop import train
 
 Array = npt.NDArray[np.float64]
@@ -49,6 +50,10 @@ _WAYS: dict[str, dict[str, dict[str, Any]]] = {
     "flow matching": {"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}},
     "three times the learning rate": {"training": {"learning_rate": 3e-3}},
     "three times the steps": {"training": {"max_steps": 6000}},
+    "twice the context": {"data": {"timeframes": {"1h": 336}}},
+    "in a latent of 16": {"model": {"latent_size": 16}},
+    "three seeds pooled": {},
+    "distilled to one step": {},
 }
 _CLAIMED = ("without EMA", "without LR schedule")
 _SMALL = {"feature_size": 16, "num_layers": 1, "context_size": 32, "dropout": 0.3}
@@ -96,7 +101,7 @@ def configuration(task: Task, entry: Entry, seed: int) -> Config:
     from_nothing, way = entry.start == "random-walk", _WAYS.get(entry.way, {})
     return Config.model_validate(
         {
-            "data": task.data.model_dump(),
+            "data": {**task.data.model_dump(), **way.get("data", {})},
             "model": {
                 **(_LARGE if task.name == "etth1" else _SMALL),
                 "location_scale": entry.start,
@@ -118,6 +123,8 @@ def configuration(task: Task, entry: Entry, seed: int) -> Config:
 
 def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[str, Any]]:
     """Train, and forecast: samples ``(B, S, K, C)`` of the test windows, and facts to keep."""
+    if entry.way == "three seeds pooled":
+        return _pooled(task, entry, folder)
     started = time.process_time()  # of all threads: what else the machine does meanwhile does not count
     history: list[tuple[int, float]] = []
 
@@ -125,6 +132,8 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
         history[:] = progress.history
 
     pipeline = train(task.frame, configuration(task, entry, seed), folder, report=watch)
+    if entry.way == "distilled to one step":
+        pipeline = distill(folder, task.frame, folder.with_name("distilled"))
     seconds = time.process_time() - started
     record = pipeline.record
     assert record is not None
@@ -136,9 +145,20 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
         "parameters": sum(parameter.numel() for parameter in pipeline.network.parameters()),
         "validations": history,
     }
-    if record.best_step:  # what began and ended as the start has no network that steps could matter to
+    if record.distilled is not None:
+        return forecasts(task, pipeline, record.distilled.steps), facts
+    if record.network_in_use:  # or there is no network that steps could matter to
         facts["CRPS by steps"] = _crps_by_steps(task, pipeline)
     return forecasts(task, pipeline, 20), facts
+
+
+def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, Any]]:
+    """An ensemble: a third of the samples from each of three networks that differ by their seed."""
+    runs = [run(task, replace(entry, way=""), seed, folder / str(seed)) for seed in (0, 1, 2)]
+    shares = np.array_split(np.arange(NUM_SAMPLES), len(runs))
+    samples = [made[:, share] for (made, _), share in zip(runs, shares, strict=True)]
+    seconds = sum(facts["training core-seconds"] for _, facts in runs)
+    return np.concatenate(samples, axis=1), {"training core-seconds": seconds}
 
 
 def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
@@ -160,10 +180,11 @@ def forecasts(task: Task, pipeline: SSSDPipeline, steps: int, origins: Origins |
     """Samples ``(B, S, K, C)`` for the test windows, or others."""
     pipeline.set_progress_bar_config(disable=True)
     origins = task.origins if origins is None else origins
+    source = pipeline.source(task.frame)  # whose windows may be longer than the task's
     parts = []
     for start in range(0, len(origins), _WINDOWS_AT_ONCE):
         part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
-        windows = windows_at(task.prepared.source, part)
+        windows = windows_at(source, part)
         made = pipeline(windows, num_inference_steps=steps, num_samples=NUM_SAMPLES, generator=start)
         parts.append(made.samples)
     return np.concatenate(parts)
