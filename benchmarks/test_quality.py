@@ -20,11 +20,13 @@ pytest.importorskip("backtesting", reason="the demo extra, with the demo's data,
 TOLERANCE = 0.01
 
 
-# Models, and what `--auto` is asked for of each. The second has the head of workload D, a U-Net with attention: all
-# solvers on all targets would take it an hour.
+# Models, and what `--auto` is asked for of each; those that end in "-fast" are distilled. "U-Net" is the head of
+# workload D, a U-Net with attention: all solvers on all targets would take it an hour.
 TUNED = {
     "auto": ("eurusd-bars", ["--max-windows", "100"]),
     "auto, U-Net": ("eurusd-unet", ["--max-windows", "20", "--target", "openvino", "--scheduler", "ipndm"]),
+    "distilled": ("eurusd-bars-fast", ["--max-windows", "100"]),
+    "distilled, U-Net": ("eurusd-unet-fast", ["--max-windows", "20", "--target", "openvino"]),
 }
 
 
@@ -36,16 +38,17 @@ def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str,
 
     root, (name, options) = Path(__file__).parents[1], TUNED[result]
     data, model, engine = root / "runs/eurusd.csv", root / "runs" / name, root / "runs" / f"{name}-auto"
+    slow_model = model.with_name(name.removesuffix("-fast"))
     subprocess.run(["make", f"runs/{name}"], check=True, cwd=root)
     program = Path(sys.executable).with_name("sssd-export")
     subprocess.run([program, model, data, "--auto", *options, "--out", engine], check=True, cwd=root)
     search = json.loads((engine / "manifest.json").read_text())["search"]
     assert search["network_in_use"], "few steps are good enough for a model whose network does nothing"
-    windows = None if result == "auto" else 100
+    windows = 100 if "U-Net" in result else None
     fast = benchmark.pedantic(
         lambda: evaluate(open_forecaster(engine), data, max_windows=windows), rounds=1, iterations=1
     )
-    slow = evaluate(open_forecaster(model, "ddim", 100), data, max_windows=windows)
+    slow = evaluate(open_forecaster(slow_model, "ddim", 100), data, max_windows=windows)
     chosen = next(one for one in search["engines"] if one["label"] == search["choice"])
     ratio = fast.scores["model"].crps / slow.scores["model"].crps
     results[result] = {**chosen, "engines tried": len(search["engines"]), "test windows": fast.windows,

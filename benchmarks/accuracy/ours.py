@@ -158,7 +158,7 @@ def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, An
     shares = np.array_split(np.arange(NUM_SAMPLES), len(runs))
     samples = [made[:, share] for (made, _), share in zip(runs, shares, strict=True)]
     seconds = sum(facts["training core-seconds"] for _, facts in runs)
-    return np.concatenate(samples, axis=1), {"training core-seconds": seconds}
+    return np.concatenate(samples, axis=1), {"training core-seconds": seconds, "networks": len(runs)}
 
 
 def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
