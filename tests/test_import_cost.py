@@ -29,7 +29,15 @@ def imported(*arguments: object) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["plugins"], ["plugins", "--json"], ["train", "--help"], ["new-plugin", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["plugins"],
+        ["plugins", "--json"],
+        ["train", "--help"],
+        ["distill", "--help"],
+        ["new-plugin", "--help"],
+    ],
 )
 def test_looking_around_imports_nothing_heavy(arguments: list[str]) -> None:
     assert imported(*arguments) == set()

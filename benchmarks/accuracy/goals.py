@@ -109,7 +109,8 @@ def common_goals(summary: Trees) -> list[Goal]:
          _reached(all(0.87 <= share <= 0.93 for share in covered.values()))),
         ("20-step CRPS within 1 % of 100-step", f"{within_one_percent(ratios)}, at most {farthest:.4f} of it",
          _reached(0 < farthest <= 1.01)),
-        ("training a network ≤ 10 minutes on 2 cores", f"longest {max(minutes):.1f} minutes of one core" if minutes else "",
+        ("training a network ≤ 10 minutes on 2 cores",
+         f"longest {max(minutes):.1f} minutes of one core" if minutes else "",
          _reached(bool(minutes) and max(minutes) <= 10)),
     ]  # fmt: skip
 

@@ -96,7 +96,7 @@ def distill(
 
 
 def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau) -> Loss:
-    """Mean squared distance of the student's latents to the teacher's, from the same noise."""
+    """Mean squared distance of the student's samples to the teacher's, in standard units, from the same noise."""
 
     def loss_of(run: Run, batch: Batch, generator: torch.Generator) -> Tensor:
         network = run.network.eval()  # the encoder has to say to the student what it says to the teacher
@@ -107,7 +107,7 @@ def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau
         noise = torch.randn(shape, generator=generator).to(condition.device)
         wanted = sample(lambda z, t: torch.as_tensor(teacher(z, t, condition)), slow, noise)  # (B, S, K, D)
         made = solve(lambda z, t: torch.as_tensor(network.head(z, t, condition)), fast, noise)
-        return F.mse_loss(made, wanted)
+        return F.mse_loss(network.codec.decode(made), network.codec.decode(wanted))  # (B, S, K, C)
 
     return loss_of
 

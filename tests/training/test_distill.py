@@ -20,6 +20,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.sampler import sample
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
+from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
@@ -165,3 +166,13 @@ def test_the_command(teacher: Path, tiny_csv: Path, tmp_path: Path) -> None:
     assert done.out.startswith(f"{out}: euler in 2 steps, validation CRPS ")
     again = sssd("distill", teacher, tiny_csv, "--out", out)
     assert "already holds a model" in error_line(again)
+
+
+def test_flow_matching_is_distilled_for_its_own_euler(tiny_csv: Path, tmp_path: Path) -> None:
+    train_tiny_model(tmp_path / "flow", "model.beta_schedule=flow", "model.prediction_type=flow_prediction")
+    stored = json.loads((tmp_path / "flow" / "config.json").read_text())
+    stored["record"]["best_step"] = 8
+    (tmp_path / "flow" / "config.json").write_text(json.dumps(stored))
+    made = distill(tmp_path / "flow", tiny_csv, tmp_path / "fast", max_steps=2)
+    assert str(made.distilled) == "flow-euler in 1 step"
+    made(tiny_csv, num_samples=3, generator=0)
