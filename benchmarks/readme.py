@@ -81,7 +81,7 @@ def _goals(bench: dict[str, Any]) -> str:
             reached = load["reached"][slow]
             verdict = "reached" if reached >= goal else "not reached"
             body.append([f"{name}: ≥ {goal}× over {slow}", f"{reached}×, {load['best']}", verdict])
-        for row, how in zip(CHOSEN, ("with auto-tuning", "distilled to one step"), strict=True):
+        for row, how in zip(CHOSEN, ("with auto-tuning", "distilled"), strict=True):
             if (goal := TUNED.get(name)) and (times := load["tuned"].get(row)):
                 verdict = "reached" if times >= goal else "not reached"
                 label = bench[chosen_for(name, row)]["label"]
@@ -157,7 +157,7 @@ def _words(bench: dict[str, Any]) -> str:
         f" {auto['label']}: {auto['milliseconds']:.2f} ms, and on the same test windows"
         f" {auto['test CRPS ratio']:.4f} of that CRPS. For a U-Net with attention trained on the same bars, by which D"
         f" is tuned, it chose {unet['label']} of {unet['engines tried']} engines: {unet['test CRPS ratio']:.4f} of the"
-        f" 100-step sampler's CRPS on {unet['test windows']} test windows. Distilled to one step, the engines chosen"
+        f" 100-step sampler's CRPS on {unet['test windows']} test windows. Distilled, the engines chosen"
         f" have {fast['test CRPS ratio']:.4f} ({fast['label']}) and {fast_unet['test CRPS ratio']:.4f}"
         f" ({fast_unet['label']}) of what the undistilled models have in 100 steps."
     )
