@@ -154,9 +154,10 @@ def speed(_: Trees, bench: Trees, compared: Trees) -> list[Row]:
     loops = [one["DDIM-100, diffusers, eager"]["ratio"] for one in (loop, demo)]
     slow = "DDIM-100, diffusers, eager"
     whole = [bench[f"workload {name}"]["reached"][slow] for name in "AC"]
+    distilled = [bench[f"workload {name}"]["tuned"]["distilled, as --auto chose"] for name in "AC"]
     verdict = HOLDS if min(loops + whole) >= 10 else PARTLY if max(loops + whole) >= 10 else FAILS
-    words = [" / ".join(f"{ratio:.1f}×" for ratio in ratios) for ratios in (loops, whole)]
-    text = f"loop in fp32 {words[0]}; whole forecast, best engine of 20 steps {words[1]}"
+    words = [" / ".join(f"{ratio:.1f}×" for ratio in ratios) for ratios in (loops, whole, distilled)]
+    text = f"loop in fp32 {words[0]}; whole forecast, best engine of 20 steps {words[1]}, distilled {words[2]}"
     rows.append(("10× with the engine", text, "against DDIM-100; reference / demo sizes", verdict))
     if compared:
         good = {row["scheduler"] for row in compared["rows"] if row["good_enough"]}
