@@ -349,7 +349,7 @@ def test_interrupts_end_with_130(
     monkeypatch.setattr(forecaster, "open_forecaster", interrupt)
     outcome = sssd("forecast", *small)
     assert (outcome.code, outcome.out) == (130, "")
-    monkeypatch.setattr(loop, "take_step", lambda run: signal.raise_signal(signal.SIGINT) or 0.0)
+    monkeypatch.setattr(loop, "take_step", lambda *_: signal.raise_signal(signal.SIGINT) or 0.0)
     outcome = sssd("train", tiny_csv, "--out", tmp_path / "m", *overrides)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == "interrupted; the same command with --resume goes on from here\n"
