@@ -2,8 +2,9 @@
 
 In units of the window's own one-bar movement, at horizon h and for each target by itself,
 
-    location = W_h · (past levels - last level)        as in NLinear (Zeng et al. 2023, "Are Transformers Effective
-                                                       for Time Series Forecasting?")
+    location = W_h(hour) · (past levels - last level)  as in NLinear (Zeng et al. 2023, "Are Transformers Effective
+               + V_h · (hour, day of week)             for Time Series Forecasting?"), but with weights that turn with
+                                                       the hour, as in periodic autoregression (Pagano 1978)
     log scale = a_h + b_h · features                   log-volatilities over several spans, after Corsi 2009 ("A
                                                        Simple Approximate Long-Memory Model of Realized Volatility"),
                                                        of changes, of changes from season to season and of the level
@@ -28,6 +29,8 @@ from sssd_registry.model.precision import ExactBuffers
 
 MAX_LAGS = 96
 _HARMONICS = {DAY: 4, WEEK: 2}
+# How many harmonics of the shortest cycle the weights of past levels follow.
+_TURNING = 3
 # A scale is exponential in its features: none counts for more than this many deviations from its training mean.
 FARTHEST = 4.0
 # Volatility over a short span may be 0; it then counts as this part of the window's.
@@ -42,7 +45,7 @@ class LinearLocationScale(ExactBuffers):
         horizons: float ``(G,)`` bars, ascending, what it is fitted at; a horizon between two is interpolated.
     """
 
-    location: Tensor  # (G, P, C)
+    location: Tensor  # (G, P, C), of what `design` gives
     bias: Tensor  # (G, C), log scale where every feature has its mean
     weights: Tensor  # (G, F, C)
     center: Tensor  # (F, C), mean of the features
@@ -54,7 +57,7 @@ class LinearLocationScale(ExactBuffers):
         self.movement = Movement(spec)
         self.num_lags = min(spec.base.lookback - 1, MAX_LAGS)
         points, features, channels = len(horizons), self._num_features(), len(spec.targets)
-        self.register_buffer("location", torch.zeros(points, self.num_lags, channels))
+        self.register_buffer("location", torch.zeros(points, self.num_terms, channels))
         self.register_buffer("bias", horizons.sqrt().log().unsqueeze(-1).repeat(1, channels))
         self.register_buffer("weights", torch.zeros(points, features, channels))
         self.register_buffer("center", torch.zeros(features, channels))
@@ -67,14 +70,30 @@ class LinearLocationScale(ExactBuffers):
 
         Both float64, in units of the window's one-bar movement.
         """
-        lags, features = self.lags(values), self.features(values, times)
-        location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, lags)
+        terms = self.design(self.lags(values), self.waves(times))
+        location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, terms)
+        features = self.features(values, times)
         standard = ((features - self.center) / self.spread).clamp(-FARTHEST, FARTHEST)
         slope = torch.einsum("kg,gfc,bfc->bkc", interpolation, self.weights, standard)
         return location.double(), (interpolation @ self.bias + slope).double().exp()
 
+    @property
+    def num_terms(self) -> int:
+        """P: the lags, a constant and the waves, then the lags times each wave that they turn with."""
+        return self.num_plain_terms + self.num_lags * len(self._turning())
+
+    @property
+    def num_plain_terms(self) -> int:
+        """Those that do not turn."""
+        return self.num_lags + 1 + self._num_waves()
+
+    def design(self, lags: Tensor, waves: Tensor) -> Tensor:
+        """What the location is linear in: lags ``(B, N, C)`` and waves ``(B, 1 + H)`` to ``(B, P, C)``."""
+        turned = [waves[:, [column], None] * lags for column in self._turning()]  # (B, N, C) each
+        return torch.cat([lags, waves.unsqueeze(-1).expand(-1, -1, lags.shape[2]), *turned], dim=1)
+
     def lags(self, values: Mapping[str, Tensor]) -> Tensor:
-        """The P levels before the last, relative to it: float32 ``(B, P, C)``."""
+        """The N levels before the last, relative to it: float32 ``(B, N, C)``."""
         levels = values[self.spec.base.name][..., list(self.spec.target_indices)]
         past = self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1])
         return (past / self.movement.unit(levels)).float()
@@ -95,18 +114,33 @@ class LinearLocationScale(ExactBuffers):
             high, low = (base[..., self.movement.columns(role)].mean(-1, keepdim=True) for role in ("high", "low"))
             spread = self.movement.between(low, high) / unit  # (B, L, C)
             rows += [_log_rms(spread, length), *_log_rms_each(spread)]
-        for wave in self._calendar(times[self.spec.base.name][:, -1]):  # (B, harmonics)
-            rows.append(wave.unsqueeze(-1).expand(-1, -1, levels.shape[2]))
+        if self._periods():
+            rows.append(self.waves(times)[:, 1:].unsqueeze(-1).expand(-1, -1, levels.shape[2]))
         return torch.cat([row.float() for row in rows], dim=1)
 
-    def _calendar(self, origin: Tensor) -> list[Tensor]:
-        """Sines and cosines of the time of day and of the week, as far as the data repeat them: ``(B, harmonics)``."""
-        waves: list[Tensor] = []
+    def waves(self, times: Mapping[str, Tensor]) -> Tensor:
+        """A constant, and sines and cosines of the time of day and of the week as far as the data repeat them.
+
+        Float32 ``(B, 1 + H)``.
+        """
+        origin = times[self.spec.base.name][:, -1]
+        waves = [torch.ones_like(origin, dtype=torch.float32).unsqueeze(1)]
         for period in self._periods():
             order = torch.arange(1, _HARMONICS[period] + 1, device=origin.device)
             angle = phase(origin, [period]) * order  # (B, harmonics)
             waves += [torch.sin(angle), torch.cos(angle)]
-        return waves
+        return torch.cat(waves, dim=1)
+
+    def _turning(self) -> list[int]:
+        """Which of the waves the weights of past levels turn with: the first of the shortest cycle."""
+        if not self._periods():
+            return []
+        harmonics = _HARMONICS[min(self._periods())]
+        sines = range(1, 1 + min(_TURNING, harmonics))
+        return [*sines, *(harmonics + column for column in sines)]
+
+    def _num_waves(self) -> int:
+        return 2 * sum(_HARMONICS[period] for period in self._periods())
 
     def _periods(self) -> list[int]:
         return [period for period in self.spec.periods if period in _HARMONICS]
@@ -124,8 +158,7 @@ class LinearLocationScale(ExactBuffers):
         spans = [length, *(timeframe.lookback for timeframe in self.spec.timeframes)]
         spans += [length - season] if season else []
         spans += [length] if self._has_range() else []
-        waves = 2 * sum(_HARMONICS[period] for period in self._periods())
-        return 4 + sum(len(_spans(span)) for span in spans) + self._has_range() + waves
+        return 4 + sum(len(_spans(span)) for span in spans) + self._has_range() + self._num_waves()
 
 
 def _spans(length: int) -> list[int]:

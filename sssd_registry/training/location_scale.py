@@ -1,50 +1,47 @@
-"""Fits what diffusion starts from, on the training part alone: a linear location by ridge, a log-linear scale by
-maximum likelihood. How much of each is cross-validated in blocks of time."""
+"""Fits what diffusion starts from, on the training part alone: a linear location by ridge (`location.py`), a
+log-linear scale by maximum likelihood. How much of each is cross-validated in blocks of time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.model.location_scale import FARTHEST
+from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
+from sssd_registry.training.location import Fold, Regression, best_penalties, fit_location, left_out_residuals
 
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing.
 _MAX_ROWS, _AT_ONCE, _FOLDS = 1 << 17, 512, 4
-_LOCATION_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
-# A location that explains less than this of the variance is noise, and is left out.
-_LEAST_EXPLAINED = 0.01
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """n training windows in order of time: float64 ``lags (n, P, C), features (n, F, C), moved (n, G, C)``."""
+    """n training windows in order of time; ``features (n, F, C)``, and how far a future reaches, in rows."""
 
-    lags: Tensor
+    regression: Regression
     features: Tensor
-    moved: Tensor
     gap: int
 
-    def folds(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions to fit on and to score on; no window of one reaches into the futures of the other.
 
-        None where the series are too short for it: the strongest penalty is then as good as any.
-        """
-        count = len(self.moved)
-        if count < _FOLDS or count - count // _FOLDS - 2 * self.gap < 4 * _FOLDS:
-            return
-        index = torch.arange(count)
-        for fold in range(_FOLDS):
-            start, stop = fold * count // _FOLDS, (fold + 1) * count // _FOLDS
-            yield index[(index < start - self.gap) | (index >= stop + self.gap)], index[start:stop]
+def _folds(count: int, gap: int) -> list[Fold]:
+    """Blocks of time, no future of which reaches into what is fitted on.
+
+    None where the series are too short for it: the strongest penalty is then as good as any.
+    """
+    if count < _FOLDS or count - count // _FOLDS - 2 * gap < 4 * _FOLDS:
+        return []
+    cuts = [fold * count // _FOLDS for fold in range(_FOLDS + 1)]
+    return [
+        Fold(slice(start, stop), slice(max(0, start - gap), min(count, stop + gap))) for start, stop in pairwise(cuts)
+    ]
 
 
 @torch.no_grad()
@@ -53,68 +50,48 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     linear = network.normalizer.linear
     if linear is None:
         raise ValueError("this network starts from the random walk")
-    sample = _gather(network, data)
-    penalty = _best_location_penalty(sample)
-    residual = sample.moved
-    if penalty is not None:
-        linear.location.copy_(_ridge(sample.lags, sample.moved, penalty).float())
-        residual = _left_out_residuals(sample, penalty)
+    sample = _gather(network, linear, data)
+    regression = sample.regression
+    folds = _folds(len(regression.moved), sample.gap)
+    residual = regression.moved
+    if (penalties := best_penalties(regression, folds)) is not None:
+        linear.location.copy_(fit_location(regression, penalties).float())
+        residual = left_out_residuals(regression, penalties, folds)
     center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
-    weights, bias = _log_scale(standard, residual, _best_scale_penalty(sample, standard, residual))
+    weights, bias = _log_scale(standard, residual, _best_scale_penalty(standard, residual, sample.gap))
     left = residual * torch.exp(-_apply(standard, weights, bias))
     bias = bias + typical_size(left).log()  # unit variance on the training part
     for name, value in (("center", center), ("spread", spread), ("weights", weights), ("bias", bias)):
         linear.get_buffer(name).copy_(value.float())
 
 
-def _gather(network: SSSDNetwork, data: TrainingData) -> _Sample:
+def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingData) -> _Sample:
     normalizer = network.normalizer
-    assert normalizer.linear is not None
     horizons = tuple(int(h) for h in normalizer.growth_horizons)
     origins = evenly(data.split.train, _MAX_ROWS // len(data.spec.targets))
-    lags, features, moved = [], [], []
+    lags, waves, features, moved = [], [], [], []
     for start in range(0, len(origins), _AT_ONCE):
         part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
         batch = make_batch(data, part, horizons, _CPU)
-        lags.append(normalizer.linear.lags(batch.values))
-        features.append(normalizer.linear.features(batch.values, batch.times))
+        lags.append(linear.lags(batch.values))
+        waves.append(linear.waves(batch.times))
+        features.append(linear.features(batch.values, batch.times))
         since = normalizer.origin(batch.values).unsqueeze(1)
         unit = normalizer.scale(batch.values).unsqueeze(1)
         moved.append(normalizer.movement.between(since, batch.future) / unit)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
-    return _Sample(torch.cat(lags).double(), torch.cat(features).double(), torch.cat(moved), gap)
+    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved))
+    return _Sample(regression, torch.cat(features).double(), gap)
 
 
-def _ridge(lags: Tensor, moved: Tensor, penalty: float) -> Tensor:
-    """``(G, P, C)``; the penalty is relative to the mean square of the lags."""
-    gram = torch.einsum("npc,nqc->cpq", lags, lags) / len(lags)  # (C, P, P)
-    size = gram.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None].clamp(min=1e-12)
-    ridge = penalty * size * torch.eye(gram.shape[-1], dtype=gram.dtype)
-    right = torch.einsum("npc,ngc->cpg", lags, moved) / len(lags)
-    return torch.as_tensor(torch.linalg.solve(gram + ridge, right)).permute(2, 1, 0)
-
-
-def _left_out_residuals(sample: _Sample, penalty: float) -> Tensor:
-    """What the location leaves in blocks it was not fitted on, ``(n, G, C)``: as much as it will leave of new data."""
-    residual = sample.moved.clone()
-    for fit, score in sample.folds():
-        location = _ridge(sample.lags[fit], sample.moved[fit], penalty)
-        residual[score] -= torch.einsum("gpc,npc->ngc", location, sample.lags[score])
-    return residual
-
-
-def _best_location_penalty(sample: _Sample) -> float | None:
-    """``None``: no location is better than the last value."""
-    variance = sample.moved.square().mean(dim=0).clamp(min=1e-12)  # (G, C)
-    left = {
-        penalty: float((_left_out_residuals(sample, penalty).square().mean(dim=0) / variance).mean())
-        for penalty in _LOCATION_PENALTIES
-    }
-    best = min(left, key=left.__getitem__)
-    return best if left[best] < 1 - _LEAST_EXPLAINED else None
+def _regression(linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved: Tensor) -> Regression:
+    """Penalties are relative to the mean square of the lags; waves, and the constant, count as of size 1."""
+    size = torch.full((linear.num_terms,), float(lags.double().square().mean().clamp(min=1e-12)), dtype=torch.float64)
+    size[linear.num_lags : linear.num_plain_terms] = 1.0
+    return Regression(lambda rows: linear.design(lags[rows], waves[rows]).double(), moved, size, linear.num_plain_terms)
 
 
 def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
@@ -149,16 +126,18 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
     return beta[:, 1:], beta[:, 0]
 
 
-def _best_scale_penalty(sample: _Sample, standard: Tensor, residual: Tensor) -> float:
+def _best_scale_penalty(standard: Tensor, residual: Tensor, gap: int) -> float:
     """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
-    thin = _Sample(sample.lags[::every], standard[::every], residual[::every][:, points], sample.gap // every + 1)
+    features, moved = standard[::every], residual[::every][:, points]
     scores = {}
     for penalty in sorted(_SCALE_PENALTIES, reverse=True):
         total = 0.0
-        for fit, score in thin.folds():
-            theta = _apply(thin.features[score], *_log_scale(thin.features[fit], thin.moved[fit], penalty, steps=8))
-            total += float((theta + thin.moved[score].abs() * torch.exp(-theta)).mean())
+        for fold in _folds(len(moved), gap // every + 1):
+            fit = torch.ones(len(moved), dtype=torch.bool)
+            fit[fold.near] = False
+            theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], penalty, steps=8))
+            total += float((theta + moved[fold.score].abs() * torch.exp(-theta)).mean())
         scores[penalty] = total
     return min(scores, key=scores.__getitem__)

@@ -101,6 +101,9 @@ def liven(network: SSSDNetwork) -> SSSDNetwork:
     for parameter in network.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
+    if isinstance(network, SSSDNetwork) and network.normalizer.linear is not None:
+        network.normalizer.linear.location.normal_(std=0.03)
+        network.normalizer.linear.weights.normal_(std=0.03)
     return network.eval().requires_grad_(False)
 
 

@@ -1,0 +1,129 @@
+"""The ridge behind the linear location: its sums, its folds, and what it finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sssd_registry.config import load_config
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.training.dataset import make_batch, training_data
+from sssd_registry.training.location import (
+    Fold,
+    Penalties,
+    Regression,
+    best_penalties,
+    fit_location,
+    left_out_residuals,
+)
+from sssd_registry.training.location_scale import _folds
+from sssd_registry.training.units import fit_units
+
+PLAIN = 3
+
+
+def regression(
+    rows: int = 4500, terms: int = 5, targets: int = 2, common: float = 1.0, noise: float = 1.0, seed: int = 0
+) -> tuple[Regression, torch.Tensor]:
+    """Rows of a linear truth ``(G, P, C)``, of which a share is common to all targets."""
+    random = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, terms, targets, generator=random, dtype=torch.float64)
+    shared = torch.randn(2, terms, 1, generator=random, dtype=torch.float64)
+    own = torch.randn(2, terms, targets, generator=random, dtype=torch.float64)
+    truth = common * shared + (1 - common) * own
+    y = torch.einsum("gpc,npc->ngc", truth, x)
+    y += noise * torch.randn(y.shape, generator=random, dtype=torch.float64)
+    return Regression(lambda part: x[part], y, torch.ones(terms, dtype=torch.float64), PLAIN), truth
+
+
+def folds(rows: int, gap: int = 5) -> list[Fold]:
+    return _folds(rows, gap)
+
+
+@given(rows=st.integers(1, 3000), gap=st.integers(1, 400))
+def test_folds_score_every_row_once_and_fit_on_none_near(rows: int, gap: int) -> None:
+    made = folds(rows, gap)
+    scored = [row for fold in made for row in range(fold.score.start, fold.score.stop)]
+    assert scored in ([], list(range(rows)))
+    for fold in made:
+        assert fold.near.start == max(0, fold.score.start - gap)
+        assert fold.near.stop == min(rows, fold.score.stop + gap)
+        assert fold.near.stop - fold.near.start < rows, "something is left to fit on"
+
+
+def test_weights_are_those_of_least_squares_where_nothing_is_drawn_anywhere() -> None:
+    data, _ = regression(common=0.3)
+    weights = fit_location(data, Penalties(turning=True, shared=1e-9, own=1e-9))
+    x = data.terms(slice(0, len(data.moved)))
+    for target in range(2):
+        expected = torch.linalg.lstsq(x[:, :, target], data.moved[:, :, target]).solution
+        torch.testing.assert_close(weights[:, :, target].T, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_left_out_plays_no_part() -> None:
+    data, _ = regression()
+    penalties, without = Penalties(turning=True, shared=0.1, own=1.0), slice(1000, 2200)
+    before = fit_location(data, penalties, without=without)
+    changed = data.moved.clone()
+    changed[without] += 100 * torch.randn(changed[without].shape, dtype=torch.float64)
+    after = fit_location(Regression(data.terms, changed, data.size, data.plain), penalties, without=without)
+    torch.testing.assert_close(before, after, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(before, fit_location(data, penalties))
+
+
+def test_residuals_are_those_of_folds_not_fitted_on() -> None:
+    data, _ = regression()
+    cut, penalties = folds(len(data.moved)), Penalties(turning=False, shared=0.1, own=1.0)
+    residual = left_out_residuals(data, penalties, cut)
+    fold = cut[2]
+    location = fit_location(data, penalties, without=fold.near)
+    assert not location[:, PLAIN:].any(), "terms that turn have no weight"
+    expected = data.moved[fold.score] - torch.einsum("gpc,npc->ngc", location, data.terms(fold.score))
+    torch.testing.assert_close(residual[fold.score], expected)
+
+
+@pytest.mark.parametrize(("common", "own"), [(1.0, 10.0), (0.1, 0.1)])
+def test_targets_are_alike_as_far_as_they_are(common: float, own: float) -> None:
+    """Weights that all share are kept where all do the same, and left where each does something else."""
+    data, _ = regression(rows=1200, targets=4, common=common, noise=4.0 * common + 0.1)
+    penalties = best_penalties(data, folds(1200))
+    assert penalties is not None
+    assert penalties.own == own
+
+
+def test_noise_has_no_location_and_too_few_rows_have_none() -> None:
+    data, _ = regression()
+    noise = Regression(data.terms, torch.randn_like(data.moved), data.size, data.plain)
+    assert best_penalties(noise, folds(len(noise.moved))) is None
+    assert best_penalties(data, []) is None
+
+
+def test_weights_follow_the_hour() -> None:
+    """By day a level stays, by night it returns to its mean: the same for every lag but for the hour."""
+    random = np.random.default_rng(0)
+    hours = pd.date_range("2024-01-01", periods=6000, freq="h")
+    stays = np.where(hours.hour < 12, 1.0, 0.0)
+    values = np.zeros(6000)
+    for row in range(1, 6000):
+        values[row] = stays[row] * values[row - 1] + random.normal()
+    frame = pd.DataFrame({"time": hours, "value": values})
+    config = load_config(None, ["data.horizons=[1]", 'data.timeframes={"1h" = 48}', "model.feature_size=8"])
+    data = training_data(frame, config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    linear = network.normalizer.linear
+    assert linear is not None
+    batch = make_batch(data, data.split.validation, (1,), torch.device("cpu"))
+
+    def error() -> float:
+        location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
+        return float((batch.future - location).square().mean())
+
+    turning = error()
+    linear.location[:, linear.num_plain_terms :] = 0.0
+    assert turning < 1.15, "little but the noise is left"
+    assert error() > 1.3
