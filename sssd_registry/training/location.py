@@ -1,23 +1,29 @@
 """Fits the linear location by ridge, in two stages: weights that all targets share, then what each target's own
 differ by, drawn toward nothing. How strongly, and whether weights turn with the hour, is cross-validated.
 
-Targets of one series have much in common, and together many times the rows of one. Squared errors follow from sums
-over rows (the normal equations), so that rows are gone through but twice, however many penalties are tried.
+Targets of one series have much in common, and together many times the rows of one. Rows that a first fit misses by
+far are weighted less in a second, as in iteratively reweighted least squares: squares of fat tails say little, and
+forecasts are scored by the size of an error.
+
+Squared errors follow from sums over rows (the normal equations), so that rows are gone through but twice, however
+many penalties are tried.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 _SHARED_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
-_OWN_PENALTIES = (0.1, 1.0, 10.0)
+_OWN_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 # A location that explains less than this of the variance is noise, and is left out.
 _LEAST_EXPLAINED = 0.01
+# A row that is missed by this much more than the average one counts for a quarter of one that is not missed at all.
+_FAR = 0.5
 _AT_ONCE = 2048
 
 
@@ -30,12 +36,14 @@ class Regression:
         moved: float64 ``(n, G, C)``, what came to be.
         size: ``(P,)``, what a weight's square is multiplied by in a penalty.
         plain: how many of the terms, the first, do not turn with the hour.
+        weights: ``(n, C)``, how much a row counts.
     """
 
     terms: Callable[[slice], Tensor]
     moved: Tensor
     size: Tensor
     plain: int
+    weights: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,17 +64,17 @@ class Penalties:
 
 
 @dataclass(frozen=True)
-class _Moments:
-    """Sums over rows, float64: ``gram (C, P, P), right (C, P, G), square (C, G)``."""
+class Moments:
+    """Weighted sums over rows, float64: ``gram (C, P, P), right (C, P, G), square (C, G)``."""
 
     rows: int
     gram: Tensor
     right: Tensor
     square: Tensor
 
-    def __sub__(self, other: _Moments) -> _Moments:
+    def __sub__(self, other: Moments) -> Moments:
         gram, right, square = self.gram - other.gram, self.right - other.right, self.square - other.square
-        return _Moments(self.rows - other.rows, gram, right, square)
+        return Moments(self.rows - other.rows, gram, right, square)
 
     def squared_error(self, weights: Tensor) -> Tensor:
         """Of weights ``(C, P, G)`` for the first P terms, summed over rows: ``(C, G)``."""
@@ -75,14 +83,28 @@ class _Moments:
         return self.square - 2 * (weights * self.right[:, :count]).sum(dim=1) + quadratic
 
 
+def fit_location(data: Regression, folds: Sequence[Fold]) -> tuple[Tensor, Tensor] | None:
+    """Weights ``(G, P, C)`` and what they leave of rows they were not fitted on, ``(n, G, C)``, float64.
+
+    As much as the latter will be left of new data. ``None``: no location is better than the last value.
+    """
+    penalties = best_penalties(data, folds)
+    if penalties is not None:
+        data = reweighted(data, left_out_residuals(data, penalties, folds))
+        penalties = best_penalties(data, folds)
+    if penalties is None:
+        return None
+    return ridge(moments(data, _all(data)), data, penalties), left_out_residuals(data, penalties, folds)
+
+
 def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
-    """By the squared error of left-out blocks; ``None``: no location is better than the last value."""
+    """By the squared error of left-out blocks; ``None``: it explains nothing of them, or there are no blocks."""
     if not folds:
         return None
-    whole = _moments(data, slice(0, len(data.moved)))
+    whole = moments(data, _all(data))
     errors: dict[Penalties, Tensor] = {}
     for fold in folds:
-        fit, score = whole - _moments(data, fold.near), _moments(data, fold.score)
+        fit, score = whole - moments(data, fold.near), moments(data, fold.score)
         for penalties, weights in _candidates(fit, data):
             errors[penalties] = errors.get(penalties, torch.zeros(())) + score.squared_error(weights)
     left = {key: float((error / whole.square.clamp(min=1e-12)).mean()) for key, error in errors.items()}
@@ -90,28 +112,33 @@ def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
     return best if left[best] < 1 - _LEAST_EXPLAINED else None
 
 
-def fit_location(data: Regression, penalties: Penalties, without: slice | None = None) -> Tensor:
-    """Weights, float64 ``(G, P, C)``, from all rows but ``without``."""
-    sums = _moments(data, slice(0, len(data.moved)))
-    if without is not None:
-        sums = sums - _moments(data, without)
+def left_out_residuals(data: Regression, penalties: Penalties, folds: Sequence[Fold]) -> Tensor:
+    """What the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
+    whole, residual = moments(data, _all(data)), data.moved.clone()
+    for fold in folds:
+        location = ridge(whole - moments(data, fold.near), data, penalties)
+        for rows in _parts(fold.score):
+            residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
+    return residual
+
+
+def reweighted(data: Regression, residual: Tensor) -> Regression:
+    """Rows weigh ``1 / (_FAR + q)^2``, where q is a row's mean size of ``residual (n, G, C)``, the average row's 1."""
+    size = residual.abs()
+    typical = size.mean(dim=0, keepdim=True).clamp(min=1e-12)
+    weights = (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
+    return replace(data, weights=weights / weights.mean(dim=0))
+
+
+def ridge(sums: Moments, data: Regression, penalties: Penalties) -> Tensor:
+    """Weights, float64 ``(G, P, C)``; zero for terms that turn where they are not to."""
     weights = _own(sums, _shared(sums, data, penalties.turning, penalties.shared), data, penalties.own)  # (C, P', G)
     whole = torch.zeros_like(sums.right)
     whole[:, : weights.shape[1]] = weights
     return whole.permute(2, 1, 0)
 
 
-def left_out_residuals(data: Regression, penalties: Penalties, folds: Sequence[Fold]) -> Tensor:
-    """What the location leaves in blocks it was not fitted on, ``(n, G, C)``: as much as it will leave of new data."""
-    residual = data.moved.clone()
-    for fold in folds:
-        location = fit_location(data, penalties, without=fold.near)
-        for rows in _parts(fold.score):
-            residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
-    return residual
-
-
-def _candidates(sums: _Moments, data: Regression) -> Iterator[tuple[Penalties, Tensor]]:
+def _candidates(sums: Moments, data: Regression) -> Iterator[tuple[Penalties, Tensor]]:
     """Each way to fit, with its weights ``(C, P, G)``."""
     own_penalties = _OWN_PENALTIES if len(sums.gram) > 1 else (None,)
     turnings = (False, True) if len(data.size) > data.plain else (False,)
@@ -121,7 +148,7 @@ def _candidates(sums: _Moments, data: Regression) -> Iterator[tuple[Penalties, T
             yield Penalties(turning, penalty, own), _own(sums, shared, data, own)
 
 
-def _shared(sums: _Moments, data: Regression, turning: bool, penalty: float) -> Tensor:
+def _shared(sums: Moments, data: Regression, turning: bool, penalty: float) -> Tensor:
     """The same weights for all targets, ``(1, P, G)``; of the plain terms alone where they do not turn."""
     count = len(data.size) if turning else data.plain
     gram, right = sums.gram[:, :count, :count].sum(dim=0), sums.right[:, :count].sum(dim=0)
@@ -129,7 +156,7 @@ def _shared(sums: _Moments, data: Regression, turning: bool, penalty: float) -> 
     return torch.as_tensor(torch.linalg.solve(gram + ridge, right)).unsqueeze(0)
 
 
-def _own(sums: _Moments, shared: Tensor, data: Regression, penalty: float | None) -> Tensor:
+def _own(sums: Moments, shared: Tensor, data: Regression, penalty: float | None) -> Tensor:
     """``(C, P, G)``: the shared weights, and a ridge of what they leave of each target."""
     if penalty is None:
         return shared.expand(len(sums.gram), -1, -1)
@@ -139,17 +166,23 @@ def _own(sums: _Moments, shared: Tensor, data: Regression, penalty: float | None
     return shared + torch.as_tensor(torch.linalg.solve(gram + ridge, right - gram @ shared))
 
 
-def _moments(data: Regression, rows: slice) -> _Moments:
+def moments(data: Regression, rows: slice) -> Moments:
+    """Sums over some of the rows."""
     count, channels = len(data.size), data.moved.shape[2]
     gram = torch.zeros(channels, count, count, dtype=torch.float64)
     right = torch.zeros(channels, count, data.moved.shape[1], dtype=torch.float64)
     square = torch.zeros(channels, data.moved.shape[1], dtype=torch.float64)
     for part in _parts(rows):
-        x, y = data.terms(part).permute(2, 0, 1), data.moved[part].permute(2, 0, 1)  # (C, n, P), (C, n, G)
+        root = data.weights[part].sqrt().unsqueeze(1)  # (n, 1, C)
+        x, y = ((root * rows).permute(2, 0, 1) for rows in (data.terms(part), data.moved[part]))  # (C, n, P or G)
         gram += x.mT @ x
         right += x.mT @ y
         square += y.square().sum(dim=1)
-    return _Moments(rows.stop - rows.start, gram, right, square)
+    return Moments(rows.stop - rows.start, gram, right, square)
+
+
+def _all(data: Regression) -> slice:
+    return slice(0, len(data.moved))
 
 
 def _parts(rows: slice) -> Iterator[slice]:

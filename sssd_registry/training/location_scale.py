@@ -14,7 +14,7 @@ from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
-from sssd_registry.training.location import Fold, Regression, best_penalties, fit_location, left_out_residuals
+from sssd_registry.training.location import Fold, Regression, fit_location
 
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing.
 _MAX_ROWS, _AT_ONCE, _FOLDS = 1 << 17, 512, 4
@@ -52,11 +52,10 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
         raise ValueError("this network starts from the random walk")
     sample = _gather(network, linear, data)
     regression = sample.regression
-    folds = _folds(len(regression.moved), sample.gap)
     residual = regression.moved
-    if (penalties := best_penalties(regression, folds)) is not None:
-        linear.location.copy_(fit_location(regression, penalties).float())
-        residual = left_out_residuals(regression, penalties, folds)
+    if (fitted := fit_location(regression, _folds(len(residual), sample.gap))) is not None:
+        location, residual = fitted
+        linear.location.copy_(location.float())
     center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
@@ -91,7 +90,10 @@ def _regression(linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved:
     """Penalties are relative to the mean square of the lags; waves, and the constant, count as of size 1."""
     size = torch.full((linear.num_terms,), float(lags.double().square().mean().clamp(min=1e-12)), dtype=torch.float64)
     size[linear.num_lags : linear.num_plain_terms] = 1.0
-    return Regression(lambda rows: linear.design(lags[rows], waves[rows]).double(), moved, size, linear.num_plain_terms)
+    equally = torch.ones(len(moved), moved.shape[2], dtype=torch.float64)
+    return Regression(
+        lambda rows: linear.design(lags[rows], waves[rows]).double(), moved, size, linear.num_plain_terms, equally
+    )
 
 
 def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
