@@ -61,11 +61,11 @@ def jobs(task: Task) -> Iterator[Job]:
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
     for name, peer in classical.PEERS.items():
         yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
-    start = {"revision": ours.REVISION["linear"], "samples": ours.NUM_SAMPLES}
+    start = {"revision": ours.revision(task, "linear"), "samples": ours.NUM_SAMPLES}
     start |= _set(ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0))
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
     for entry in ours.entries(task):
-        mine = {"revision": ours.REVISION[entry.start], "samples": ours.NUM_SAMPLES}
+        mine = {"revision": ours.revision(task, entry.start), "samples": ours.NUM_SAMPLES}
         for seed in entry.seeds:
             yield Job(
                 task, entry.name, ours.rank(entry, seed), seed,
@@ -86,10 +86,10 @@ def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
     yield Job(task, "random walk", 0, 0, kept, lambda _: (classical.random_walk(task), {}))
     start = _set(ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0))
-    start |= {"revision": ours.REVISION["linear"]}
+    start |= {"revision": ours.revision(task, "linear")}
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
     for seed in transfer.SEEDS:
-        mine = {"revision": ours.REVISION["random-walk"], **_set(transfer.configuration(task, seed))}
+        mine = {"revision": ours.revision(task, "random-walk"), **_set(transfer.configuration(task, seed))}
         yield Job(
             task, transfer.FROM_NOTHING, 4, seed, mine,
             lambda folder, seed=seed: transfer.run(task, seed, None, folder),  # type: ignore[misc]

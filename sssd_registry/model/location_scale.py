@@ -31,6 +31,8 @@ MAX_LAGS = 96
 _HARMONICS = {DAY: 4, WEEK: 2}
 # How many harmonics of the shortest cycle the weights of past levels follow.
 _TURNING = 3
+# More targets than this keep the same weights all day: each has sums of the terms' products to be fitted from, 4 MB.
+_MAX_TURNING_TARGETS = 16
 # A scale is exponential in its features: none counts for more than this many deviations from its training mean.
 FARTHEST = 4.0
 # Volatility over a short span may be 0; it then counts as this part of the window's.
@@ -133,7 +135,7 @@ class LinearLocationScale(ExactBuffers):
 
     def _turning(self) -> list[int]:
         """Which of the waves the weights of past levels turn with: the first of the shortest cycle."""
-        if not self._periods():
+        if not self._periods() or len(self.spec.targets) > _MAX_TURNING_TARGETS:
             return []
         harmonics = _HARMONICS[min(self._periods())]
         sines = range(1, 1 + min(_TURNING, harmonics))

@@ -151,3 +151,17 @@ def test_weights_follow_the_hour() -> None:
     linear.location[:, linear.num_plain_terms :] = 0.0
     assert turning < 1.15, "little but the noise is left"
     assert error() > 1.3
+
+
+@pytest.mark.parametrize("targets", [16, 17])
+def test_the_sums_of_many_targets_stay_small(targets: int) -> None:
+    random = np.random.default_rng(0)
+    columns = {f"v{k:02d}": random.normal(size=400).cumsum() for k in range(targets)}
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=400, freq="h"), **columns})
+    config = load_config(None, ["data.horizons=[1]", 'data.timeframes={"1h" = 24}', "model.feature_size=8"])
+    data = training_data(frame, config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    linear = network.normalizer.linear
+    assert linear is not None
+    assert (linear.num_terms > linear.num_plain_terms) == (targets == 16)
