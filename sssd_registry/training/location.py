@@ -22,7 +22,7 @@ _SHARED_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _OWN_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 # A location that explains less than this of the variance is noise, and is left out.
 _LEAST_EXPLAINED = 0.01
-# A row that is missed by this much more than the average one counts for a quarter of one that is not missed at all.
+# In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
 _AT_ONCE = 2048
 
@@ -36,14 +36,14 @@ class Regression:
         moved: float64 ``(n, G, C)``, what came to be.
         size: ``(P,)``, what a weight's square is multiplied by in a penalty.
         plain: how many of the terms, the first, do not turn with the hour.
-        weights: ``(n, C)``, how much a row counts.
+        row_weights: ``(n, C)``, how much a row counts.
     """
 
     terms: Callable[[slice], Tensor]
     moved: Tensor
     size: Tensor
     plain: int
-    weights: Tensor
+    row_weights: Tensor
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def reweighted(data: Regression, residual: Tensor) -> Regression:
     """Rows weigh ``1 / (_FAR + q)^2``, where q is a row's mean size of ``residual (n, G, C)``, the average row's 1."""
     size = residual.abs()
     typical = size.mean(dim=0, keepdim=True).clamp(min=1e-12)
-    weights = (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
-    return replace(data, weights=weights / weights.mean(dim=0))
+    row_weights = (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
+    return replace(data, row_weights=row_weights / row_weights.mean(dim=0))
 
 
 def ridge(sums: Moments, data: Regression, penalties: Penalties) -> Tensor:
@@ -173,7 +173,7 @@ def moments(data: Regression, rows: slice) -> Moments:
     right = torch.zeros(channels, count, data.moved.shape[1], dtype=torch.float64)
     square = torch.zeros(channels, data.moved.shape[1], dtype=torch.float64)
     for part in _parts(rows):
-        root = data.weights[part].sqrt().unsqueeze(1)  # (n, 1, C)
+        root = data.row_weights[part].sqrt().unsqueeze(1)  # (n, 1, C)
         x, y = ((root * rows).permute(2, 0, 1) for rows in (data.terms(part), data.moved[part]))  # (C, n, P or G)
         gram += x.mT @ x
         right += x.mT @ y
