@@ -45,7 +45,10 @@ LOOPS = ("unrolled", "loop")
 # Solvers that are compiled: the cheapest good ones of so many different costs. Reduced precision may cost the cheapest
 # what it had left of the tolerance.
 _COMPILED = 3
-_ROUNDS = 9
+_ROUNDS, _CALLS = 5, 5
+# Seconds before an engine's calls: the threads of the one before wait for more work, and share the processor until
+# they give up.
+_REST = 0.1
 
 
 @dataclass(frozen=True)
@@ -224,13 +227,15 @@ def _timed(engines: dict[Trial, Engine], window: Windows, samples: int) -> dict[
     """Milliseconds of one window's forecast by each; a slow moment of the machine falls on all of them alike."""
     feed = engine_inputs(window)
     taken: dict[Trial, list[float]] = {trial: [] for trial in engines}
-    for round_ in range(1 + _ROUNDS):
+    for _ in range(_ROUNDS):
         for trial, engine in engines.items():
-            engine(feed, samples)  # what another runtime's threads still do is over after this
-            started = time.perf_counter()
-            engine(feed, samples)
-            if round_:
-                taken[trial].append(1e3 * (time.perf_counter() - started))
+            time.sleep(_REST)
+            calls = []
+            for _ in range(_CALLS):
+                started = time.perf_counter()
+                engine(feed, samples)
+                calls.append(1e3 * (time.perf_counter() - started))
+            taken[trial].append(median(calls[_CALLS // 2 :]))  # the first find caches that are another's
     return {trial: median(times) for trial, times in taken.items()}
 
 
