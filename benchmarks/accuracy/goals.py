@@ -110,7 +110,7 @@ def common_goals(summary: Trees) -> list[Goal]:
         ("20-step CRPS within 1 % of 100-step", f"{within_one_percent(ratios)}, at most {farthest:.4f} of it",
          _reached(0 < farthest <= 1.01)),
         ("training a network ≤ 10 minutes on 2 cores",
-         f"longest {max(minutes):.1f} minutes of one core" if minutes else "",
+         f"longest {max(minutes):.2f} minutes of one core" if minutes else "",
          _reached(bool(minutes) and max(minutes) <= 10)),
     ]  # fmt: skip
 
