@@ -98,18 +98,21 @@ def fit_location(data: Regression, folds: Sequence[Fold]) -> tuple[Tensor, Tenso
 
 
 def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
-    """By the squared error of left-out blocks; ``None``: it explains nothing of them, or there are no blocks."""
+    """By the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
+
+    Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
+    """
     if not folds:
         return None
     whole = moments(data, _all(data))
-    errors: dict[Penalties, Tensor] = {}
+    explained: dict[Penalties, list[float]] = {}  # by fold, as shares of the whole variance
     for fold in folds:
         fit, score = whole - moments(data, fold.near), moments(data, fold.score)
         for penalties, weights in _candidates(fit, data):
-            errors[penalties] = errors.get(penalties, torch.zeros(())) + score.squared_error(weights)
-    left = {key: float((error / whole.square.clamp(min=1e-12)).mean()) for key, error in errors.items()}
-    best = min(left, key=left.__getitem__)
-    return best if left[best] < 1 - _LEAST_EXPLAINED else None
+            gain = (score.square - score.squared_error(weights)) / whole.square.clamp(min=1e-12)
+            explained.setdefault(penalties, []).append(float(gain.mean()))
+    best = max(explained, key=lambda penalties: sum(explained[penalties]))
+    return best if sum(explained[best]) > _LEAST_EXPLAINED and min(explained[best]) > 0 else None
 
 
 def left_out_residuals(data: Regression, penalties: Penalties, folds: Sequence[Fold]) -> Tensor:

@@ -36,6 +36,14 @@ def hourly(values: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"time": pd.date_range("2024-01-01", periods=len(values), freq="h"), "value": values})
 
 
+@pytest.mark.parametrize("rows", [300, 500, 900])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_short_random_walk_has_no_location_either(rows: int, seed: int) -> None:
+    steps = np.random.default_rng(seed).normal(size=rows)
+    network, _ = fitted(hourly(100 + steps.cumsum()))
+    assert not network.normalizer.linear.location.any()
+
+
 def test_a_random_walk_has_no_location() -> None:
     steps = np.random.default_rng(0).normal(size=4000)
     network, data = fitted(hourly(100 + steps.cumsum()))
