@@ -62,7 +62,7 @@ def jobs(task: Task) -> Iterator[Job]:
     for name, peer in classical.PEERS.items():
         yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
     start = {"revision": ours.revision(task, "linear"), "samples": ours.NUM_SAMPLES}
-    start |= _set(ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0))
+    start |= _set(ours.start_configuration(task))
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
     for entry in ours.entries(task):
         mine = {"revision": ours.revision(task, entry.start), "samples": ours.NUM_SAMPLES}
@@ -85,7 +85,7 @@ def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
     task = transfer.transfer(path)
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
     yield Job(task, "random walk", 0, 0, kept, lambda _: (classical.random_walk(task), {}))
-    start = _set(ours.configuration(task, ours.Entry("mlp", "linear", (0,)), 0))
+    start = _set(ours.start_configuration(task))
     start |= {"revision": ours.revision(task, "linear")}
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
     for seed in transfer.SEEDS:

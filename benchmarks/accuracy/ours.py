@@ -175,9 +175,14 @@ def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
     return {str(steps): float(crps(forecasts(task, pipeline, steps, some), observed).mean()) for steps in (20, 100)}
 
 
+def start_configuration(task: Task) -> Config:
+    """Of the linear start by itself; which head stands idle beside it makes no difference."""
+    return configuration(task, Entry("mlp", "linear", (0,)), 0)
+
+
 def start_alone(task: Task, folder: Path) -> Array:
     """What the linear start forecasts with no network trained: one step at a learning rate of nothing."""
-    config = configuration(task, Entry("mlp", "linear", (0,)), 0)
+    config = start_configuration(task)
     training = config.training.model_copy(update={"max_steps": 1, "learning_rate": 1e-12, "validation_windows": 8})
     pipeline = train(task.frame, config.model_copy(update={"training": training}), folder)
     return forecasts(task, pipeline, 20)

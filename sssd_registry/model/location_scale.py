@@ -72,9 +72,10 @@ class LinearLocationScale(ExactBuffers):
 
         Both float64, in units of the window's one-bar movement.
         """
-        terms = self.design(self.lags(values), self.waves(times))
+        waves = self.waves(times)
+        terms = self.design(self.lags(values), waves)
         location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, terms)
-        features = self.features(values, times)
+        features = self.features(values, waves)
         standard = ((features - self.center) / self.spread).clamp(-FARTHEST, FARTHEST)
         slope = torch.einsum("kg,gfc,bfc->bkc", interpolation, self.weights, standard)
         return location.double(), (interpolation @ self.bias + slope).double().exp()
@@ -100,8 +101,8 @@ class LinearLocationScale(ExactBuffers):
         past = self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1])
         return (past / self.movement.unit(levels)).float()
 
-    def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
-        """What the scale depends on, float32 ``(B, F, C)``."""
+    def features(self, values: Mapping[str, Tensor], waves: Tensor) -> Tensor:
+        """What the scale depends on, with the waves ``(B, 1 + H)``: float32 ``(B, F, C)``."""
         base = values[self.spec.base.name]
         levels = base[..., list(self.spec.target_indices)]  # (B, L, C)
         length, unit = levels.shape[1], self.movement.unit(levels)  # (B, 1, C)
@@ -117,7 +118,7 @@ class LinearLocationScale(ExactBuffers):
             spread = self.movement.between(low, high) / unit  # (B, L, C)
             rows += [_log_rms(spread, length), *_log_rms_each(spread)]
         if self._periods():
-            rows.append(self.waves(times)[:, 1:].unsqueeze(-1).expand(-1, -1, levels.shape[2]))
+            rows.append(waves[:, 1:].unsqueeze(-1).expand(-1, -1, levels.shape[2]))
         return torch.cat([row.float() for row in rows], dim=1)
 
     def waves(self, times: Mapping[str, Tensor]) -> Tensor:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -24,7 +26,7 @@ _OWN_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 _LEAST_EXPLAINED = 0.01
 # In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
-_AT_ONCE = 2048
+_AT_ONCE, _FOLDS = 2048, 4
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ class Regression:
     plain: int
     row_weights: Tensor
 
+    @cached_property
+    def whole(self) -> Moments:
+        """Sums over all rows: with those of a fold taken off, what the fold is fitted on."""
+        return moments(self, slice(0, len(self.moved)))
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -52,6 +59,19 @@ class Fold:
 
     score: slice
     near: slice
+
+
+def make_folds(count: int, gap: int) -> list[Fold]:
+    """Blocks of time, no future of which reaches into what is fitted on.
+
+    None where the series are too short for it: the strongest penalty is then as good as any.
+    """
+    if count < _FOLDS or count - count // _FOLDS - 2 * gap < 4 * _FOLDS:
+        return []
+    cuts = [fold * count // _FOLDS for fold in range(_FOLDS + 1)]
+    return [
+        Fold(slice(start, stop), slice(max(0, start - gap), min(count, stop + gap))) for start, stop in pairwise(cuts)
+    ]
 
 
 @dataclass(frozen=True)
@@ -94,7 +114,7 @@ def fit_location(data: Regression, folds: Sequence[Fold]) -> tuple[Tensor, Tenso
         penalties = best_penalties(data, folds)
     if penalties is None:
         return None
-    return ridge(moments(data, _all(data)), data, penalties), left_out_residuals(data, penalties, folds)
+    return ridge(data.whole, data, penalties), left_out_residuals(data, penalties, folds)
 
 
 def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
@@ -104,12 +124,11 @@ def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
     """
     if not folds:
         return None
-    whole = moments(data, _all(data))
     explained: dict[Penalties, list[float]] = {}  # by fold, as shares of the whole variance
     for fold in folds:
-        fit, score = whole - moments(data, fold.near), moments(data, fold.score)
+        fit, score = data.whole - moments(data, fold.near), moments(data, fold.score)
         for penalties, weights in _candidates(fit, data):
-            gain = (score.square - score.squared_error(weights)) / whole.square.clamp(min=1e-12)
+            gain = (score.square - score.squared_error(weights)) / data.whole.square.clamp(min=1e-12)
             explained.setdefault(penalties, []).append(float(gain.mean()))
     best = max(explained, key=lambda penalties: sum(explained[penalties]))
     return best if sum(explained[best]) > _LEAST_EXPLAINED and min(explained[best]) > 0 else None
@@ -117,9 +136,9 @@ def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
 
 def left_out_residuals(data: Regression, penalties: Penalties, folds: Sequence[Fold]) -> Tensor:
     """What the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
-    whole, residual = moments(data, _all(data)), data.moved.clone()
+    residual = data.moved.clone()
     for fold in folds:
-        location = ridge(whole - moments(data, fold.near), data, penalties)
+        location = ridge(data.whole - moments(data, fold.near), data, penalties)
         for rows in _parts(fold.score):
             residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
     return residual
@@ -182,10 +201,6 @@ def moments(data: Regression, rows: slice) -> Moments:
         right += x.mT @ y
         square += y.square().sum(dim=1)
     return Moments(rows.stop - rows.start, gram, right, square)
-
-
-def _all(data: Regression) -> slice:
-    return slice(0, len(data.moved))
 
 
 def _parts(rows: slice) -> Iterator[slice]:

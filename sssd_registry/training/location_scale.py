@@ -4,7 +4,6 @@ log-linear scale by maximum likelihood. How much of each is cross-validated in b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -14,10 +13,10 @@ from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
-from sssd_registry.training.location import Fold, Regression, fit_location
+from sssd_registry.training.location import Regression, fit_location, make_folds
 
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing.
-_MAX_ROWS, _AT_ONCE, _FOLDS = 1 << 17, 512, 4
+_MAX_ROWS, _AT_ONCE = 1 << 17, 512
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -31,19 +30,6 @@ class _Sample:
     gap: int
 
 
-def _folds(count: int, gap: int) -> list[Fold]:
-    """Blocks of time, no future of which reaches into what is fitted on.
-
-    None where the series are too short for it: the strongest penalty is then as good as any.
-    """
-    if count < _FOLDS or count - count // _FOLDS - 2 * gap < 4 * _FOLDS:
-        return []
-    cuts = [fold * count // _FOLDS for fold in range(_FOLDS + 1)]
-    return [
-        Fold(slice(start, stop), slice(max(0, start - gap), min(count, stop + gap))) for start, stop in pairwise(cuts)
-    ]
-
-
 @torch.no_grad()
 def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     """Set the buffers of the normaliser's :class:`LinearLocationScale` from the training part."""
@@ -53,7 +39,7 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     sample = _gather(network, linear, data)
     regression = sample.regression
     residual = regression.moved
-    if (fitted := fit_location(regression, _folds(len(residual), sample.gap))) is not None:
+    if (fitted := fit_location(regression, make_folds(len(residual), sample.gap))) is not None:
         location, residual = fitted
         linear.location.copy_(location.float())
     center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
@@ -76,7 +62,7 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         batch = make_batch(data, part, horizons, _CPU)
         lags.append(linear.lags(batch.values))
         waves.append(linear.waves(batch.times))
-        features.append(linear.features(batch.values, batch.times))
+        features.append(linear.features(batch.values, waves[-1]))
         since = normalizer.origin(batch.values).unsqueeze(1)
         unit = normalizer.scale(batch.values).unsqueeze(1)
         moved.append(normalizer.movement.between(since, batch.future) / unit)
@@ -136,7 +122,7 @@ def _best_scale_penalty(standard: Tensor, residual: Tensor, gap: int) -> float:
     scores = {}
     for penalty in sorted(_SCALE_PENALTIES, reverse=True):
         total = 0.0
-        for fold in _folds(len(moved), gap // every + 1):
+        for fold in make_folds(len(moved), gap // every + 1):
             fit = torch.ones(len(moved), dtype=torch.bool)
             fit[fold.near] = False
             theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], penalty, steps=8))

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sssd_registry.config import load_config
-from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.dataset import make_batch, training_data
 from sssd_registry.training.location import (
     Fold,
     Penalties,
@@ -21,12 +16,11 @@ from sssd_registry.training.location import (
     best_penalties,
     fit_location,
     left_out_residuals,
+    make_folds,
     moments,
     reweighted,
     ridge,
 )
-from sssd_registry.training.location_scale import _folds
-from sssd_registry.training.units import fit_units
 
 PLAIN = 3
 
@@ -48,12 +42,11 @@ def regression(
 
 
 def weights_of(data: Regression, penalties: Penalties, without: slice | None = None) -> torch.Tensor:
-    sums = moments(data, slice(0, len(data.moved)))
-    return ridge(sums if without is None else sums - moments(data, without), data, penalties)
+    return ridge(data.whole if without is None else data.whole - moments(data, without), data, penalties)
 
 
 def folds(rows: int, gap: int = 5) -> list[Fold]:
-    return _folds(rows, gap)
+    return make_folds(rows, gap)
 
 
 @given(rows=st.integers(1, 3000), gap=st.integers(1, 400))
@@ -124,44 +117,3 @@ def test_rows_that_are_missed_by_far_say_little() -> None:
     plain = weights_of(data, penalties)
     again = weights_of(reweighted(data, left_out_residuals(data, penalties, cut)), penalties)
     assert (again - truth).abs().max() < 0.5 * (plain - truth).abs().max()
-
-
-def test_weights_follow_the_hour() -> None:
-    """By day a level stays, by night it returns to its mean: the same for every lag but for the hour."""
-    random = np.random.default_rng(0)
-    hours = pd.date_range("2024-01-01", periods=6000, freq="h")
-    stays = np.where(hours.hour < 12, 1.0, 0.0)
-    values = np.zeros(6000)
-    for row in range(1, 6000):
-        values[row] = stays[row] * values[row - 1] + random.normal()
-    frame = pd.DataFrame({"time": hours, "value": values})
-    config = load_config(None, ["data.horizons=[1]", 'data.timeframes={"1h" = 48}', "model.feature_size=8"])
-    data = training_data(frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
-    fit_units(network, data)
-    linear = network.normalizer.linear
-    assert linear is not None
-    batch = make_batch(data, data.split.validation, (1,), torch.device("cpu"))
-
-    def error() -> float:
-        location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
-        return float((batch.future - location).square().mean())
-
-    turning = error()
-    linear.location[:, linear.num_plain_terms :] = 0.0
-    assert turning < 1.15, "little but the noise is left"
-    assert error() > 1.3
-
-
-@pytest.mark.parametrize("targets", [16, 17])
-def test_the_sums_of_many_targets_stay_small(targets: int) -> None:
-    random = np.random.default_rng(0)
-    columns = {f"v{k:02d}": random.normal(size=400).cumsum() for k in range(targets)}
-    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=400, freq="h"), **columns})
-    config = load_config(None, ["data.horizons=[1]", 'data.timeframes={"1h" = 24}', "model.feature_size=8"])
-    data = training_data(frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
-    fit_units(network, data)
-    linear = network.normalizer.linear
-    assert linear is not None
-    assert (linear.num_terms > linear.num_plain_terms) == (targets == 16)

@@ -134,3 +134,36 @@ def test_one_revaluation_is_not_everybodys_unit() -> None:
     network, data = fitted(pd.concat([*frames, hourly(pegged).assign(id="peg")]), "data.id=id")
     usual = standard_units(network, data).square().mean(dim=(0, 2)).sqrt()
     assert ((usual > 0.7) & (usual < 1.4)).all()
+
+
+def test_weights_follow_the_hour() -> None:
+    """By day a level stays, by night it returns to its mean: the same for every lag but for the hour."""
+    random = np.random.default_rng(0)
+    stays = np.where(np.arange(6000) % 24 < 12, 1.0, 0.0)
+    values = np.zeros(6000)
+    for row in range(1, 6000):
+        values[row] = stays[row] * values[row - 1] + random.normal()
+    network, data = fitted(hourly(values), "data.horizons=[1]")
+    linear = network.normalizer.linear
+    assert linear is not None
+    batch = make_batch(data, data.split.validation, (1,), CPU)
+
+    def error() -> float:
+        location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
+        return float((batch.future - location).square().mean())
+
+    turning = error()
+    linear.location[:, linear.num_plain_terms :] = 0.0
+    assert turning < 1.15, "little but the noise is left"
+    assert error() > 1.3
+
+
+@pytest.mark.parametrize("targets", [16, 17])
+def test_the_sums_of_many_targets_stay_small(targets: int) -> None:
+    random = np.random.default_rng(0)
+    frame = hourly(random.normal(size=400).cumsum())
+    more = {f"v{k:02d}": random.normal(size=400).cumsum() for k in range(1, targets)}
+    network, _ = fitted(frame.assign(**more), "data.horizons=[1]", 'data.timeframes={"1h" = 24}')
+    linear = network.normalizer.linear
+    assert linear is not None
+    assert (linear.num_terms > linear.num_plain_terms) == (targets == 16)
