@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from summary import WALK, best_of_ours, by_window, mean_score, paired
@@ -14,8 +14,13 @@ Goal = tuple[str, str, str]
 
 
 def gain_over(entry: Trees, ours: str, theirs: str) -> tuple[float, float]:
-    """By how much ``ours`` is below ``theirs``, as a share, and half of its 95 % interval; CRPS9, paired by window."""
-    mine, other = (by_window(entry["forecasters"][name], "CRPS9 by window") for name in (ours, theirs))
+    """By how much ``ours`` is below ``theirs``, as a share, and half of its 95 % interval; see :func:`gain`."""
+    return gain(entry["forecasters"][ours], entry["forecasters"][theirs])
+
+
+def gain(ours: Sequence[Trees], theirs: Sequence[Trees]) -> tuple[float, float]:
+    """The same of runs: CRPS9, averaged over seeds and paired by window."""
+    mine, other = (by_window(runs, "CRPS9 by window") for runs in (ours, theirs))
     difference, half = paired(mine, other)
     return -difference / float(other.mean()), half / float(other.mean())
 

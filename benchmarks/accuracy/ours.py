@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from tasks import Task
+from ways import DISTILLED, FROM_LINEAR, POOLED, WAYS, Way, train_by
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Origins, windows_at
@@ -42,22 +43,6 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 # Trained with three seeds: the reference's head, and the best by validation where the network has all to learn.
 _SEVERAL = ("mlp", "adaln")
-# Other ways to train, tried where the network has everything to learn. The first two are what the claim that EMA and a
-# schedule of the learning rate train more stably is measured by, with three seeds.
-_WAYS: dict[str, dict[str, dict[str, Any]]] = {
-    "without EMA": {"training": {"ema_decay": 0.0}},
-    "without LR schedule": {"training": {"lr_schedule": "constant_with_warmup"}},
-    "predicting noise": {"model": {"prediction_type": "epsilon"}},
-    "predicting data": {"model": {"prediction_type": "sample"}},
-    "flow matching": {"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}},
-    "three times the learning rate": {"training": {"learning_rate": 3e-3}},
-    "three times the steps": {"training": {"max_steps": 6000}},
-    "twice the context": {"data": {"timeframes": {"1h": 336}}},
-    "in a latent of 16": {"model": {"latent_size": 16}},
-    "three seeds pooled": {},
-    "distilled to one step": {},
-}
-_CLAIMED = ("without EMA", "without LR schedule")
 _SMALL = {"feature_size": 16, "num_layers": 1, "context_size": 32, "dropout": 0.3}
 _LARGE = {"feature_size": 32, "num_layers": 2, "context_size": 64, "dropout": 0.3}
 _TRAINING = {
@@ -85,7 +70,8 @@ def entries(task: Task) -> list[Entry]:
     starts = ("linear", "random-walk") if task.name == "etth1" else ("linear",)
     made = [Entry(head, start, (0, 1, 2) if head in _SEVERAL else (0,)) for start in starts for head in HEADS]
     if task.name == "etth1":
-        made += [Entry("mlp", "random-walk", (0, 1, 2) if way in _CLAIMED else (0,), way) for way in _WAYS]
+        made += [Entry("mlp", "random-walk", way.seeds, name) for name, way in WAYS.items()]
+        made += [Entry("mlp", "linear", (0,), name) for name in FROM_LINEAR]
     return made
 
 
@@ -96,16 +82,16 @@ def revision(task: Task, start: str) -> int:
 
 def rank(entry: Entry, seed: int) -> int:
     """What is measured first has the lowest: the linear start, heads with everything to learn, seeds, other ways."""
+    if entry.way:
+        return 7 if seed else 5
     if entry.start == "linear":
         return 3 if seed else 1
-    if entry.way:
-        return 4 if entry.way in _CLAIMED else 5
     return 6 if entry.head in ("film-unet", "unet2d") else 3 if seed else 2
 
 
 def configuration(task: Task, entry: Entry, seed: int) -> Config:
     """What ``sssd train`` would be given."""
-    from_nothing, way = entry.start == "random-walk", _WAYS.get(entry.way, {})
+    from_nothing, way = entry.start == "random-walk", WAYS.get(entry.way, Way()).settings
     return Config.model_validate(
         {
             "data": {**task.data.model_dump(), **way.get("data", {})},
@@ -130,7 +116,7 @@ def configuration(task: Task, entry: Entry, seed: int) -> Config:
 
 def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[str, Any]]:
     """Train, and forecast: samples ``(B, S, K, C)`` of the test windows, and facts to keep."""
-    if entry.way == "three seeds pooled":
+    if entry.way == POOLED:
         return _pooled(task, entry, folder)
     started = time.process_time()  # of all threads: what else the machine does meanwhile does not count
     history: list[tuple[int, float]] = []
@@ -138,25 +124,29 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
     def watch(progress: Progress, _loss: float) -> None:
         history[:] = progress.history
 
-    pipeline = train(task.frame, configuration(task, entry, seed), folder, report=watch)
-    if entry.way == "distilled to one step":
-        pipeline = distill(folder, task.frame, folder.with_name("distilled"))
-    seconds = time.process_time() - started
+    way = WAYS.get(entry.way, Way())
+    pipeline, validation = train_by(way, task, configuration(task, entry, seed), folder, watch)
     record = pipeline.record
     assert record is not None
+    if entry.way == DISTILLED:
+        pipeline = distill(folder, task.frame, folder.with_name("distilled"))
+        record = pipeline.record
+        assert record is not None
+        validation = record.validation_crps
+    seconds = time.process_time() - started
     facts = {
         "training core-seconds": seconds,
         "steps": record.steps,
         "best step": record.best_step,
-        "validation CRPS": record.validation_crps,
+        "validation CRPS": validation,
         "parameters": sum(parameter.numel() for parameter in pipeline.network.parameters()),
         "validations": history,
     }
     if record.distilled is not None:
         return forecasts(task, pipeline, record.distilled.steps), facts
-    if record.network_in_use:  # or there is no network that steps could matter to
+    if record.network_in_use and not way.only_here:  # a network that steps matter to, and that anyone can train
         facts["CRPS by steps"] = _crps_by_steps(task, pipeline)
-    return forecasts(task, pipeline, 20), facts
+    return forecasts(task, pipeline, way.steps), facts
 
 
 def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, Any]]:

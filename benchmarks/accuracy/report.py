@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from goals import gain
 from markdown_table import table
-from summary import WALK, Summary, by_window, mean_score, paired, spread_over_seeds
+from summary import WALK, Summary, by_window, mean_score, other_way, paired, same_seeds, spread_over_seeds
+
+# Ten times the score: no number of it says more.
+_DIVERGED = 10.0
 
 
 def tables(summary: Summary) -> str:
@@ -54,11 +58,53 @@ def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
 def _etth1(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
-                     f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
-                     _minutes(runs)])  # fmt: skip
+        if other_way(name) is None:
+            rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
+                         f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
+                         _minutes(runs)])  # fmt: skip
     head = ["ETTh1, 24 hours", "CRPS9 ± standard error", "MSE", "MAE", "90 % coverage", "training, one core"]
+    return "\n\n".join([table(head, rows), *_ways(entry)])
+
+
+def _ways(entry: Mapping[str, Any]) -> list[str]:
+    """One table for each network that was also trained in other ways: what each changed, seed by seed."""
+    bases = sorted({way[0] for name in entry["forecasters"] if (way := other_way(name))}, reverse=True)
+    return [_ways_of(entry["forecasters"], base) for base in bases if base in entry["forecasters"]]
+
+
+def _ways_of(forecasters: Mapping[str, Any], base: str) -> str:
+    plain = forecasters[base]
+    tried = {way[1]: runs for name, runs in forecasters.items() if (way := other_way(name)) and way[0] == base}
+    rows = [["as it is", f"{_validations(plain).mean():.4f}", "", _crps9(plain), "", _minutes(plain)]]
+    for way, runs in sorted(tried.items(), key=lambda item: _change(item[1], plain)):
+        less, half = gain(runs, same_seeds(runs, plain))
+        if less < -_DIVERGED:
+            rows.append([way, "diverges", "", "diverges", "", _minutes(runs)])
+            continue
+        validated = f"{_validations(runs).mean():.4f}" if len(_validations(runs)) else ""
+        rows.append([way, validated, _by_seed(runs, plain), _crps9(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)])
+    head = [f"{base}, trained otherwise", "validation CRPS", "change; least and most of the seeds",
+            "CRPS9 ± standard error", "change, 95 % over windows", "training, one core"]  # fmt: skip
     return table(head, rows)
+
+
+def _validations(runs: Sequence[Mapping[str, Any]]) -> Any:
+    return np.array([run["validation CRPS"] for run in runs if "validation CRPS" in run])
+
+
+def _change(runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> float:
+    """Of the mean validation CRPS, as a share; what has none comes last."""
+    mine = _validations(runs)
+    return float(mine.mean() / _validations(same_seeds(runs, plain)).mean() - 1) if len(mine) else np.inf
+
+
+def _by_seed(runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> str:
+    mine = _validations(runs)
+    if len(mine) == 0:
+        return ""
+    each = mine / _validations(same_seeds(runs, plain)) - 1
+    spread = f"; {each.min():+.1%} to {each.max():+.1%}" if len(each) > 1 else ""
+    return f"{_change(runs, plain):+.1%}{spread}"
 
 
 def _currency(title: str) -> Any:

@@ -71,9 +71,25 @@ def best_of_ours(entry: Mapping[str, Any]) -> str:
     mine = {
         name: float(np.mean([run["validation CRPS"] for run in runs]))
         for name, runs in entry["forecasters"].items()
-        if name.startswith("sssd") and "without" not in name and WALK not in name
+        if name.startswith("sssd") and other_way(name) is None and WALK not in name
     }
     return min(mine, key=mine.__getitem__)
+
+
+def other_way(name: str) -> tuple[str, str] | None:
+    """Of ours trained in another way: what that is to be compared with, and the way."""
+    head, *rest = name.split(", ")
+    if rest and rest[0] == f"from the {WALK}":
+        head, rest = f"{head}, {rest[0]}", rest[1:]
+    return (head, ", ".join(rest)) if rest and name.startswith("sssd") else None
+
+
+def same_seeds(runs: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of ``others`` with the seeds of ``runs``; all, where a run is of several networks."""
+    if any(run.get("networks", 1) > 1 for run in runs):
+        return list(others)
+    seeds = {run["seed"] for run in runs}
+    return [run for run in others if run["seed"] in seeds]
 
 
 def _at(tree: Any, path: Sequence[str]) -> float:

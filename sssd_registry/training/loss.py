@@ -47,6 +47,12 @@ def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator
     return (share * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
 
 
+def standard_futures(network: SSSDNetwork, batch: Batch) -> Tensor:
+    """What a network learns to forecast: futures in standard units, within twelve of them, float32 ``(B, K, C)``."""
+    standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
+    return standard.clamp(-_FARTHEST, _FARTHEST)
+
+
 def denoising_loss(
     model: torch.nn.Module, network: SSSDNetwork, batch: Batch, draws: int, generator: torch.Generator
 ) -> Tensor:
@@ -59,8 +65,7 @@ def denoising_loss(
         draws: S noise draws and time steps for each window.
         generator: on the CPU, so that a run does not depend on the device's random numbers.
     """
-    standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
-    x0 = network.codec.encode(standard.clamp(-_FARTHEST, _FARTHEST)).unsqueeze(1)  # (B, 1, K, D)
+    x0 = network.codec.encode(standard_futures(network, batch)).unsqueeze(1)  # (B, 1, K, D)
     windows, _, count, size = x0.shape
     eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)

@@ -1,0 +1,122 @@
+"""Other ways to train than ours: by another configuration, or by what only the benchmark has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from latents import autoencoded, whitened
+from losses import beside_denoising, crps_loss, logit_normal_loss, min_snr_loss
+from starts import from_window, from_yesterday
+from tasks import Task
+
+from sssd_registry.config import Config
+from sssd_registry.data.windows import windows_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.normalizer import WindowNormalizer
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.schedulers import make_scheduler, solver_tableau
+from sssd_registry.scores import crps
+from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.dataset import TrainingData, to_tensors, training_data
+from sssd_registry.training.loop import Loss, Report, checkpoint_of, denoise, examples, learn, train, training_record
+from sssd_registry.training.run import Run, run_of
+from sssd_registry.training.selection import validation_origins
+from sssd_registry.training.units import fit_units
+from sssd_registry.training.windows import encode_windows
+
+
+@dataclass(frozen=True)
+class Way:
+    """What differs from how ours are trained.
+
+    Attributes:
+        settings: of the configuration.
+        alter: what is exchanged in a new network before it is trained.
+        loss: what it is trained by.
+        steps: in which it is validated and forecasts.
+        seeds: as many networks.
+    """
+
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    alter: Callable[[SSSDNetwork, TrainingData], None] | None = None
+    loss: Loss = denoise
+    steps: int = 20
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    @property
+    def only_here(self) -> bool:
+        """Whether ``sssd train`` cannot do it."""
+        return self.alter is not None or self.loss is not denoise
+
+
+POOLED, DISTILLED = "three seeds pooled", "distilled to one step"
+# The first two are what the claim that EMA and a schedule of the learning rate train more stably is measured by.
+WAYS: dict[str, Way] = {
+    "without EMA": Way({"training": {"ema_decay": 0.0}}),
+    "without LR schedule": Way({"training": {"lr_schedule": "constant_with_warmup"}}),
+    "min-SNR weights": Way(loss=min_snr_loss),
+    "more of the middle time steps": Way(loss=logit_normal_loss),
+    "CRPS of four steps beside v": Way(loss=beside_denoising(crps_loss(4))),
+    "CRPS of one step alone": Way({"training": {"validation_steps": 1}}, loss=crps_loss(1), steps=1),
+    "instance normalisation": Way(alter=from_window),
+    "from yesterday's hours": Way(alter=from_yesterday),
+    "in a whitened latent": Way(alter=whitened),
+    "in an autoencoder's latent of 7": Way(alter=autoencoded),
+    "in an autoencoder's latent of 16": Way({"model": {"latent_size": 16}}, alter=autoencoded),
+    "predicting noise": Way({"model": {"prediction_type": "epsilon"}}, seeds=(0,)),
+    "predicting noise with scaled_linear betas": Way(
+        {"model": {"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}}
+    ),
+    "predicting data": Way({"model": {"prediction_type": "sample"}}),
+    "flow matching": Way({"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}}),
+    "three times the learning rate": Way({"training": {"learning_rate": 3e-3}}),
+    "three times the steps": Way({"training": {"max_steps": 6000}}),
+    "twice the context": Way({"data": {"timeframes": {"1h": 336}}}),
+    "in a latent of 16": Way({"model": {"latent_size": 16}}),
+    POOLED: Way(seeds=(0,)),
+    DISTILLED: Way(seeds=(0,)),
+}
+# Of those also from the linear start, for which nothing of the network's is too little to train: the loss is the score.
+FROM_LINEAR = ("CRPS of four steps beside v",)
+
+
+def train_by(way: Way, task: Task, config: Config, folder: Path, report: Report) -> tuple[SSSDPipeline, float]:
+    """A model trained so, and its validation CRPS in units of the start that ``config`` names."""
+    if not way.only_here:
+        pipeline = train(task.frame, config, folder, report=report)
+        assert pipeline.record is not None
+        return pipeline, pipeline.record.validation_crps
+    run, units = _start(way, config, training_data(task.frame, config.data))
+    scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
+    tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
+    learn(run, way.loss, tableau, checkpoint_of(folder), False, report)
+    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config), examples(run))
+    return pipeline, _validation_crps(run, tableau, units)
+
+
+def _start(way: Way, config: Config, data: TrainingData) -> tuple[Run, WindowNormalizer]:
+    """A run of a new network, as ``sssd train`` starts it but for what the way alters; and the units before that."""
+    with torch.random.fork_rng():
+        torch.manual_seed(config.training.seed)
+        network = SSSDNetwork(data.spec, config.model)
+        fit_units(network, data)
+        units = network.normalizer
+        if way.alter is not None:
+            way.alter(network, data)
+    return run_of(network, data, config, fingerprint=""), units
+
+
+@torch.no_grad()
+def _validation_crps(run: Run, tableau: SolverTableau, units: WindowNormalizer) -> float:
+    """Of the weights chosen, as training scores them, but in ``units``."""
+    network, spec, origins = run.network, run.data.spec, validation_origins(run)
+    windows = encode_windows(network, run.data.source, origins, spec.horizons)
+    scores = crps(windows.forecast(tableau, 48, seed=0), windows.observed)  # (B, K, C)
+    values, times = to_tensors(windows_at(run.data.source, origins), network.device)
+    bars = torch.tensor(spec.horizons, dtype=torch.float32)
+    scale, unit = (one.location_scale(values, times, bars)[1].numpy() for one in (network.normalizer, units))
+    return float((scores * scale / unit).mean())

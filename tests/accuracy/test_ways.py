@@ -1,0 +1,196 @@
+"""The ways to train that the accuracy benchmark alone has: losses, latents and starts that were tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sssd_registry.config import Config
+from sssd_registry.data.windows import windows_at
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.scores import crps
+from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
+from sssd_registry.training.loop import take_step
+from sssd_registry.training.loss import standard_futures
+from sssd_registry.training.run import run_of
+from sssd_registry.training.units import fit_units
+
+CPU = torch.device("cpu")
+SETTINGS = {
+    "data": {"horizons": [1, 6, 24], "timeframes": {"1h": 48}},
+    "model": {
+        "feature_size": 8, "state_size": 4, "num_layers": 1, "context_size": 8, "horizon_size": 8,
+        "head_options": {"hidden_sizes": [16], "time_size": 8}, "location_scale": "random-walk",
+    },
+    "training": {
+        "max_steps": 4, "validate_every": 2, "validation_windows": 8, "batch_size": 8, "noise_draws": 2,
+        "warmup_steps": 1, "scheduler": "dpmsolver++", "validation_steps": 4,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def waves() -> pd.DataFrame:
+    """Two levels with a daily wave each, one far from zero, and noise that they share."""
+    random, hours = np.random.default_rng(3), np.arange(1500)
+    shared = random.normal(size=1500)
+    wave = np.sin(2 * np.pi * hours / 24)
+    time = pd.date_range("2024-01-01", periods=1500, freq="h")
+    return pd.DataFrame({"time": time, "a": 3 * wave + shared, "b": 100 + wave + shared + random.normal(size=1500)})
+
+
+@pytest.fixture(autouse=True)
+def _a_short_training_of_autoencoders(accuracy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy.latents, "_STEPS", 400)
+
+
+@pytest.fixture(scope="module")
+def data(waves: pd.DataFrame) -> TrainingData:
+    return training_data(waves, _config().data)
+
+
+def _config(**model: Any) -> Config:
+    return Config.model_validate({**SETTINGS, "model": {**SETTINGS["model"], **model}})
+
+
+def _network(data: TrainingData, **model: Any) -> SSSDNetwork:
+    torch.manual_seed(0)
+    network = SSSDNetwork(data.spec, _config(**model).model)
+    fit_units(network, data)
+    return network
+
+
+def test_min_snr_weights_fall_where_little_noise_is_left(accuracy: Any) -> None:
+    schedule = NoiseSchedule()
+    weights = accuracy.losses.min_snr_weights(schedule).double().numpy()
+    ratio = (schedule.alphas / schedule.sigmas) ** 2
+    # As a weight of the data's squared error, which v's is times SNR + 1, it is the SNR up to five.
+    np.testing.assert_allclose(weights * (ratio + 1), np.minimum(ratio, 5.0), rtol=1e-5)
+
+
+def test_the_logit_of_time_is_standard_normal(accuracy: Any) -> None:
+    draw = accuracy.losses.logit_normal_timesteps
+    t = draw(4000, 4, 1000, torch.Generator().manual_seed(0)).double()
+    assert t.min() >= 0
+    assert t.max() < 1000
+    logit = torch.logit((t + 0.5) / 1000)
+    assert abs(float(logit.mean())) < 0.02
+    assert abs(float(logit.std()) - 1) < 0.02
+    assert float((t.sort(dim=1).values[:, 2:] > 500).double().mean()) > 0.99, "the draws of a window are spread"
+
+
+def test_the_loss_of_samples_is_the_score(accuracy: Any) -> None:
+    random = np.random.default_rng(0)
+    samples, observed = random.normal(size=(5, 8, 3, 2)), random.normal(size=(5, 3, 2))
+    loss = accuracy.losses.fair_crps(torch.from_numpy(samples), torch.from_numpy(observed))
+    assert float(loss) == pytest.approx(crps(samples, observed).mean())
+
+
+@pytest.mark.parametrize("latent", ["whitened", "autoencoded"])
+def test_a_learnt_latent_is_standard_and_decodes(accuracy: Any, data: TrainingData, latent: str) -> None:
+    network = _network(data)
+    getattr(accuracy.latents, latent)(network, data)
+    batch = make_batch(data, evenly(data.split.train, 400), data.spec.horizons, CPU)
+    standard = standard_futures(network, batch)
+    z = network.codec.encode(standard).flatten(0, 1)
+    assert network.latent_size == 2
+    assert float(z.mean(dim=0).abs().max()) < 0.15
+    assert float((z.std(dim=0) - 1).abs().max()) < 0.15
+    error = (network.codec.decode(network.codec.encode(standard)) - standard).square().mean() / standard.var()
+    assert float(error) < {"whitened": 1e-9, "autoencoded": 0.05}[latent]
+    assert latent != "whitened" or abs(float(torch.corrcoef(z.T)[0, 1])) < 0.1
+
+
+def test_an_autoencoder_of_a_wider_latent_is_not_trained_on(accuracy: Any, data: TrainingData) -> None:
+    network = _network(data, latent_size=5)
+    accuracy.latents.autoencoded(network, data)
+    before = {name: value.clone() for name, value in network.codec.state_dict().items()}
+    assert network.codec.encode(torch.zeros(3, 2)).shape == (3, 5)
+    run = run_of(network, data, _config(latent_size=5), "")
+    take_step(run)
+    for name, value in network.codec.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@pytest.mark.parametrize("start", ["from_window", "from_yesterday"])
+def test_a_start_is_in_units_of_its_own_and_can_be_undone(accuracy: Any, data: TrainingData, start: str) -> None:
+    network = _network(data)
+    getattr(accuracy.starts, start)(network, data)
+    batch = make_batch(data, evenly(data.split.train, 400), data.spec.horizons, CPU)
+    normalizer = network.normalizer
+    standard = normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
+    assert float((standard.square().mean(dim=0).sqrt() - 1).abs().max()) < 0.1
+    location, scale = normalizer.location_scale(batch.values, batch.times, batch.horizons)
+    restored = normalizer.restore(standard.unsqueeze(1), location, scale)[:, 0]
+    np.testing.assert_allclose(restored.numpy(), batch.future.numpy(), atol=1e-4)
+    # Levels told in other units are the same window to it.
+    other = {name: 5 * values + 7 for name, values in batch.values.items()}
+    moved, larger = normalizer.location_scale(other, batch.times, batch.horizons)
+    np.testing.assert_allclose(moved.numpy(), 5 * location.numpy() + 7, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(larger.numpy(), 5 * scale.numpy(), rtol=1e-4)
+
+
+def test_yesterday_is_the_same_hour_of_the_day_before(accuracy: Any, data: TrainingData, waves: pd.DataFrame) -> None:
+    network = _network(data)
+    accuracy.starts.from_yesterday(network, data)
+    origins = evenly(data.split.validation, 5)
+    batch = make_batch(data, origins, data.spec.horizons, CPU)
+    location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
+    levels = waves[["a", "b"]].to_numpy()
+    for row, origin in enumerate(origins.row):
+        for column, horizon in enumerate(data.spec.horizons):
+            np.testing.assert_allclose(location[row, column], levels[origin + horizon - 24])
+
+
+def test_starts_refuse_what_they_are_not_for(accuracy: Any, tiny_frame: pd.DataFrame) -> None:
+    config = Config.model_validate({"data": {"horizons": [1], "timeframes": {"1h": 24}, "targets": ["close"]}})
+    bars = training_data(tiny_frame, config.data)
+    with pytest.raises(ValueError, match="levels"):
+        accuracy.starts.from_window(SSSDNetwork(bars.spec, config.model), bars)
+
+
+def test_every_way_of_the_benchmark_alone_trains_and_forecasts(
+    accuracy: Any, data: TrainingData, waves: pd.DataFrame, tmp_path: Path
+) -> None:
+    ways = accuracy.ways
+    task = accuracy.tasks.Task("waves", waves, _config().data, np.array([1400]), 1000, 24, 1, ("z", 1.0), False)
+    alone = {name: way for name, way in ways.WAYS.items() if way.only_here}
+    assert len(alone) == 9
+    for name, way in alone.items():
+        changed = Config.model_validate(
+            {section: {**SETTINGS[section], **way.settings.get(section, {})} for section in SETTINGS}
+        )
+        history: list[float] = []
+        pipeline, validation = ways.train_by(
+            way, task, changed, tmp_path / "model", lambda _, loss, history=history: history.append(loss)
+        )
+        assert len(history) == 4, name
+        assert np.isfinite([*history, validation]).all(), name
+        windows = windows_at(data.source, evenly(data.split.validation, 2))
+        made = pipeline(windows, num_inference_steps=way.steps, num_samples=5, generator=0)
+        assert made.samples.shape == (2, 5, 3, 2), name
+        assert np.isfinite(made.samples).all(), name
+
+
+def test_scores_of_another_start_are_told_in_units_of_the_plain_one(
+    accuracy: Any, waves: pd.DataFrame, tmp_path: Path
+) -> None:
+    def tenfold(network: SSSDNetwork, _data: TrainingData) -> None:
+        network.normalizer.growth.mul_(10)  # in place: the network's normaliser before it is the same object
+
+    def replaced(network: SSSDNetwork, _data: TrainingData) -> None:
+        normalizer = accuracy.starts.WindowNormalizer(network.spec)
+        normalizer.growth.copy_(10 * network.normalizer.growth)
+        network.normalizer = normalizer
+
+    task = accuracy.tasks.Task("waves", waves, _config().data, np.array([1400]), 1000, 24, 1, ("z", 1.0), False)
+    for alter, factor in ((tenfold, 1), (replaced, 10)):
+        way = accuracy.ways.Way(alter=alter)
+        pipeline, told = accuracy.ways.train_by(way, task, _config(), tmp_path / "model", lambda *_: None)
+        assert told == pytest.approx(factor * pipeline.record.validation_crps, rel=1e-5)
