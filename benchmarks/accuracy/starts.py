@@ -16,11 +16,8 @@ from sssd_registry.training.units import fit_growth
 _DAY = 24  # bars
 
 
-class FromWindow(WindowNormalizer):
-    """Instance normalisation (RevIN, Kim et al. 2022): the window's mean; its deviation times a factor by horizon.
-
-    The encoder sees its levels so, too, in place of their distance to the last one.
-    """
+class _Start(WindowNormalizer):
+    """Standard units around ``start``; a factor of each horizon makes them of unit variance."""
 
     def location_scale(
         self,
@@ -28,10 +25,23 @@ class FromWindow(WindowNormalizer):
         times: Mapping[str, Tensor],  # noqa: ARG002 - the interface
         horizons: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        levels = values[self.spec.base.name][..., list(self.spec.target_indices)]  # (B, L, C)
-        mean, deviation = _moments(levels)
-        scale = deviation * (interpolation(self.growth_horizons, horizons) @ self.growth).double()  # (B, K, C)
-        return mean.expand_as(scale), scale
+        location, unit = self.start(values[self.spec.base.name][..., list(self.spec.target_indices)], horizons)
+        scale = unit * (interpolation(self.growth_horizons, horizons) @ self.growth).double()  # (B, K, C)
+        return location.expand_as(scale), scale
+
+    def start(self, levels: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:
+        """From the targets' past ``(B, L, C)``: where to start, ``(B, K or 1, C)``, and a unit ``(B, 1, C)``."""
+        raise NotImplementedError
+
+
+class FromWindow(_Start):
+    """Instance normalisation (RevIN, Kim et al. 2022): the window's mean, in units of its deviation.
+
+    The encoder sees its levels so, too, in place of their distance to the last one.
+    """
+
+    def start(self, levels: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ARG002 - the interface
+        return _moments(levels)
 
     def _value_features(self, values: Tensor) -> Tensor:
         change, size, _ = super()._value_features(values).chunk(3, dim=-1)
@@ -39,19 +49,12 @@ class FromWindow(WindowNormalizer):
         return torch.cat([change, size, ((values - mean) / deviation).float()], dim=-1)
 
 
-class FromYesterday(WindowNormalizer):
-    """The same hour of the day before; the units are the random walk's, times another factor for each horizon."""
+class FromYesterday(_Start):
+    """The same hour of the day before, in units of the window's movement as the random walk is."""
 
-    def location_scale(
-        self,
-        values: Mapping[str, Tensor],
-        times: Mapping[str, Tensor],  # noqa: ARG002 - the interface
-        horizons: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        levels = values[self.spec.base.name][..., list(self.spec.target_indices)]  # (B, L, C)
+    def start(self, levels: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:
         ago = _DAY - 1 - (horizons.long() - 1) % _DAY  # 0 is the last bar of the window
-        scale = self.scale(values).unsqueeze(1) * (interpolation(self.growth_horizons, horizons) @ self.growth).double()
-        return levels[:, levels.shape[1] - 1 - ago], scale
+        return levels[:, levels.shape[1] - 1 - ago], self.movement.unit(levels)
 
 
 def _moments(levels: Tensor) -> tuple[Tensor, Tensor]:
