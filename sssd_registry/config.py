@@ -60,7 +60,8 @@ class ModelConfig(_Section):
     beta_schedule: Literal["cosine", "linear", "scaled_linear", "flow"] = "cosine"
     num_train_timesteps: int = Field(1000, ge=2)
     prediction_type: Literal["v_prediction", "epsilon", "sample", "flow_prediction"] = Field(
-        "v_prediction", description="flow_prediction goes with beta_schedule flow, and no other does"
+        "v_prediction",
+        description="flow_prediction goes with beta_schedule flow, and no other does; epsilon with linear ones",
     )
 
 

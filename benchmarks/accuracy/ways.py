@@ -67,7 +67,6 @@ WAYS: dict[str, Way] = {
     "in a whitened latent": Way(alter=whitened),
     "in an autoencoder's latent of 7": Way(alter=autoencoded),
     "in an autoencoder's latent of 16": Way({"model": {"latent_size": 16}}, alter=autoencoded),
-    "predicting noise": Way({"model": {"prediction_type": "epsilon"}}, seeds=(0,)),
     "predicting noise with scaled_linear betas": Way(
         {"model": {"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}}
     ),

@@ -13,13 +13,18 @@ from diffusers.optimization import get_constant_schedule_with_warmup, get_cosine
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
-from sssd_registry.config import Config, TrainingConfig
+from sssd_registry.config import Config, ModelConfig, TrainingConfig
 from sssd_registry.data.windows import data_digest
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.training.checkpoint import Progress, RunState, load_optimizer, optimizer_slots
 from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
+
+# Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
+_LEAST_ALPHA = 1e-3
 
 
 @dataclass
@@ -40,7 +45,12 @@ class Run:
 
 
 def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:
-    """A run that trains a new network."""
+    """A run that trains a new network.
+
+    Raises:
+        SSSDError: the network would have to predict noise where there is nothing else; or as :func:`start_from`.
+    """
+    _check_prediction(config.model)
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
         network = SSSDNetwork(data.spec, config.model)
@@ -48,6 +58,20 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
         start_from(network, init)
     fit_units(network, data)
     return run_of(network, data, config, _fingerprint(data, config))
+
+
+def _check_prediction(config: ModelConfig) -> None:
+    """Where a time step leaves nothing of the data, its noise says nothing about them (Lin et al. 2024, section 3.2).
+
+    Sampling begins there, and divides what the network got wrong of the noise by alpha.
+    """
+    schedule = NoiseSchedule(config.beta_schedule, config.num_train_timesteps, config.prediction_type)
+    left = float(schedule.alphas[-1])
+    if config.prediction_type == "epsilon" and left < _LEAST_ALPHA:
+        raise SSSDError(
+            f"model.prediction_type epsilon does not go with {config.beta_schedule} betas, whose last time step leaves"
+            f" {left:.2g} of the data: take v_prediction, or model.beta_schedule linear or scaled_linear"
+        )
 
 
 def run_of(network: SSSDNetwork, data: TrainingData, config: Config, fingerprint: str) -> Run:

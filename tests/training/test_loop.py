@@ -163,3 +163,18 @@ def test_a_model_trains_on_a_panel_with_several_targets(
 def test_it_trains_on_a_gpu_in_bf16(tiny_csv: Path, tiny_settings: list[str], tmp_path: Path) -> None:
     pipeline = train(tiny_csv, configured(tiny_settings), tmp_path / "model")
     assert pipeline.device.type == "cuda"
+
+
+@pytest.mark.parametrize("betas", ["cosine", "linear", "scaled_linear"])
+def test_noise_is_predicted_only_where_something_of_the_data_is_left(
+    tiny_csv: Path, tiny_settings: list[str], tmp_path: Path, betas: str
+) -> None:
+    config = configured(
+        tiny_settings, "model.prediction_type=epsilon", f"model.beta_schedule={betas}", "training.max_steps=1"
+    )
+    if betas != "cosine":
+        train(tiny_csv, config, tmp_path / "model")
+        return
+    with pytest.raises(SSSDError, match=r"epsilon does not go with cosine betas.*4\.9e-05.*linear"):
+        train(tiny_csv, config, tmp_path / "model")
+    assert not list(tmp_path.glob("model*"))
