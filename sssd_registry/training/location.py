@@ -5,17 +5,17 @@ Targets of one series have much in common, and together many times the rows of o
 far are weighted less in a second, as in iteratively reweighted least squares: squares of fat tails say little, and
 forecasts are scored by the size of an error.
 
-Squared errors follow from sums over rows (the normal equations), so that rows are gone through but twice, however
-many penalties are tried.
+Squared errors follow from sums over rows (the normal equations): for penalties to be tried rows are gone through once,
+and once more after they are weighted.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
+from operator import add
 
 import torch
 from torch import Tensor
@@ -39,6 +39,7 @@ class Regression:
         size: ``(P,)``, what a weight's square is multiplied by in a penalty.
         plain: how many of the terms, the first, do not turn with the hour.
         row_weights: ``(n, C)``, how much a row counts.
+        folds: what is left out in turn; together all rows, or none.
     """
 
     terms: Callable[[slice], Tensor]
@@ -46,11 +47,19 @@ class Regression:
     size: Tensor
     plain: int
     row_weights: Tensor
+    folds: Sequence[Fold]
 
     @cached_property
-    def whole(self) -> Moments:
-        """Sums over all rows: with those of a fold taken off, what the fold is fitted on."""
-        return moments(self, slice(0, len(self.moved)))
+    def sums(self) -> Sums:
+        """Each row is looked at once, but for the few that are near a fold and not in it."""
+        scores = [moments(self, fold.score) for fold in self.folds]
+        whole = reduce(add, scores) if scores else moments(self, slice(0, len(self.moved)))
+        fits = [
+            whole - score - moments(self, slice(fold.near.start, fold.score.start))
+            - moments(self, slice(fold.score.stop, fold.near.stop))
+            for fold, score in zip(self.folds, scores, strict=True)
+        ]  # fmt: skip
+        return Sums(whole, fits, scores)
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,10 @@ class Moments:
     right: Tensor
     square: Tensor
 
+    def __add__(self, other: Moments) -> Moments:
+        gram, right, square = self.gram + other.gram, self.right + other.right, self.square + other.square
+        return Moments(self.rows + other.rows, gram, right, square)
+
     def __sub__(self, other: Moments) -> Moments:
         gram, right, square = self.gram - other.gram, self.right - other.right, self.square - other.square
         return Moments(self.rows - other.rows, gram, right, square)
@@ -103,42 +116,50 @@ class Moments:
         return self.square - 2 * (weights * self.right[:, :count]).sum(dim=1) + quadratic
 
 
-def fit_location(data: Regression, folds: Sequence[Fold]) -> tuple[Tensor, Tensor] | None:
+@dataclass(frozen=True)
+class Sums:
+    """Over all rows, and of each fold over those that it is fitted on and those that it is scored on."""
+
+    whole: Moments
+    fits: Sequence[Moments]
+    scores: Sequence[Moments]
+
+
+def fit_location(data: Regression) -> tuple[Tensor, Tensor] | None:
     """Weights ``(G, P, C)`` and what they leave of rows they were not fitted on, ``(n, G, C)``, float64.
 
     As much as the latter will be left of new data. ``None``: no location is better than the last value.
     """
-    penalties = best_penalties(data, folds)
+    penalties = best_penalties(data)
     if penalties is not None:
-        data = reweighted(data, left_out_residuals(data, penalties, folds))
-        penalties = best_penalties(data, folds)
+        data = reweighted(data, left_out_residuals(data, penalties))
+        penalties = best_penalties(data)
     if penalties is None:
         return None
-    return ridge(data.whole, data, penalties), left_out_residuals(data, penalties, folds)
+    return ridge(data.sums.whole, data, penalties), left_out_residuals(data, penalties)
 
 
-def best_penalties(data: Regression, folds: Sequence[Fold]) -> Penalties | None:
+def best_penalties(data: Regression) -> Penalties | None:
     """By the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
 
     Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
     """
-    if not folds:
+    if not data.folds:
         return None
     explained: dict[Penalties, list[float]] = {}  # by fold, as shares of the whole variance
-    for fold in folds:
-        fit, score = data.whole - moments(data, fold.near), moments(data, fold.score)
+    for fit, score in zip(data.sums.fits, data.sums.scores, strict=True):
         for penalties, weights in _candidates(fit, data):
-            gain = (score.square - score.squared_error(weights)) / data.whole.square.clamp(min=1e-12)
+            gain = (score.square - score.squared_error(weights)) / data.sums.whole.square.clamp(min=1e-12)
             explained.setdefault(penalties, []).append(float(gain.mean()))
     best = max(explained, key=lambda penalties: sum(explained[penalties]))
     return best if sum(explained[best]) > _LEAST_EXPLAINED and min(explained[best]) > 0 else None
 
 
-def left_out_residuals(data: Regression, penalties: Penalties, folds: Sequence[Fold]) -> Tensor:
+def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
     """What the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
     residual = data.moved.clone()
-    for fold in folds:
-        location = ridge(data.whole - moments(data, fold.near), data, penalties)
+    for fold, fit in zip(data.folds, data.sums.fits, strict=True):
+        location = ridge(fit, data, penalties)
         for rows in _parts(fold.score):
             residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
     return residual
@@ -154,9 +175,10 @@ def reweighted(data: Regression, residual: Tensor) -> Regression:
 
 def ridge(sums: Moments, data: Regression, penalties: Penalties) -> Tensor:
     """Weights, float64 ``(G, P, C)``; zero for terms that turn where they are not to."""
-    weights = _own(sums, _shared(sums, data, penalties.turning, penalties.shared), data, penalties.own)  # (C, P', G)
+    shared = _shared(sums, data, penalties.turning, penalties.shared)  # (1, P', G)
+    factor = _factor(sums, data, penalties.turning, penalties.own)
     whole = torch.zeros_like(sums.right)
-    whole[:, : weights.shape[1]] = weights
+    whole[:, : shared.shape[1]] = _own(sums, shared, factor)
     return whole.permute(2, 1, 0)
 
 
@@ -164,10 +186,12 @@ def _candidates(sums: Moments, data: Regression) -> Iterator[tuple[Penalties, Te
     """Each way to fit, with its weights ``(C, P, G)``."""
     own_penalties = _OWN_PENALTIES if len(sums.gram) > 1 else (None,)
     turnings = (False, True) if len(data.size) > data.plain else (False,)
-    for turning, penalty in itertools.product(turnings, _SHARED_PENALTIES):
-        shared = _shared(sums, data, turning, penalty)
-        for own in own_penalties:
-            yield Penalties(turning, penalty, own), _own(sums, shared, data, own)
+    for turning in turnings:
+        factors = [_factor(sums, data, turning, own) for own in own_penalties]  # once for all that is shared
+        for penalty in _SHARED_PENALTIES:
+            shared = _shared(sums, data, turning, penalty)
+            for own, factor in zip(own_penalties, factors, strict=True):
+                yield Penalties(turning, penalty, own), _own(sums, shared, factor)
 
 
 def _shared(sums: Moments, data: Regression, turning: bool, penalty: float) -> Tensor:
@@ -178,14 +202,22 @@ def _shared(sums: Moments, data: Regression, turning: bool, penalty: float) -> T
     return torch.as_tensor(torch.linalg.solve(gram + ridge, right)).unsqueeze(0)
 
 
-def _own(sums: Moments, shared: Tensor, data: Regression, penalty: float | None) -> Tensor:
-    """``(C, P, G)``: the shared weights, and a ridge of what they leave of each target."""
+def _factor(sums: Moments, data: Regression, turning: bool, penalty: float | None) -> Tensor | None:
+    """Of the ridge of each target's own weights: its Cholesky factor, ``(C, P, P)``; ``None`` where there are none."""
     if penalty is None:
+        return None
+    count = len(data.size) if turning else data.plain
+    ridge = penalty * sums.rows * torch.diag(data.size[:count])
+    return torch.as_tensor(torch.linalg.cholesky(sums.gram[:, :count, :count] + ridge))
+
+
+def _own(sums: Moments, shared: Tensor, factor: Tensor | None) -> Tensor:
+    """``(C, P, G)``: the shared weights, and a ridge of what they leave of each target."""
+    if factor is None:
         return shared.expand(len(sums.gram), -1, -1)
     count = shared.shape[1]
-    gram, right = sums.gram[:, :count, :count], sums.right[:, :count]
-    ridge = penalty * sums.rows * torch.diag(data.size[:count])
-    return shared + torch.as_tensor(torch.linalg.solve(gram + ridge, right - gram @ shared))
+    left = sums.right[:, :count] - sums.gram[:, :count, :count] @ shared
+    return shared + torch.cholesky_solve(left, factor)
 
 
 def moments(data: Regression, rows: slice) -> Moments:

@@ -39,7 +39,7 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     sample = _gather(network, linear, data)
     regression = sample.regression
     residual = regression.moved
-    if (fitted := fit_location(regression, make_folds(len(residual), sample.gap))) is not None:
+    if (fitted := fit_location(regression)) is not None:
         location, residual = fitted
         linear.location.copy_(location.float())
     center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
@@ -68,18 +68,20 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         moved.append(normalizer.movement.between(since, batch.future) / unit)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
-    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved))
+    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved), gap)
     return _Sample(regression, torch.cat(features).double(), gap)
 
 
-def _regression(linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved: Tensor) -> Regression:
+def _regression(linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved: Tensor, gap: int) -> Regression:
     """Penalties are relative to the mean square of the lags; waves, and the constant, count as of size 1."""
     size = torch.full((linear.num_terms,), float(lags.double().square().mean().clamp(min=1e-12)), dtype=torch.float64)
     size[linear.num_lags : linear.num_plain_terms] = 1.0
     equally = torch.ones(len(moved), moved.shape[2], dtype=torch.float64)
-    return Regression(
-        lambda rows: linear.design(lags[rows], waves[rows]).double(), moved, size, linear.num_plain_terms, equally
-    )
+
+    def terms(rows: slice) -> Tensor:
+        return linear.design(lags[rows], waves[rows]).double()
+
+    return Regression(terms, moved, size, linear.num_plain_terms, equally, make_folds(len(moved), gap))
 
 
 def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
@@ -101,16 +103,18 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
     beta[:, 0] = size.mean(dim=0).clamp(min=1e-12).log()
     ridge = penalty * torch.eye(features + 1, dtype=standard.dtype)
     ridge[0, 0] = 1e-9
-    for _ in range(steps):
-        for c in range(channels):
-            relative = (size[:, :, c] * torch.exp(-(x[:, :, c] @ beta[:, :, c].T))).clamp(max=50.0)  # (n, G)
-            pull = beta[:, :, c] @ ridge
+    for c in range(channels):
+        row, own = x[:, :, c], beta[:, :, c]
+        pairs = (row.unsqueeze(2) * row.unsqueeze(1)).flatten(1)  # (n, (1 + F)^2): all steps weigh the same products
+        for _ in range(steps):
+            relative = (size[:, :, c] * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
+            pull = own @ ridge
             pull[:, 0] = 0.0
-            gradient = (1 - relative).T @ x[:, :, c] / count + pull  # (G, 1 + F)
-            curvature = torch.einsum("nf,ng,nh->gfh", x[:, :, c], relative, x[:, :, c]) / count + ridge
+            gradient = (1 - relative).T @ row / count + pull  # (G, 1 + F)
+            curvature = (relative.T @ pairs).reshape(-1, *ridge.shape) / count + ridge  # (G, 1 + F, 1 + F)
             move = torch.linalg.solve(curvature, gradient)
-            longest = (move @ x[:, :, c].T).abs().amax(dim=1, keepdim=True)  # a Newton step may overshoot
-            beta[:, :, c] -= move * (2 / longest.clamp(min=2))
+            longest = (move @ row.T).abs().amax(dim=1, keepdim=True)  # a Newton step may overshoot
+            own -= move * (2 / longest.clamp(min=2))
     return beta[:, 1:], beta[:, 0]
 
 

@@ -36,13 +36,13 @@ def regression(
     truth = common * shared + (1 - common) * own
     y = torch.einsum("gpc,npc->ngc", truth, x)
     y += noise * torch.randn(y.shape, generator=random, dtype=torch.float64)
-    return Regression(
-        lambda part: x[part], y, torch.ones(terms, dtype=torch.float64), PLAIN, torch.ones_like(x[:, 0])
-    ), truth
+    size, equally = torch.ones(terms, dtype=torch.float64), torch.ones_like(x[:, 0])
+    return Regression(lambda part: x[part], y, size, PLAIN, equally, folds(rows)), truth
 
 
 def weights_of(data: Regression, penalties: Penalties, without: slice | None = None) -> torch.Tensor:
-    return ridge(data.whole if without is None else data.whole - moments(data, without), data, penalties)
+    whole = data.sums.whole
+    return ridge(whole if without is None else whole - moments(data, without), data, penalties)
 
 
 def folds(rows: int, gap: int = 5) -> list[Fold]:
@@ -82,9 +82,9 @@ def test_what_is_left_out_plays_no_part() -> None:
 
 def test_residuals_are_those_of_folds_not_fitted_on() -> None:
     data, _ = regression()
-    cut, penalties = folds(len(data.moved)), Penalties(turning=False, shared=0.1, own=1.0)
-    residual = left_out_residuals(data, penalties, cut)
-    fold = cut[2]
+    penalties = Penalties(turning=False, shared=0.1, own=1.0)
+    residual = left_out_residuals(data, penalties)
+    fold = data.folds[2]
     location = weights_of(data, penalties, without=fold.near)
     assert not location[:, PLAIN:].any(), "terms that turn have no weight"
     expected = data.moved[fold.score] - torch.einsum("gpc,npc->ngc", location, data.terms(fold.score))
@@ -95,7 +95,7 @@ def test_residuals_are_those_of_folds_not_fitted_on() -> None:
 def test_targets_are_alike_as_far_as_they_are(common: float, own: float) -> None:
     """Weights that all share are kept where all do the same, and left where each does something else."""
     data, _ = regression(rows=1200, targets=4, common=common, noise=4.0 * common + 0.1)
-    penalties = best_penalties(data, folds(1200))
+    penalties = best_penalties(data)
     assert penalties is not None
     assert penalties.own == own
 
@@ -103,17 +103,18 @@ def test_targets_are_alike_as_far_as_they_are(common: float, own: float) -> None
 def test_noise_has_no_location_and_too_few_rows_have_none() -> None:
     data, _ = regression()
     noise = replace(data, moved=torch.randn_like(data.moved))
-    assert best_penalties(noise, folds(len(noise.moved))) is None
-    assert fit_location(noise, folds(len(noise.moved))) is None
-    assert fit_location(data, []) is None
+    assert best_penalties(noise) is None
+    assert fit_location(noise) is None
+    assert fit_location(data) is not None
+    assert fit_location(replace(data, folds=[])) is None
 
 
 def test_rows_that_are_missed_by_far_say_little() -> None:
     data, truth = regression(rows=1200)
     wild = data.moved.clone()
     wild[::20] += 60 * torch.randn(wild[::20].shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    data, cut = replace(data, moved=wild), folds(1200)
+    data = replace(data, moved=wild)
     penalties = Penalties(turning=True, shared=1e-3, own=0.1)
     plain = weights_of(data, penalties)
-    again = weights_of(reweighted(data, left_out_residuals(data, penalties, cut)), penalties)
+    again = weights_of(reweighted(data, left_out_residuals(data, penalties)), penalties)
     assert (again - truth).abs().max() < 0.5 * (plain - truth).abs().max()
