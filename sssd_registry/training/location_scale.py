@@ -104,10 +104,10 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
     ridge = penalty * torch.eye(features + 1, dtype=standard.dtype)
     ridge[0, 0] = 1e-9
     for c in range(channels):
-        row, own = x[:, :, c], beta[:, :, c]
+        row, missed, own = x[:, :, c].contiguous(), size[:, :, c].contiguous(), beta[:, :, c]
         pairs = (row.unsqueeze(2) * row.unsqueeze(1)).flatten(1)  # (n, (1 + F)^2): all steps weigh the same products
         for _ in range(steps):
-            relative = (size[:, :, c] * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
+            relative = (missed * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
             pull = own @ ridge
             pull[:, 0] = 0.0
             gradient = (1 - relative).T @ row / count + pull  # (G, 1 + F)
