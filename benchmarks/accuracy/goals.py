@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from summary import WALK, best_of_ours, by_window, mean_score, paired
+from summary import WALK, best_of_ours, by_window, gain_at, horizons_of, mean_score, paired
 
 FROM_WALK = ", from the random walk"
 
@@ -89,13 +89,9 @@ def currency_goal(summary: Trees) -> list[Goal]:
         if entry is None:
             continue
         best = best_of_ours(entry)
-        runs, walk = entry["forecasters"][best], entry["forecasters"][WALK]
-        gains = {
-            horizon: 1 - mean_score(runs, "CRPS by horizon", horizon) / mean_score(walk, "CRPS by horizon", horizon)
-            for horizon in walk[0]["scores"]["CRPS by horizon"]
-        }
-        text = ", ".join(f"{horizon}: {gain:.1%}" for horizon, gain in gains.items())
-        reached = [gain >= 0.02 for gain in gains.values()]
+        gains = {horizon: gain_at(entry, best, horizon) for horizon in horizons_of(entry)}
+        text = ", ".join(f"{horizon}: {gain:.1%} ± {half:.1%}" for horizon, (gain, half) in gains.items())
+        reached = [gain >= 0.02 for gain, _ in gains.values()]
         verdict = "reached" if all(reached) else f"reached at {sum(reached)} of {len(reached)} horizons"
         goal = f"{task.upper()}: CRPS ≥ 2 % below the volatility-scaled Gaussian at every horizon"
         rows.append((goal, f"{text} ({best})", verdict if any(reached) else "not reached"))

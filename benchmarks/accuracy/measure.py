@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from pydantic import BaseModel
-from scoring import scores_of
+from scoring import revision, scores_of
 from summary import write_summary
 from tasks import TASKS, Task, describe
 
@@ -58,14 +58,15 @@ def jobs(task: Task) -> Iterator[Job]:
     import neural
     import ours
 
-    kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
+    scored = revision(task)
+    kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data), **scored}
     for name, peer in classical.PEERS.items():
         yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
-    start = {"revision": ours.revision(task, "linear"), "samples": ours.NUM_SAMPLES}
+    start = {"revision": ours.revision(task, "linear"), "samples": ours.NUM_SAMPLES, **scored}
     start |= _set(ours.start_configuration(task))
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
     for entry in ours.entries(task):
-        mine = {"revision": ours.revision(task, entry.start), "samples": ours.NUM_SAMPLES}
+        mine = {"revision": ours.revision(task, entry.start), "samples": ours.NUM_SAMPLES, **scored}
         for seed in entry.seeds:
             yield Job(
                 task, entry.name, ours.rank(entry, seed), seed,

@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 from goals import gain, training_minutes
 from markdown_table import table
-from summary import WALK, Summary, by_window, mean_score, other_way, paired, same_seeds, spread_over_seeds
+from summary import (
+    WALK,
+    Summary,
+    by_window,
+    crps_at,
+    gain_at,
+    horizons_of,
+    mean_score,
+    other_way,
+    paired,
+    same_seeds,
+    spread_over_seeds,
+)
 
 # Ten times the score: no number of it says more.
 _DIVERGED = 10.0
@@ -44,11 +56,17 @@ def _exchange_rate(entry: Mapping[str, Any]) -> str:
         difference, half = paired(mine, walk)
         versus = "–" if name == WALK else f"{difference:+.5f} ± {half:.5f}"
         few = _seeds(f"{mean_score(runs, 'wQL, five windows'):.5f}", runs, 5, "wQL, five windows")
-        rows.append([name, few, f"{mean_score(runs, 'wQL'):.5f}", versus,
+        rows.append([name, few, f"{mean_score(runs, 'wQL'):.5f} ± {_error(runs):.5f}", versus,
                      f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])  # fmt: skip
-    head = ["exchange_rate, 30 days", "wQL, GluonTS's 5 windows", "wQL, 50 windows",
+    head = ["exchange_rate, 30 days", "wQL, GluonTS's 5 windows", "wQL, 50 windows ± standard error",
             "difference to the random walk, 95 %", "90 % coverage", "training, one core"]  # fmt: skip
     return table(head, rows)
+
+
+def _error(runs: Sequence[Mapping[str, Any]]) -> float:
+    """Standard error over windows that do not overlap, of the loss."""
+    windows = by_window(runs, "loss by window")
+    return float(windows.std(ddof=1) / len(windows) ** 0.5)
 
 
 def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -111,19 +129,22 @@ def _by_seed(runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any
 
 def _currency(title: str) -> Any:
     def made(entry: Mapping[str, Any]) -> str:
-        walk = entry["forecasters"][WALK]
-        horizons = list(walk[0]["scores"]["CRPS by horizon"])
+        horizons = horizons_of(entry)
         rows = []
         for name, runs in _ordered(entry, "CRPS"):
-            cells = []
-            for horizon in horizons:
-                mine = mean_score(runs, "CRPS by horizon", horizon)
-                ratio = mine / mean_score(walk, "CRPS by horizon", horizon)
-                cells.append(f"{mine:.3f}" + ("" if name == WALK else f" ({100 * (ratio - 1):+.1f} %)"))
-            rows.append([name, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
-        return table([title, *(f"{horizon} bars" for horizon in horizons), "90 % coverage", "training, one core"], rows)
+            cells = [_crps_at(entry, name, horizon) for horizon in horizons]
+            mean = _seeds(f"{mean_score(runs, 'CRPS'):.3f}", runs, 3, "CRPS")
+            rows.append([name, mean, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
+        head = [title, "mean", *(f"{horizon} bars ± standard error (to the random walk, 95 %)" for horizon in horizons)]
+        return table([*head, "90 % coverage", "training, one core"], rows)
 
     return made
+
+
+def _crps_at(entry: Mapping[str, Any], name: str, horizon: str) -> str:
+    mean, error = crps_at(entry, name, horizon)
+    gain, half = gain_at(entry, name, horizon)
+    return f"{mean:.3f} ± {error:.3f}" + ("" if name == WALK else f" ({-gain:+.1%} ± {half:.1%})")
 
 
 def _transfer(entry: Mapping[str, Any]) -> str:

@@ -16,6 +16,11 @@ Array = npt.NDArray[np.float64]
 FEW = 5
 
 
+def revision(task: Task) -> dict[str, int]:
+    """Part of a result's configuration: raised when what is kept of scores changes, so that they are made again."""
+    return {"scores": 2} if task.log else {}
+
+
 def scores_of(task: Task, samples: Array) -> dict[str, Any]:
     """Samples ``(B, S, K, C)`` of the task's windows, scored as ``sssd evaluate`` does and as the peers were."""
     observed = task.observed()  # (B, K, C)
@@ -29,10 +34,11 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
     windows = losses.reshape(len(task.origin_rows), -1)
     size = np.abs(observed).reshape(len(task.origin_rows), -1)
     factor = task.unit[1]
-    by_horizon = crps(samples, observed).mean(axis=(0, 2)) * factor
+    by_window = crps(samples, observed).mean(axis=2) * factor  # (B, K)
+    named = [str(horizon) for horizon in task.horizons]
     tree: dict[str, Any] = {
         "CRPS": total.crps * factor,
-        "CRPS by horizon": dict(zip(map(str, task.horizons), by_horizon.tolist(), strict=True)),
+        "CRPS by horizon": dict(zip(named, by_window.mean(axis=0).tolist(), strict=True)),
         "wQL": total.weighted_quantile_loss,
         "CRPS9": float(losses.mean()) * factor,
         "MSE": total.mse,
@@ -40,9 +46,12 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
         "coverage 50": total.coverage_50,
         "coverage 80": coverage(samples, observed, 0.8),
         "coverage 90": total.coverage_90,
-        "loss by window": (windows.sum(axis=1) / size.sum(axis=1)).tolist(),
-        "CRPS9 by window": (windows.mean(axis=1) * factor).tolist(),
     }
+    if task.log:
+        tree["CRPS by window"] = dict(zip(named, by_window.T.tolist(), strict=True))
+    else:
+        tree["loss by window"] = (windows.sum(axis=1) / size.sum(axis=1)).tolist()
+        tree["CRPS9 by window"] = (windows.mean(axis=1) * factor).tolist()
     if task.name == "exchange_rate":
         few = FEW * series
         first = score(samples[:few], observed[:few], origin[:few], task.horizons, stride=stride)

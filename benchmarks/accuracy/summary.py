@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sssd_registry.atomic import atomic_file
+from sssd_registry.scores import standard_error
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = ROOT / "benchmarks" / "accuracy.json"
@@ -64,6 +65,32 @@ def paired(ours: Any, theirs: Any) -> tuple[float, float]:
     """Mean difference over windows, and half the width of its 95 % interval (normal approximation)."""
     difference = np.asarray(ours) - np.asarray(theirs)
     return float(difference.mean()), float(_Z * difference.std(ddof=1) / len(difference) ** 0.5)
+
+
+def horizons_of(entry: Mapping[str, Any]) -> list[str]:
+    """A currency's horizons, in bars."""
+    return list(entry["forecasters"][WALK][0]["scores"]["CRPS by window"])
+
+
+def crps_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, float]:
+    """A currency's CRPS at a horizon and its standard error, windows that overlap counted as fewer."""
+    return _mean_and_error(entry, _at_horizon(entry, name, horizon), horizon)
+
+
+def gain_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, float]:
+    """By how much that is below the random walk's, as a share of it, and half of its 95 % interval."""
+    walk = _at_horizon(entry, WALK, horizon)
+    difference, error = _mean_and_error(entry, walk - _at_horizon(entry, name, horizon), horizon)
+    return difference / float(walk.mean()), _Z * error / float(walk.mean())
+
+
+def _at_horizon(entry: Mapping[str, Any], name: str, horizon: str) -> Any:
+    return np.mean([run["scores"]["CRPS by window"][horizon] for run in entry["forecasters"][name]], axis=0)
+
+
+def _mean_and_error(entry: Mapping[str, Any], values: Any, horizon: str) -> tuple[float, float]:
+    stride = float(entry["data"]["stride"])
+    return float(values.mean()), standard_error(values[:, None, None], (float(horizon),), stride)
 
 
 def best_of_ours(entry: Mapping[str, Any]) -> str:

@@ -158,6 +158,7 @@ def describe(task: Task) -> dict[str, Any]:
     split = task.prepared.split
     return {
         "windows": len(task.origin_rows),
+        "stride": int(np.diff(task.origin_rows).min()),
         "series": len(task.prepared.source.lengths),
         "targets": len(task.prepared.spec.targets),
         "training windows": len(split.train),

@@ -71,7 +71,7 @@ def _runs(level: float, windows: int = 40, validation: float = 0.5, **more: Any)
     scores = {
         "CRPS": level, "CRPS9": level, "wQL": level, "wQL, five windows": level, "MSE": 1.0, "MAE": 1.0,
         "coverage 90": 0.9, "loss by window": losses.tolist(), "CRPS9 by window": losses.tolist(),
-        "CRPS by horizon": {"1": level, "24": level},
+        "CRPS by horizon": {"1": level, "24": level}, "CRPS by window": {"1": losses.tolist(), "24": losses.tolist()},
         "direction": {"1": {"share": 0.51, "half width": 0.05}, "24": {"share": 0.5, "half width": 0.1}},
     }  # fmt: skip
     return [{"seed": 0, "threads": 1, "scores": scores, "validation CRPS": validation, "best step": 100,
@@ -97,7 +97,7 @@ def summary() -> dict[str, Any]:
         "transfer": {"data": {}, "forecasters": transfer},
         "exchange_rate": {"data": {}, "forecasters": heads},
         "etth1": {"data": {}, "forecasters": ett},
-        "eurusd": {"data": {}, "forecasters": {"random walk": _runs(5.4), "sssd mlp": _runs(5.31)}},
+        "eurusd": {"data": {"stride": 1}, "forecasters": {"random walk": _runs(5.4), "sssd mlp": _runs(5.31)}},
     }
 
 
@@ -133,6 +133,20 @@ def test_claims_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) 
 def test_the_best_of_ours_is_chosen_on_validation(accuracy: Any, summary: dict[str, Any]) -> None:
     summary["etth1"]["forecasters"]["sssd film-unet"] = _runs(0.2, validation=0.6)
     assert accuracy.summary.best_of_ours(summary["etth1"]) == "sssd dit"
+
+
+def test_windows_that_overlap_count_as_fewer(accuracy: Any, summary: dict[str, Any]) -> None:
+    entry = summary["eurusd"]  # a window from every bar
+    mean, error = accuracy.summary.crps_at(entry, "sssd mlp", "1")
+    again, wider = accuracy.summary.crps_at(entry, "sssd mlp", "24")
+    assert mean == again
+    assert wider == pytest.approx(error * min(24, 40) ** 0.5)
+    losses = np.array(entry["forecasters"]["sssd mlp"][0]["scores"]["CRPS by window"]["1"])
+    walk = np.array(entry["forecasters"]["random walk"][0]["scores"]["CRPS by window"]["1"])
+    assert error == pytest.approx(losses.std(ddof=1) / 40**0.5)
+    gain, half = accuracy.summary.gain_at(entry, "sssd mlp", "1")
+    assert gain == pytest.approx(1 - losses.mean() / walk.mean())
+    assert half == pytest.approx(1.96 * (walk - losses).std(ddof=1) / 40**0.5 / walk.mean())
 
 
 def test_every_forecaster_is_in_the_table(accuracy: Any, summary: dict[str, Any]) -> None:
