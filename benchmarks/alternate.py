@@ -43,3 +43,9 @@ def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
 def ratio(rounds: list[dict[str, float]], slow: str, fast: str) -> float:
     """Median over rounds of how many times longer ``slow`` took than ``fast`` in the same round."""
     return median(taken[slow] / taken[fast] for taken in rounds)
+
+
+def spread(rounds: list[dict[str, float]], slow: str, fast: str) -> dict[str, float]:
+    """That ratio, and the least and the most of any round."""
+    each = [taken[slow] / taken[fast] for taken in rounds]
+    return {"ratio": round(median(each), 2), "least": round(min(each), 2), "most": round(max(each), 2)}

@@ -16,7 +16,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
-from alternate import medians, ratio
+from alternate import medians, spread
 
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import build_graph, build_loop
@@ -99,9 +99,7 @@ def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
 
 def summary(benchmark: Any, rounds: list[dict[str, float]], fast: str) -> dict[str, Any]:
     """Median milliseconds and the ratio to ``fast``, into the benchmark's record and for the table."""
-    table = {
-        name: {"ms": round(ms, 2), "ratio": round(ratio(rounds, name, fast), 2)} for name, ms in medians(rounds).items()
-    }
+    table = {name: {"ms": round(ms, 2), **spread(rounds, name, fast)} for name, ms in medians(rounds).items()}
     benchmark.extra_info.update(table)
     return table
 

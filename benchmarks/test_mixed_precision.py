@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from alternate import medians, one_round, ratio
+from alternate import medians, one_round, ratio, spread
 from conftest import REFERENCE, bars
 
 from sssd_registry.config import load_config
@@ -37,6 +37,7 @@ def test_mixed_precision(benchmark: Any, results: dict[str, Any]) -> None:
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads",
         "ms": {name: round(taken, 1) for name, taken in medians(rounds).items()},
         "faster": round(ratio(rounds, "float32", "bf16"), 2),
+        "by round": spread(rounds, "float32", "bf16"),
     }
     losses = [take_step(run) for run in runs.values()]
     assert abs(losses[0] / losses[1] - 1) < 0.1, f"bf16's loss is {losses[1]:.4f}, float32's {losses[0]:.4f}"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import torch
-from alternate import one_round, ratio
+from alternate import one_round, ratio, spread
 from conftest import SAMPLES, Workload, session, summary
 from torch import Tensor
 
@@ -131,6 +131,8 @@ def test_compiled_loop(benchmark: Any, workload: Workload, results: dict[str, An
     rounds = measure(benchmark, contenders)
     fast = "DPM++-20, compiled loop"
     results[f"loop, {workload.name} sizes"] = summary(benchmark, rounds, fast)
+    slow, fewer = "DDIM-100, our sampler, eager", "DPM++-20, our sampler, eager"
+    results[f"20 steps for 100, {workload.name} sizes"] = spread(rounds, slow, fewer)
     if workload.name == "reference":
         reached = ratio(rounds, "DDIM-100, diffusers, eager", fast)
         assert reached >= 0.9 * GATE, (

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alternate import medians, one_round, ratio
+from alternate import medians, one_round, ratio, spread
 from baselines import COMPILED, DDIM_50, DDIM_100, EAGER, SOLVER, STEPS, Contenders, eager, eager_loops, onnx_head
 from conftest import DEMO, REFERENCE, Workload, bars, make_workload, repeated, summary
 from engines import Kind, engine, kinds
@@ -94,9 +94,10 @@ def test_whole_forecast(benchmark: Any, size: Size, results: dict[str, Any]) -> 
     table = summary(benchmark, rounds, best)
     reached = {slow: round(ratio(rounds, slow, best), 1) for slow in size.goals}
     tuned = {row: round(ratio(rounds, DDIM_100, row), 1) for row in CHOSEN if row in contenders}
+    spreads = {row: spread(rounds, DDIM_100, row) for row in tuned}
     results[f"workload {size.name}"] = {
         "title": size.title, "best": best, "rows": table, "goals": size.goals, "reached": reached,
-        "tuned": tuned, "forms": forms,
+        "tuned": tuned, "tuned, by round": spreads, "forms": forms,
     }  # fmt: skip
     slower = [name for name, row in table.items() if name not in (*labels, *CHOSEN) and row["ratio"] < 1]
     assert not slower, f"{', '.join(slower)} beat the best engine, {best}"

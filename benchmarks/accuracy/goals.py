@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from summary import WALK, best_of_ours, by_window, gain_at, horizons_of, mean_score, paired
+from summary import (
+    FEW,
+    WALK,
+    best_of_ours,
+    by_window,
+    gain_at,
+    horizons_of,
+    mean_score,
+    paired,
+    standard_error_of,
+)
 
 FROM_WALK = ", from the random walk"
 
@@ -55,12 +65,12 @@ def exchange_goal(summary: Trees) -> list[Goal]:
         return []
     best = best_of_ours(entry)
     runs = entry["forecasters"][best]
-    few = mean_score(runs, "wQL, five windows")
+    few, error = mean_score(runs, "wQL, five windows"), standard_error_of(runs, "loss by window", FEW)
     difference, half = paired(
         by_window(runs, "loss by window"), by_window(entry["forecasters"][WALK], "loss by window")
     )
     return [
-        ("exchange_rate, five windows: wQL ≤ .0070", f"{few:.5f} ({best})", _reached(few <= 0.0070)),
+        ("exchange_rate, five windows: wQL ≤ .0070", f"{few:.5f} ± {error:.5f} ({best})", _reached(few <= 0.0070)),
         ("exchange_rate, 50 windows: surely below the random walk", f"{difference:+.5f} ± {half:.5f}",
          _reached(difference + half < 0)),
     ]  # fmt: skip
@@ -71,8 +81,9 @@ def etth1_goal(summary: Trees) -> list[Goal]:
     if entry is None:
         return []
     best = best_of_ours(entry)
-    value = mean_score(entry["forecasters"][best], "CRPS9")
-    rows: list[Goal] = [("ETTh1: CRPS9 ≤ .260", f"{value:.4f} ({best})", _reached(value <= 0.260))]
+    runs = entry["forecasters"][best]
+    value, error = mean_score(runs, "CRPS9"), standard_error_of(runs, "CRPS9 by window")
+    rows: list[Goal] = [("ETTh1: CRPS9 ≤ .260", f"{value:.4f} ± {error:.4f} ({best})", _reached(value <= 0.260))]
     for mlp in (f"sssd mlp{FROM_WALK}", "sssd mlp"):
         if mlp in entry["forecasters"]:
             gain, half = gain_over(entry, best, mlp)

@@ -20,6 +20,7 @@ from summary import (
     paired,
     same_seeds,
     spread_over_seeds,
+    standard_error_of,
 )
 
 # Ten times the score: no number of it says more.
@@ -56,22 +57,15 @@ def _exchange_rate(entry: Mapping[str, Any]) -> str:
         difference, half = paired(mine, walk)
         versus = "–" if name == WALK else f"{difference:+.5f} ± {half:.5f}"
         few = _seeds(f"{mean_score(runs, 'wQL, five windows'):.5f}", runs, 5, "wQL, five windows")
-        rows.append([name, few, f"{mean_score(runs, 'wQL'):.5f} ± {_error(runs):.5f}", versus,
-                     f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])  # fmt: skip
+        many = f"{mean_score(runs, 'wQL'):.5f} ± {standard_error_of(runs, 'loss by window'):.5f}"
+        rows.append([name, few, many, versus, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])  # fmt: skip
     head = ["exchange_rate, 30 days", "wQL, GluonTS's 5 windows", "wQL, 50 windows ± standard error",
             "difference to the random walk, 95 %", "90 % coverage", "training, one core"]  # fmt: skip
     return table(head, rows)
 
 
-def _error(runs: Sequence[Mapping[str, Any]]) -> float:
-    """Standard error over windows that do not overlap, of the loss."""
-    windows = by_window(runs, "loss by window")
-    return float(windows.std(ddof=1) / len(windows) ** 0.5)
-
-
 def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
-    windows = by_window(runs, "CRPS9 by window")
-    error = windows.std(ddof=1) / len(windows) ** 0.5
+    error = standard_error_of(runs, "CRPS9 by window")
     return _seeds(f"{mean_score(runs, 'CRPS9'):.4f} ± {error:.4f}", runs, 4, "CRPS9")
 
 

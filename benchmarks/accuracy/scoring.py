@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from summary import FEW
 from tasks import Task
 
 from sssd_registry.scores import DECILES, coverage, crps, score
 
 Array = npt.NDArray[np.float64]
-
-# exchange_rate's own test set in GluonTS: the first five windows.
-FEW = 5
 
 
 def revision(task: Task) -> dict[str, int]:

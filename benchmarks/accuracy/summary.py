@@ -18,6 +18,8 @@ from sssd_registry.scores import standard_error
 ROOT = Path(__file__).parents[2]
 SUMMARY = ROOT / "benchmarks" / "accuracy.json"
 WALK = "random walk"
+# exchange_rate's own test set in GluonTS: the first five windows.
+FEW = 5
 _Z = 1.96
 
 Summary = dict[str, dict[str, Any]]
@@ -59,6 +61,12 @@ def spread_over_seeds(runs: Sequence[Mapping[str, Any]], *path: str) -> float | 
 def by_window(runs: Sequence[Mapping[str, Any]], score: str) -> Any:
     """A score of each window, averaged over seeds."""
     return np.mean([run["scores"][score] for run in runs], axis=0)
+
+
+def standard_error_of(runs: Sequence[Mapping[str, Any]], score: str, first: int | None = None) -> float:
+    """Over windows that do not overlap, all or the first few."""
+    windows = by_window(runs, score)[:first]
+    return float(windows.std(ddof=1) / len(windows) ** 0.5)
 
 
 def paired(ours: Any, theirs: Any) -> tuple[float, float]:

@@ -130,6 +130,25 @@ def test_claims_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) 
     assert accuracy.claims.stability(summary)[0][-1] == "not measured"
 
 
+def test_claims_of_speed_tell_the_range_of_a_run(accuracy: Any) -> None:
+    def spread(times: float) -> dict[str, float]:
+        return {"ms": 1.0, "ratio": times, "least": times - 0.5, "most": times + 0.5}
+
+    slow, chosen = "DDIM-100, diffusers, eager", "distilled, as --auto chose"
+    bench: dict[str, Any] = {"mixed precision": {"device": "2 CPU threads", "faster": 1.4, "by round": spread(1.4)}}
+    for size, workload, fewer in (("reference", "A", 4.8), ("demo", "C", 5.2)):
+        bench[f"20 steps for 100, {size} sizes"] = spread(fewer)
+        bench[f"loop, {size} sizes"] = {slow: spread(11.0)}
+        bench[f"workload {workload}"] = {"rows": {slow: spread(20.0)}, "tuned, by round": {chosen: spread(60.0)}}
+    rows = {text: (measured, verdict) for text, measured, _, verdict in accuracy.claims.speed({}, bench, {})}
+    assert rows["5–10× faster sampling"][0].startswith("4.8× (4.3–5.3) / 5.2× (4.7–5.7)")
+    assert rows["5–10× faster sampling"][1] == "partly"
+    assert "whole forecast, best engine of 20 steps 20.0× (19.5–20.5)" in rows["10× with the engine"][0]
+    assert rows["10× with the engine"][1] == "holds"
+    ((_, measured, _, verdict),) = accuracy.claims.precision({}, bench)
+    assert (measured, verdict) == ("a training step in bf16 1.4× (0.9–1.9) as fast", "partly")
+
+
 def test_the_best_of_ours_is_chosen_on_validation(accuracy: Any, summary: dict[str, Any]) -> None:
     summary["etth1"]["forecasters"]["sssd film-unet"] = _runs(0.2, validation=0.6)
     assert accuracy.summary.best_of_ours(summary["etth1"]) == "sssd dit"
