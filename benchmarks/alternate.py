@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 # torch's and onnxruntime's threads spin for a while after their last work; on few cores they would be timed
@@ -46,6 +46,7 @@ def ratio(rounds: list[dict[str, float]], slow: str, fast: str) -> float:
 
 
 def spread(rounds: list[dict[str, float]], slow: str, fast: str) -> dict[str, float]:
-    """That ratio, and the least and the most of any round."""
+    """That ratio, and its quartiles: between them lies the middle half of the rounds."""
     each = [taken[slow] / taken[fast] for taken in rounds]
-    return {"ratio": round(median(each), 2), "least": round(min(each), 2), "most": round(max(each), 2)}
+    lower, middle, upper = quantiles(each, n=4, method="inclusive")
+    return {"ratio": round(middle, 2), "lower": round(lower, 2), "upper": round(upper, 2)}

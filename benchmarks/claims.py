@@ -115,7 +115,7 @@ def precision(_: Trees, bench: Trees, *__: Any) -> list[Row]:
     verdict = HOLDS if made["faster"] >= 2 else PARTLY if made["faster"] > 1 else FAILS
     gpu = "" if "CPU" not in made["device"] else "; not measured on a GPU"
     text = f"a training step in bf16 {_times(made['by round'])} as fast"
-    return [(claim, text, f"{made['device']}, reference sizes{gpu}; least to most of the rounds", verdict)]
+    return [(claim, text, f"{made['device']}, reference sizes{gpu}; middle half of the rounds", verdict)]
 
 
 def direction(summary: Trees, *_: Any) -> list[Row]:
@@ -160,7 +160,7 @@ def speed(_: Trees, bench: Trees, compared: Trees) -> list[Row]:
         f"loop in fp32 {_each(loops)}; whole forecast, best engine of 20 steps {_each(whole)},"
         f" distilled {_each(distilled)}"
     )
-    rows.append(("10× with the engine", text, "against DDIM-100; reference / demo sizes; least to most of the rounds",
+    rows.append(("10× with the engine", text, "against DDIM-100; reference / demo sizes; middle half of the rounds",
                  verdict))  # fmt: skip
     if compared:
         good = {row["scheduler"] for row in compared["rows"] if row["good_enough"]}
@@ -172,8 +172,8 @@ def speed(_: Trees, bench: Trees, compared: Trees) -> list[Row]:
 
 
 def _times(made: Trees) -> str:
-    """A ratio, and its range over the rounds of a run."""
-    return f"{made['ratio']:.1f}× ({made['least']:.1f}–{made['most']:.1f})"
+    """A ratio, and the middle half of a run's rounds."""
+    return f"{made['ratio']:.1f}× ({made['lower']:.1f}–{made['upper']:.1f})"
 
 
 def _each(made: list[Any]) -> str:

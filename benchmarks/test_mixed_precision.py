@@ -31,7 +31,7 @@ def test_mixed_precision(benchmark: Any, results: dict[str, Any]) -> None:
     runs = {"float32": started("no"), "bf16": started("bf16")}
     contenders = {name: lambda run=run: take_step(run) for name, run in runs.items()}
     rounds: list[dict[str, float]] = []
-    benchmark.pedantic(lambda: rounds.append(one_round(contenders, 2)), rounds=3, iterations=1, warmup_rounds=0)
+    benchmark.pedantic(lambda: rounds.append(one_round(contenders, 2)), rounds=7, iterations=1, warmup_rounds=0)
     device = runs["bf16"].accelerator.device.type
     results["mixed precision"] = {
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{torch.get_num_threads()} CPU threads",

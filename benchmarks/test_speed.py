@@ -20,7 +20,7 @@ from sssd_registry.sampler import sample
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.tableau import SolverTableau
 
-WARM_UP, ROUNDS = 1, 9
+WARM_UP, ROUNDS = 1, 21
 # Goal of the project: the compiled loop against the batched 100-step sampler it replaces, at the reference's sizes.
 GATE = 10.0
 

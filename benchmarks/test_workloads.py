@@ -49,9 +49,9 @@ class Size:
 
 
 SIZES = (
-    Size("A", "reference sizes, one window", REFERENCE, "5min", 1, 7, 3, {DDIM_100: 20, DDIM_50: 10}),
+    Size("A", "reference sizes, one window", REFERENCE, "5min", 1, 15, 3, {DDIM_100: 20, DDIM_50: 10}),
     Size("B", "reference sizes, 64 windows", REFERENCE, "5min", 64, 2, 1, {DDIM_100: 10}),
-    Size("C", "demo sizes, one window", DEMO, "h", 1, 7, 3, {DDIM_100: 40}),
+    Size("C", "demo sizes, one window", DEMO, "h", 1, 21, 3, {DDIM_100: 40}),
     Size("D", "U-Net with attention, 32 horizons", Path(__file__).with_name("unet.toml"), "h", 1, 3, 1, {DDIM_100: 15}),
 )
 

@@ -129,7 +129,7 @@ def _currency(title: str) -> Any:
             cells = [_crps_at(entry, name, horizon) for horizon in horizons]
             mean = _seeds(f"{mean_score(runs, 'CRPS'):.3f}", runs, 3, "CRPS")
             rows.append([name, mean, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
-        head = [title, "mean", *(f"{horizon} bars ± standard error (to the random walk, 95 %)" for horizon in horizons)]
+        head = [title, "mean", *(f"{horizon} bars" for horizon in horizons)]
         return table([*head, "90 % coverage", "training, one core"], rows)
 
     return made
@@ -152,6 +152,6 @@ _TABLES: dict[str, Any] = {
     "transfer": _transfer,
     "exchange_rate": _exchange_rate,
     "etth1": _etth1,
-    "eurusd": _currency("EURUSD, hourly, CRPS in bp"),
-    "gbpusd": _currency("GBPUSD, minutes, CRPS in bp"),
+    "eurusd": _currency("EURUSD, hourly, CRPS in bp ± standard error (to the random walk, 95 %)"),
+    "gbpusd": _currency("GBPUSD, minutes, CRPS in bp ± standard error (to the random walk, 95 %)"),
 }

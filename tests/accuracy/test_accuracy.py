@@ -130,9 +130,9 @@ def test_claims_follow_from_the_figures(accuracy: Any, summary: dict[str, Any]) 
     assert accuracy.claims.stability(summary)[0][-1] == "not measured"
 
 
-def test_claims_of_speed_tell_the_range_of_a_run(accuracy: Any) -> None:
+def test_claims_of_speed_tell_the_spread_of_a_run(accuracy: Any) -> None:
     def spread(times: float) -> dict[str, float]:
-        return {"ms": 1.0, "ratio": times, "least": times - 0.5, "most": times + 0.5}
+        return {"ms": 1.0, "ratio": times, "lower": times - 0.5, "upper": times + 0.5}
 
     slow, chosen = "DDIM-100, diffusers, eager", "distilled, as --auto chose"
     bench: dict[str, Any] = {"mixed precision": {"device": "2 CPU threads", "faster": 1.4, "by round": spread(1.4)}}
