@@ -38,7 +38,7 @@ class Way:
         alter: what is exchanged in a new network before it is trained.
         loss: what it is trained by.
         steps: in which it is validated and forecasts.
-        seeds: as many networks; one where the first is worse by more than seeds differ.
+        seeds: as many networks; one where the first was worse by more than a percent.
     """
 
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
