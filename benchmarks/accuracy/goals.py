@@ -51,9 +51,14 @@ def within_one_percent(ratios: list[float]) -> str:
     return f"{sum(ratio <= 1.01 for ratio in ratios)} of {len(ratios)} networks"
 
 
+def by_the_clock(run: Trees) -> bool:
+    """Whether it was trained on two cores, and that was timed."""
+    return run["threads"] == 2 and "training seconds" in run
+
+
 def training_minutes(run: Trees) -> float | None:
     """Of one network, by the clock where it had two cores; else of one core, which is no less. None: not trained."""
-    if run["threads"] == 2 and "training seconds" in run:
+    if by_the_clock(run):
         return float(run["training seconds"]) / 60
     seconds = run.get("training core-seconds")
     return None if seconds is None else float(seconds) / run.get("networks", 1) / 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from torch import Tensor
 from sssd_registry.sampler import solve
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
+from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import Batch
 from sssd_registry.training.loop import Loss, denoise
 from sssd_registry.training.loss import diffuse, draw_timesteps, standard_futures
@@ -63,7 +66,7 @@ def crps_loss(steps: int) -> Loss:
 
     def loss_of(run: Run, batch: Batch, generator: torch.Generator) -> Tensor:
         network = run.network.train()
-        tableau = solver_tableau(make_scheduler("dpmsolver++", network.schedule), network.schedule, steps)
+        tableau = _tableau(network.schedule, steps)
         condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
         shape = (tableau.num_noises, len(condition), _SAMPLES, condition.shape[1], network.latent_size)
         noise = torch.randn(shape, generator=generator)
@@ -71,6 +74,12 @@ def crps_loss(steps: int) -> Loss:
         return fair_crps(network.codec.decode(latents), standard_futures(network, batch))
 
     return loss_of
+
+
+@cache
+def _tableau(schedule: NoiseSchedule, steps: int) -> SolverTableau:
+    """The same for every step of a training."""
+    return solver_tableau(make_scheduler("dpmsolver++", schedule), schedule, steps)
 
 
 def fair_crps(samples: Tensor, observed: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from goals import gain, training_minutes
+from goals import by_the_clock, gain, training_minutes
 from markdown_table import table
 from summary import (
     WALK,
@@ -40,8 +40,8 @@ def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:
 def _minutes(runs: Sequence[Mapping[str, Any]]) -> str:
     """Mean over seeds, of all networks that a forecast takes."""
     taken = [minutes * run.get("networks", 1) for run in runs if (minutes := training_minutes(run)) is not None]
-    on_two = any(run["threads"] == 2 and "training seconds" in run for run in runs)
-    return f"{np.mean(taken):.1f} min{' of two' if on_two else ''}" if taken else ""
+    on_two = " of two" if any(map(by_the_clock, runs)) else ""
+    return f"{np.mean(taken):.1f} min{on_two}" if taken else ""
 
 
 def _seeds(text: str, runs: Sequence[Mapping[str, Any]], digits: int, *path: str) -> str:

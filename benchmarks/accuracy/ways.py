@@ -19,14 +19,13 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.scores import crps
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import TrainingData, to_tensors, training_data
 from sssd_registry.training.loop import Loss, Report, checkpoint_of, denoise, examples, learn, train, training_record
 from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.units import fit_units
-from sssd_registry.training.windows import encode_windows
+from sssd_registry.training.validation import validation_crps
 
 
 @dataclass(frozen=True)
@@ -112,10 +111,9 @@ def _start(way: Way, config: Config, data: TrainingData) -> tuple[Run, WindowNor
 @torch.no_grad()
 def _validation_crps(run: Run, tableau: SolverTableau, units: WindowNormalizer) -> float:
     """Of the weights chosen, as training scores them, but in ``units``."""
-    network, spec, origins = run.network, run.data.spec, validation_origins(run)
-    windows = encode_windows(network, run.data.source, origins, spec.horizons)
-    scores = crps(windows.forecast(tableau, 48, seed=0), windows.observed)  # (B, K, C)
-    values, times = to_tensors(windows_at(run.data.source, origins), network.device)
-    bars = torch.tensor(spec.horizons, dtype=torch.float32)
-    scale, unit = (one.location_scale(values, times, bars)[1].numpy() for one in (network.normalizer, units))
+    normalizer, origins = run.network.normalizer, validation_origins(run)
+    scores = validation_crps(run.network, tableau, run.data, origins)  # (B, K, C)
+    values, times = to_tensors(windows_at(run.data.source, origins), run.network.device)
+    bars = torch.tensor(run.data.spec.horizons, dtype=torch.float32)
+    scale, unit = (one.location_scale(values, times, bars)[1].numpy() for one in (normalizer, units))
     return float((scores * scale / unit).mean())

@@ -13,7 +13,7 @@ from diffusers.optimization import get_constant_schedule_with_warmup, get_cosine
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
-from sssd_registry.config import Config, ModelConfig, TrainingConfig
+from sssd_registry.config import Config, TrainingConfig
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
@@ -50,27 +50,26 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
     Raises:
         SSSDError: the network would have to predict noise where there is nothing else; or as :func:`start_from`.
     """
-    _check_prediction(config.model)
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
         network = SSSDNetwork(data.spec, config.model)
+    _check_prediction(network.schedule)
     if init is not None:
         start_from(network, init)
     fit_units(network, data)
     return run_of(network, data, config, _fingerprint(data, config))
 
 
-def _check_prediction(config: ModelConfig) -> None:
+def _check_prediction(schedule: NoiseSchedule) -> None:
     """Where a time step leaves nothing of the data, its noise says nothing about them (Lin et al. 2024, section 3.2).
 
     Sampling begins there, and divides what the network got wrong of the noise by alpha.
     """
-    schedule = NoiseSchedule(config.beta_schedule, config.num_train_timesteps, config.prediction_type)
     left = float(schedule.alphas[-1])
-    if config.prediction_type == "epsilon" and left < _LEAST_ALPHA:
+    if schedule.prediction_type == "epsilon" and left < _LEAST_ALPHA:
         raise SSSDError(
-            f"model.prediction_type epsilon does not go with {config.beta_schedule} betas, whose last time step leaves"
-            f" {left:.2g} of the data: take v_prediction, or model.beta_schedule linear or scaled_linear"
+            f"model.prediction_type epsilon does not go with {schedule.beta_schedule} betas, whose last time step"
+            f" leaves {left:.2g} of the data: take v_prediction, or model.beta_schedule linear or scaled_linear"
         )
 
 
