@@ -45,14 +45,23 @@ def random_walk(
     Returns:
         float64 ``(B, S, K, C)``: levels, or log-returns.
     """
-    values = _values(history, log)
+    last, sigma = random_walk_moments(history, horizons, window, log)  # (B, 1, C), (B, K, C)
     bars = _bars(horizons)
     ascending = np.argsort(bars)
     steps = np.sqrt(np.diff(bars[ascending], prepend=0.0))  # increments are independent, so paths hang together
-    shape = (len(values), num_samples, len(bars), values.shape[2])
+    shape = (len(last), num_samples, len(bars), last.shape[2])
     paths = np.cumsum(rng.standard_normal(shape) * steps[:, None], axis=2)[:, :, np.argsort(ascending)]
-    result: Array = values[:, None, -1:] + _walk_sigma(values, window)[:, None, None] * paths
+    one_bar = sigma[:, :1] / np.sqrt(bars[0])  # (B, 1, C)
+    result: Array = last[:, None] + one_bar[:, None] * paths
     return result
+
+
+def random_walk_moments(
+    history: Array, horizons: Sequence[float], window: int, log: bool = False
+) -> tuple[Array, Array]:
+    """Mean ``(B, 1, C)`` and deviation ``(B, K, C)`` of :func:`random_walk`, which is Gaussian at each horizon."""
+    values = _values(history, log)
+    return values[:, -1:], _walk_sigma(values, window)[:, None] * np.sqrt(_bars(horizons))[:, None]
 
 
 def seasonal_naive(
@@ -83,6 +92,20 @@ def seasonal_naive(
     Raises:
         SSSDError: the history is not longer than a season.
     """
+    center, spread = seasonal_naive_moments(history, horizons, season, log)  # (B, K, C)
+    noise = rng.standard_normal((len(center), num_samples, *center.shape[1:]))
+    result: Array = center[:, None] + spread[:, None] * noise
+    return result
+
+
+def seasonal_naive_moments(
+    history: Array, horizons: Sequence[float], season: int, log: bool = False
+) -> tuple[Array, Array]:
+    """Mean and deviation, each ``(B, K, C)``, of :func:`seasonal_naive`, which is Gaussian at each horizon.
+
+    Raises:
+        SSSDError: the history is not longer than a season.
+    """
     length = history.shape[1]
     if not 1 <= season < length:
         raise SSSDError(f"a season of {season} bars needs a history of {season + 1} bars or more, got {length}")
@@ -91,10 +114,7 @@ def seasonal_naive(
     ahead = -(-bars // season)  # k
     center = values[:, length - 1 + bars - season * ahead]  # (B, K, C)
     sigma = _root_mean_square(values[:, season:] - values[:, :-season])  # (B, C)
-    spread = sigma[:, None] * np.sqrt(ahead)[:, None]  # (B, K, C)
-    noise = rng.standard_normal((len(values), num_samples, *center.shape[1:]))
-    result: Array = center[:, None] + spread[:, None] * noise
-    return result
+    return center, sigma[:, None] * np.sqrt(ahead)[:, None]
 
 
 def choose_random_walk_window(
@@ -114,14 +134,10 @@ def choose_random_walk_window(
             the whole history is taken.
         log: score log-returns since the origin.
     """
-    values = _values(history, log)
     y = np.log(futures / history[:, -1:]) if log else futures  # (B, K, C)
-    roots = np.sqrt(_bars(horizons))[:, None]
     longest = history.shape[1] - 1
     fitting = [window for window in candidates if window <= longest] or [longest]
-    scores = [
-        gaussian_crps(values[:, -1:], _walk_sigma(values, window)[:, None] * roots, y).mean() for window in fitting
-    ]
+    scores = [gaussian_crps(*random_walk_moments(history, horizons, window, log), y).mean() for window in fitting]
     return fitting[int(np.argmin(scores))]
 
 

@@ -43,7 +43,13 @@ T = TypeVar("T")
 
 
 class TrainingRecord(BaseModel):
-    """What training left to know. Times are seconds since 1970 UTC; ``distilled`` is set where it was distilled."""
+    """What training left to know. Times are seconds since 1970 UTC.
+
+    Attributes:
+        validation_crps: of the weights, in standard units: what training goes by.
+        validation_scores: CRPS in data units, by forecaster (``model`` and two naive ones) and target.
+        distilled: set where it was distilled.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +57,7 @@ class TrainingRecord(BaseModel):
     steps: int
     best_step: int
     validation_crps: float
+    validation_scores: dict[str, dict[str, float]] = Field(default_factory=dict)
     validation_start: int
     test_start: int
     random_walk_window: int

@@ -92,7 +92,7 @@ def train_by(way: Way, task: Task, config: Config, folder: Path, report: Report)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     learn(run, way.loss, tableau, checkpoint_of(folder), False, report)
-    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config), examples(run))
+    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
     return pipeline, _validation_crps(run, tableau, units)
 
 

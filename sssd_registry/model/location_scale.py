@@ -55,6 +55,7 @@ class LinearLocationScale(ExactBuffers):
         horizons: float ``(G,)`` bars, ascending, what the scale is fitted at; a horizon between two is interpolated.
     """
 
+    movement: Movement
     location_horizons: Tensor  # (G',) bars, ascending, what the location is fitted at
     location: Tensor  # (G', P, C), of what `design` gives
     bias: Tensor  # (G, C), log scale where every feature has its mean

@@ -23,8 +23,9 @@ class WindowNormalizer(ExactBuffers):
     """Raw windows to features, and targets to and from standard units.
 
     A target's standard unit at horizon h is ``scale * growth(h)``: ``scale`` is the root mean square of the
-    window's one-bar changes (of what is typical, where it stands still), ``growth`` how much larger changes over h bars are, on average over the training
-    data. Changes are differences, or log-returns when the target is a log-return.
+    window's one-bar changes (of what is typical, where it stands still), ``growth`` how much larger changes over h
+    bars are, on average over the training data. Changes are differences, or log-returns when the target is a
+    log-return.
 
     Args:
         spec: columns, roles, targets and timeframes.

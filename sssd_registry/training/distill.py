@@ -89,7 +89,7 @@ def distill(
     checkpoint = checkpoint_of(out)
     learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
     student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
-    record = training_record(run, config).model_copy(update={"distilled": student})
+    record = training_record(run, config, fast).model_copy(update={"distilled": student})
     preset = Preset(scheduler, steps)
     made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), preset)
     return save(made, out, checkpoint)

@@ -116,7 +116,7 @@ def _regression(
 
 
 def _range(theta: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Least and largest log scale ``(G, C)`` of those windows ``(n, G, C)`` that count for half of the average or more."""
+    """Least and largest log scale ``(G, C)`` of windows ``(n, G, C)`` that count for half of the average or more."""
     counts = (weights >= 0.5).unsqueeze(1)
     return theta.masked_fill(~counts, torch.inf).amin(dim=0), theta.masked_fill(~counts, -torch.inf).amax(dim=0)
 

@@ -20,13 +20,14 @@ from sssd_registry.folder import TrainingRecord
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
+from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from sssd_registry.training.dataset import Batch, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.run import Run, at_end, is_finished, restore, run_state, start_run
-from sssd_registry.training.selection import choose_weights, validate
-from sssd_registry.training.validation import random_walk_window
+from sssd_registry.training.selection import choose_weights, validate, validation_origins
+from sssd_registry.training.validation import random_walk_window, validation_crps
 
 Report = Callable[[Progress, float], None]
 # Of a batch, with a generator on the CPU, so that a run does not depend on the device's random numbers.
@@ -60,16 +61,18 @@ def train(
         report: told progress and loss after every step.
 
     Raises:
-        SSSDError: bad data or configuration, or nothing to resume.
+        SSSDError: bad data or configuration, units that forecast worse than naive forecasts, or nothing to resume.
         TrainingInterrupted: Ctrl-C.
     """
     prepared = training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init)
+    if not resume:
+        check_start(run.network, prepared, validation_origins(run))
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     checkpoint = checkpoint_of(out)
     learn(run, denoise, tableau, checkpoint, resume, report)
-    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config), examples(run))
+    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
     return save(pipeline, out, checkpoint)
 
 
@@ -139,14 +142,16 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
     return total / run.config.gradient_accumulation_steps
 
 
-def training_record(run: Run, config: Config) -> TrainingRecord:
-    """What is left to know of a run."""
-    split = run.data.split
+def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
+    """What is left to know of a run, whose weights have been chosen."""
+    split, origins = run.data.split, validation_origins(run)
+    standard = validation_crps(run.network, tableau, run.data, origins)
     return TrainingRecord(
         config=config,
         steps=run.progress.step,
         best_step=run.progress.best_step,
         validation_crps=run.progress.best_crps,
+        validation_scores=scores_beside_naive(standard, run.network, run.data, origins),
         validation_start=split.validation_start,
         test_start=split.test_start,
         random_walk_window=random_walk_window(run.data),

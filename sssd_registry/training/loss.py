@@ -75,7 +75,7 @@ def denoising_loss(
 
 
 def weighted_error(predicted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean squared error over draws and horizons ``(B, S, K, D)``, a scalar; window b counts the mean of ``weights[b]``.
+    """Mean squared error over draws and horizons ``(B, S, K, D)``, a scalar; window b counts ``weights[b].mean()``.
 
     Args:
         weights: ``(B, C)``, less than 1 for windows that stand still: in their units what came to be may be huge.

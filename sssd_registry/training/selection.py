@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sssd_registry.data.windows import Origins
+from sssd_registry.scores import Array
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import evenly
 from sssd_registry.training.run import Run
-from sssd_registry.training.validation import surely_better, validation_crps
+from sssd_registry.training.validation import surely_better, validation_crps, window_weights
 
 
 def validate(run: Run, tableau: SolverTableau) -> None:
@@ -14,7 +15,7 @@ def validate(run: Run, tableau: SolverTableau) -> None:
     run.network.eval()
     run.ema.store(run.network.parameters())
     run.ema.copy_to(run.network.parameters())
-    score = float(validation_crps(run.network, tableau, run.data, validation_origins(run)).mean())
+    score = float(_scores(run, tableau).mean())
     progress = run.progress
     progress.history.append((progress.step, score))
     if score < progress.best_crps:
@@ -37,11 +38,17 @@ def choose_weights(run: Run, tableau: SolverTableau) -> None:
     run.network.load_state_dict(run.best)
     if run.progress.best_step == 0:
         return  # the best is the start
-    origins = validation_origins(run)
-    best = validation_crps(run.network, tableau, run.data, origins)
+    best = _scores(run, tableau)
     run.network.load_state_dict(run.start)
-    start = validation_crps(run.network, tableau, run.data, origins)
-    if surely_better(best, start, run.data, origins):
+    start = _scores(run, tableau)
+    if surely_better(best, start, run.data, validation_origins(run)):
         run.network.load_state_dict(run.best)
     else:
         run.progress.best_crps, run.progress.best_step = float(start.mean()), 0
+
+
+def _scores(run: Run, tableau: SolverTableau) -> Array:
+    """CRPS of each window, horizon and target ``(B, K, C)``, in standard units; still windows count little."""
+    origins = validation_origins(run)
+    scores = validation_crps(run.network, tableau, run.data, origins)
+    return scores * window_weights(run.network, run.data, origins)[:, None]

@@ -56,7 +56,7 @@ def fit_movement(movement: Movement, data: TrainingData) -> None:
     sizes, movement is rather a share of the level.
     """
     columns = movement.columns("open", "close", "value", "high", "low")
-    sizes, levels, series = [], [], []
+    sizes, levels = [], []
     for batch in _batches(data, _WINDOWS, (1,)):
         window = batch.values[data.spec.base.name][..., columns]  # (B, L, V)
         sizes.append(movement.size(window)[:, 0])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
 from sssd_registry.baselines import choose_random_walk_window
-from sssd_registry.data.windows import Origins, futures_at, history_at, window_places
+from sssd_registry.data.windows import Origins, futures_at, history_at, window_places, windows_at
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.scores import Array, crps, standard_error
 from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData
+from sssd_registry.training.dataset import TrainingData, to_tensors
 from sssd_registry.training.windows import encode_windows
 
-_SAMPLES = 48
+_SAMPLES, _AT_ONCE = 48, 256
 
 
 def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins) -> Array:
@@ -22,10 +25,21 @@ def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: Training
     return crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed)
 
 
+@torch.no_grad()
+def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -> Array:
+    """How much each window's errors in standard units count, float64 ``(B, C)``; see ``WindowNormalizer.weight``."""
+    parts = []
+    for start in range(0, len(origins), _AT_ONCE):
+        values, _ = to_tensors(windows_at(data.source, origins.take(slice(start, start + _AT_ONCE))), network.device)
+        parts.append(network.normalizer.weight(values).cpu().numpy())
+    return np.concatenate(parts)
+
+
 def surely_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
     """Whether ``scores`` are lower than those of the start, on the same windows, by more than one standard error.
 
-    Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are "better" by the drift of that month.
+    Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are
+    "better" by the drift of that month.
     """
     difference = scores - start
     error = standard_error(difference, data.spec.horizons, window_places(data.source, origins))

@@ -1,0 +1,74 @@
+"""What training begins with and ends with, beside naive forecasts, in data units."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sssd_registry.baselines import gaussian_crps
+from sssd_registry.config import load_config
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.training.beside_naive import check_start, look_at_validation
+from sssd_registry.training.dataset import TrainingData, training_data
+from sssd_registry.training.loop import train
+from sssd_registry.training.units import fit_units
+
+
+@pytest.fixture
+def fitted(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> tuple[SSSDNetwork, TrainingData]:
+    config = load_config(None, tiny_settings)
+    data = training_data(tiny_frame, config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    return network, data
+
+
+def test_units_that_forecast_no_worse_than_chance_pass(fitted: tuple[SSSDNetwork, TrainingData]) -> None:
+    network, data = fitted
+    check_start(network, data, data.split.validation)
+
+
+def test_units_of_the_wrong_size_are_refused(fitted: tuple[SSSDNetwork, TrainingData]) -> None:
+    """In its own units the forecast with a scale thirty times too large looks excellent."""
+    network, data = fitted
+    assert network.normalizer.linear is not None
+    for name in ("bias", "lowest", "highest"):
+        network.normalizer.linear.get_buffer(name).add_(np.log(30.0))
+    with pytest.raises(SSSDError, match=r"no model: .* worse than both naive ones"):
+        check_start(network, data, data.split.validation)
+
+
+def test_naive_scores_are_those_of_evaluate(fitted: tuple[SSSDNetwork, TrainingData]) -> None:
+    """A Gaussian's samples, many of them, as the oracle of the closed form."""
+    from sssd_registry.scores import crps
+
+    network, data = fitted
+    found = look_at_validation(network, data, data.split.validation)
+    noise = np.random.default_rng(0).standard_normal((len(found.observed), 2000, 1, 1))
+    drawn = crps(found.location[:, None] + noise * found.scale[:, None], found.observed)
+    closed = gaussian_crps(found.location, found.scale, found.observed)
+    assert drawn.mean() == pytest.approx(closed.mean(), rel=0.02)
+    assert set(found.naive) == {"random walk", "seasonal naive"}
+
+
+def test_a_model_keeps_its_scores_in_data_units(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], tmp_path: Path
+) -> None:
+    """A thousand times the data have a thousand times the scores."""
+    small = train(tiny_frame, load_config(None, tiny_settings), tmp_path / "small").record
+    columns = ["open", "high", "low", "close"]
+    large_frame = tiny_frame.assign(**{name: 1000 * tiny_frame[name] for name in columns})
+    large = train(large_frame, load_config(None, tiny_settings), tmp_path / "large").record
+    assert small is not None
+    assert large is not None
+    for name in ("model", "random walk", "seasonal naive"):
+        assert large.validation_scores[name]["close"] == pytest.approx(
+            1000 * small.validation_scores[name]["close"], rel=0.02
+        )
+    assert small.validation_scores["model"]["close"] < 0.1  # the price is about 1; standard units would be about 0.5
+    assert torch.isfinite(torch.tensor(small.validation_crps))
