@@ -25,7 +25,7 @@ class _Section(BaseModel):
 
 
 class DataConfig(_Section):
-    """How to read the frame. Durations are strings as pandas reads them: ``5min``, ``1h``, ``4h``, ``1D``."""
+    """How to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
 
     time: str | None = Field(None, description="time column")
     id: str | None = Field(None, description="column naming the series, for panels in long format")
@@ -114,7 +114,7 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
             raise SSSDError(f"no such configuration file: {file}") from None
         except OSError as error:
             raise SSSDError(f"{file} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # also of a byte that is no UTF-8, or a number of thousands of digits
             raise SSSDError(f"{file} is not TOML: {error}") from None
     for override in overrides:
         _apply(tree, override)

@@ -59,7 +59,7 @@ class SSSDPredictor(Predictor):  # type: ignore[misc]  # gluonts publishes no ty
             # Rolling windows repeat an id, and the same id twice would be one series.
             frame = pd.concat([_frame(entry, str(index)) for index, entry in enumerate(batch)])
             source = self.pipeline.source(frame)
-            windows = windows_at(source, last_origins(source))
+            windows = windows_at(source, last_origins(source, every=True))
             made = self.pipeline(
                 windows,
                 horizons=range(1, self.prediction_length + 1),
