@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.defaults import never_closes
 from sssd_registry.data.durations import WEEK, Length
 from sssd_registry.data.months import later_months
 from sssd_registry.data.resample import MONDAY
@@ -21,7 +22,7 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
     weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday
     evening. Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular
-    slots), one bar follows the other. Months, quarters and years follow the calendar, see :func:`later_months`.
+    slots, or bars on all days and at all hours, of which some are missing), one bar follows the other. Months, quarters and years follow the calendar, see :func:`later_months`.
 
     Args:
         times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.
@@ -31,7 +32,8 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     if length.months:
         return later_months(times, length.months, steps)
     bar_seconds, last = length.seconds, int(times[-1])
-    slots = _traded_slots(times, bar_seconds)
+    open_all_week = bar_seconds >= WEEK or never_closes(bar_seconds, [times])
+    slots = np.empty(0, dtype=np.int64) if open_all_week else _traded_slots(times, bar_seconds)
     if not len(slots):
         return last + bar_seconds * np.arange(1, steps + 1, dtype=np.int64)
     found: list[int] = []
@@ -48,7 +50,7 @@ def _traded_slots(times: npt.NDArray[np.int64], bar_seconds: int) -> npt.NDArray
     """Seconds since Monday 00:00 at which bars start, ascending; empty when no week shows."""
     last = int(times[-1])
     span = min(_WEEKS * WEEK, last - int(times[0]) + bar_seconds)
-    if bar_seconds >= WEEK or span < WEEK:
+    if span < WEEK:
         return np.empty(0, dtype=np.int64)
     recent = times[times > last - span]
     slots, seen = np.unique((recent - MONDAY) % WEEK, return_counts=True)

@@ -90,7 +90,7 @@ def test_configured_timeframes_set_the_bar_and_their_lookbacks():
 def test_the_bar_is_the_most_frequent_difference_and_can_be_set():
     days = business_days()
     assert resolve(DataConfig(), days).source_seconds == 86400
-    assert resolve(DataConfig(bar="7D"), days).source_seconds == 604800
+    assert resolve(DataConfig(bar="1h"), days).source_seconds == 3600
 
 
 def test_panels_are_judged_within_each_series():
