@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sssd_registry.data.durations import shortened
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.options import parse_value
 
@@ -128,7 +129,7 @@ def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
     *above, last = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
-        return f"configuration {'.'.join([*above, last])}: {first['msg']}, got {first['input']!r}"
+        return f"configuration {'.'.join([*above, last])}: {first['msg']}, got {shortened(repr(first['input']))}"
     section = Config.model_fields[above[0]].annotation if above else Config
     known = section.model_fields  # type: ignore[union-attr]  # every field of Config is a section
     place = f"section [{above[0]}]" if above else "the configuration"

@@ -22,7 +22,8 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
     weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday
     evening. Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular
-    slots, or bars on all days and at all hours, of which some are missing), one bar follows the other. Months, quarters and years follow the calendar, see :func:`later_months`.
+    slots, or bars on all days and at all hours, of which some are missing), one bar follows the other.
+    Months, quarters and years follow the calendar, see :func:`later_months`.
 
     Args:
         times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.

@@ -104,7 +104,7 @@ def without_constants(panel: Panel, spec: DataSpec) -> Panel:
     return panel.without(
         {
             series.id: f"column {spec.columns[column]!r}: all {len(series.times)} values are"
-            f" {series.values[0, column]:g}; nothing is learnt from a constant, or scored; leave it out"
+            f" {series.values[0, column]:g}; nothing is learnt from a constant, or scored"
             for series in panel.series
             for column in spec.target_indices
             if len(series.times) > 1 and np.ptp(series.values[:, column]) == 0

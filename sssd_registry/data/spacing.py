@@ -21,8 +21,6 @@ _DOMINANT, _HALF = 1 / 3, 0.5
 _HARDLY_ANY = 0.1
 # So many distances in a row, none of them the model's, are no gaps any more.
 _FINER, _COARSER = 8, 20
-# Of the rows: less of another distance is not worth a word.
-_WORTH_A_WORD = 0.05
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,14 @@ def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookba
         if found is None or _part_of(found.length, row_seconds, bar):
             continue
         count, finer = last - first, found.length.seconds < step.seconds
-        if found.share < (_HALF if finer else _DOMINANT):
+        if found.share < _HALF:
             continue
         place = f"rows {first + 1} to {last + 1} ({_date(times[first])} to {_date(times[last])})"
         rows_back = lookback * max(1, bar.seconds // step.seconds)
         if finer or (count >= _COARSER and last == len(times) - 1 and 2 * count >= min(rows_back, len(times))):
             fault = f"{place} are {found.length} apart, and the others {step}: keep rows of one length in a file"
             return Verdict(row_seconds, fault)
-        if count >= max(_COARSER, _WORTH_A_WORD * len(times)) and not note:
+        if count >= _COARSER and not note:
             note = f"{place} are {found.length} apart: taken as bars of {step} with gaps between"
     return Verdict(row_seconds, note=note)
 
@@ -134,6 +132,8 @@ def _other(found: Spacing, own: npt.NDArray[np.bool_], step: Length) -> bool:
     """Whether the series as a whole has another distance: one prevails, and the model's hardly occurs."""
     if step.months and not found.length.months:  # 28 days are a month's in most months
         return found.share > 0.6 and len(own) >= 12
+    if found.length.months and not step.months:  # and a month is nearly 28 days, or 30
+        return found.share >= _HALF > float(own.mean())
     return found.share >= _DOMINANT and float(own.mean()) < _HARDLY_ANY
 
 

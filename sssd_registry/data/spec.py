@@ -15,7 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
-from sssd_registry.data.defaults import calendar_periods, default_horizons, default_timeframes, season_length
+from sssd_registry.data.defaults import (
+    calendar_periods,
+    default_horizons,
+    default_timeframes,
+    never_closes,
+    season_length,
+)
 from sssd_registry.data.durations import (
     DAY,
     HOUR,
@@ -37,6 +43,8 @@ from sssd_registry.errors import DataWarning, SSSDError
 
 # Of the distances between rows, for the most frequent one to be the length of a bar beyond doubt.
 _FREQUENT = 0.1
+# Of the bars of series that never pause: so many missing are worth a word.
+_MISSING = 0.05
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,8 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     bar = Length(asked[0].seconds if asked else source.seconds, source.months)
     bars = _bar_times(rows, source, bar, config.timestamps)
     season = season_length(bar, bars)
+    if season > 1 and "close" not in roles:
+        _tell_missing(bar, bars, where)
     step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
         time=time,
@@ -211,6 +221,19 @@ def _configured(length: Length, spacing: Spacing | None, where: str) -> Length:
             f" leave it out and --set data.timeframes='{{\"{length}\" = 60}}'"
         )
     return length
+
+
+def _tell_missing(bar: Length, bars: Sequence[npt.NDArray[np.int64]], where: str) -> None:
+    """A word where bars that may come at any time are missing: what lies a season back is then blurred."""
+    if bar.seconds >= WEEK or not never_closes(bar.seconds, bars):
+        return
+    there, span = sum(map(len, bars)), sum(int(one[-1] - one[0]) // bar.seconds + 1 for one in bars if len(one))
+    if there < (1 - _MISSING) * span:
+        message = (
+            f"{where}: {1 - there / span:.0%} of the bars of {bar} are missing; windows are of the bars that are there,"
+            " which blurs a daily or weekly cycle: fill the missing rows if there is one"
+        )
+        warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def _some_bar(rows: Sequence[SeriesRows]) -> str:

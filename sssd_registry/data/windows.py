@@ -116,7 +116,9 @@ def without_short(source: WindowSource, max_horizon: int) -> WindowSource:
 def warn_of_early_ends(source: WindowSource, origins: Origins) -> None:
     """A word about series that end so long before the last one that their forecast is over when its begins."""
     spec, ends = source.spec, source.base.starts[source.offsets[origins.series] + origins.row]
-    late = ends.max() - ends > max(max(spec.horizons) * spec.bar_seconds, DAY)
+    starts = np.unique(source.base.starts)  # of bars of any series: weekends do not count
+    missed = len(starts) - np.searchsorted(starts, ends, side="right")
+    late = missed > max(max(spec.horizons), DAY // spec.bar_seconds)
     if late.any():
         index = int(np.flatnonzero(late)[0])
         name = source.panel.series[origins.series[index]].id
