@@ -111,7 +111,8 @@ def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookba
         count, finer = last - first, found.length.seconds < step.seconds
         if found.share < _HALF:
             continue
-        place = f"rows {first + 1} to {last + 1} ({_date(times[first])} to {_date(times[last])})"
+        start = first + _gap_before(times[first : last + 1], found.length)
+        place = f"rows {start + 1} to {last + 1} ({_date(times[start])} to {_date(times[last])})"
         rows_back = lookback * max(1, bar.seconds // step.seconds)
         if finer or (count >= _COARSER and last == len(times) - 1 and 2 * count >= min(rows_back, len(times))):
             fault = f"{place} are {found.length} apart, and the others {step}: keep rows of one length in a file"
@@ -149,6 +150,11 @@ def _stretches(own: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     ends = np.flatnonzero(np.concatenate([[True], own, [True]]))
     for index in np.flatnonzero(np.diff(ends) - 1 >= _FINER):
         yield int(ends[index]), int(ends[index + 1]) - 1
+
+
+def _gap_before(times: Times, length: Length) -> int:
+    """Rows before the first that has the next ``length`` after it."""
+    return 0 if length.months else int(np.argmax(np.diff(times) == length.seconds))
 
 
 def _date(time: np.int64) -> str:
