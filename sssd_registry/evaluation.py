@@ -22,6 +22,7 @@ from sssd_registry.data.windows import (
     history_at,
     window_source,
     windows_at,
+    without_short,
 )
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import Forecaster
@@ -83,7 +84,8 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    source = window_source(without_constants(to_panel(read_frame(data, spec.time), spec), spec), spec)
+    panel = without_constants(to_panel(read_frame(data, spec.time), spec), spec)
+    source = without_short(window_source(panel, spec), max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples

@@ -21,6 +21,8 @@ _DOMINANT, _HALF = 1 / 3, 0.5
 _HARDLY_ANY = 0.1
 # So many distances in a row, none of them the model's, are no gaps any more.
 _FINER, _COARSER = 8, 20
+# Of the rows: in millions with most of them missing, chance makes stretches as long.
+_WORTH_A_WORD = 0.002
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,10 @@ def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookba
             return Verdict(found.length.seconds)
         return Verdict(row_seconds, f"rows are {found.length} apart, and the model's are {step}: {_remedy(step)}")
     note = ""
+    nearer = np.concatenate([[0], np.cumsum(np.diff(times) < (1 - _TOLERANCE) * step.seconds)])
     for first, last in _stretches(own):
+        if last - first < _COARSER and nearer[first] == nearer[last]:
+            continue
         found = find_spacing([times[first : last + 1]])
         if found is None or _part_of(found.length, row_seconds, bar):
             continue
@@ -117,7 +122,7 @@ def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookba
         if finer or (count >= _COARSER and last == len(times) - 1 and 2 * count >= min(rows_back, len(times))):
             fault = f"{place} are {found.length} apart, and the others {step}: keep rows of one length in a file"
             return Verdict(row_seconds, fault)
-        if count >= _COARSER and not note:
+        if count >= max(_COARSER, _WORTH_A_WORD * len(times)) and not note:
             note = f"{place} are {found.length} apart: taken as bars of {step} with gaps between"
     return Verdict(row_seconds, note=note)
 
