@@ -209,7 +209,7 @@ def _source(config: DataConfig, spacing: Spacing | None, rows: Sequence[SeriesRo
 
 
 def _configured(length: Length, spacing: Spacing | None, where: str) -> Length:
-    """``data.bar``, if rows do not lie nearer to each other than it is long."""
+    """``data.bar``, if rows do not lie nearer to each other than it is long; with a word if they lie far apart."""
     if spacing is None or not spacing.grid:
         return length
     found = spacing.length
@@ -220,6 +220,9 @@ def _configured(length: Length, spacing: Spacing | None, where: str) -> Length:
             f"{where}: data.bar, the length of a row, is {length}, and rows are {found} apart; to put them together,"
             f" leave it out and --set data.timeframes='{{\"{length}\" = 60}}'"
         )
+    if not length.months and found.seconds >= 2 * length.seconds and spacing.share >= 0.5:
+        message = f"{where}: data.bar is {length}, and rows are {found} apart: the bars in between are taken as missing"
+        warnings.warn(message, DataWarning, stacklevel=2)
     return length
 
 

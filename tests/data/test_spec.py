@@ -94,7 +94,11 @@ def test_configured_timeframes_set_the_bar_and_their_lookbacks():
 def test_the_bar_is_the_most_frequent_difference_and_can_be_set():
     days = business_days()
     assert resolve(DataConfig(), days).source_seconds == 86400
-    assert resolve(DataConfig(bar="1h"), days).source_seconds == 3600
+    assert resolve(DataConfig(bar="24h"), days).source_seconds == 86400
+    with pytest.warns(DataWarning, match=r"data\.bar is 1h, and rows are 1d apart: the bars in between are taken as m"):
+        spec = resolve(DataConfig(bar="1h"), days)
+    assert (spec.source_seconds, spec.step.seconds) == (3600, 86400)
+    assert len(to_panel(days, spec).series[0].times) == len(days)  # rows as far apart as in training
 
 
 def test_panels_are_judged_within_each_series():
