@@ -10,7 +10,8 @@ import numpy.typing as npt
 from sssd_registry.data.durations import DAY
 
 Times = npt.NDArray[np.int64]
-Place = Literal["end", "last weekday", "first weekday"] | int
+# A day of the month; or a day of the week (0 is Monday) and which of them in its month: 0 is the first, -1 the last.
+Place = Literal["end", "last weekday", "first weekday"] | int | tuple[int, int]
 
 # Gregorian mean, 30.436875 days.
 MONTH = 2_629_746
@@ -44,6 +45,12 @@ def same_place(times: Times) -> npt.NDArray[np.bool_]:
     return np.asarray((day[earlier] == day[later]) | day_cut_short | start | end, dtype=np.bool_)
 
 
+def same_weekday(times: Times) -> npt.NDArray[np.bool_]:
+    """Whether each row and the next are the same of their months' Mondays, Tuesdays, …: third Fridays, say."""
+    equal = [np.diff(values) == 0 for values in (_weekday(times), (_day(times) - 1) // 7, _days_left(times) // 7)]
+    return np.asarray(equal[0] & (equal[1] | equal[2]), dtype=np.bool_)
+
+
 def later_months(times: Times, months: int, steps: int) -> Times:
     """The next ``steps`` bars of ``months`` months after ``times``, int64 ``(steps,)`` seconds since 1970 UTC.
 
@@ -64,7 +71,7 @@ def earlier_months(times: Times, months: int) -> Times:
 
 
 def place_of(times: Times) -> Place:
-    """Where in their months the rows lie: at the end, on the last or first weekday, or else on which day."""
+    """Where in their months the rows lie: at the end, on the last or first weekday, on third Fridays, or which day."""
     recent = times[-60:]
     if np.mean(_days_left(recent) == 0) >= _MOST:
         return "end"
@@ -73,6 +80,11 @@ def place_of(times: Times) -> Place:
         for place in ("last weekday", "first weekday"):
             if np.mean(_at(month_of(recent), place) == recent // DAY * DAY) >= _MANY:
                 return place
+        of_week = (_weekday(recent), (_day(recent) - 1) // 7), (_weekday(recent), -1 - _days_left(recent) // 7)
+        for weekday, which in of_week:
+            common = int(np.bincount(weekday).argmax()), int(np.median(which))
+            if np.mean((weekday == common[0]) & (which == common[1])) >= _MOST:
+                return common
     # The later one of days that are as frequent: the 30th is cut short by February.
     return int(days[len(days) - 1 - np.argmax(counts[::-1])])
 
@@ -81,13 +93,28 @@ def _at(months: Times, place: Place | Times) -> Times:
     """Midnight of the day at ``place`` in each of ``months``; a day that a month lacks is its last."""
     start = months.astype("datetime64[M]").astype("datetime64[D]")
     end = (months + 1).astype("datetime64[M]").astype("datetime64[D]") - 1
+    if isinstance(place, tuple):
+        weekday, which = place
+        first, last = _seconds(start), _seconds(end)
+        ahead, back = (weekday - _weekday(first)) % 7, (_weekday(last) - weekday) % 7
+        return first + (ahead + 7 * which) * DAY if which >= 0 else last - (back - 7 * (which + 1)) * DAY
     if isinstance(place, str):
         if place == "last weekday":
             end = np.busday_offset(end, 0, roll="backward")
         days = np.busday_offset(start, 0, roll="forward") if place == "first weekday" else end
     else:
         days = np.minimum(start + (np.asarray(place) - 1).astype("timedelta64[D]"), end)
+    return _seconds(days)
+
+
+def _seconds(days: npt.NDArray[np.datetime64]) -> Times:
     return days.astype("datetime64[s]").astype(np.int64)
+
+
+def _weekday(times: Times) -> Times:
+    """0 is Monday: 1970 began on a Thursday."""
+    weekday: Times = (times // DAY + 3) % 7
+    return weekday
 
 
 def _day(times: Times) -> Times:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.durations import Length, calendar_length
-from sssd_registry.data.months import same_place, whole_months
+from sssd_registry.data.months import same_place, same_weekday, whole_months
 
 Times = npt.NDArray[np.int64]
 
@@ -64,7 +64,8 @@ def _calendar(times: Sequence[Times], fixed: Spacing) -> Spacing | None:
     if np.sum(months == 0) > spare:
         return None
     anchored = np.mean(np.concatenate([same_place(one) for one in times])) >= 0.75
-    if not anchored and fixed.share > 0.6:
+    of_week = fixed.share < 0.9 and np.mean(np.concatenate([same_weekday(one) for one in times])) >= 0.95
+    if not anchored and not of_week and fixed.share > 0.6:
         return None
     values, counts = np.unique(months[months > 0], return_counts=True)
     return Spacing(calendar_length(int(values[np.argmax(counts)])), float(counts.max() / len(months)), grid=True)

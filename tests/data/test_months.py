@@ -23,6 +23,8 @@ CALENDARS = {
     "ME": 1,
     "BMS": 1,
     "BME": 1,
+    "WOM-3FRI": 1,
+    "WOM-1MON": 1,
     "2ME": 2,
     "QS": 3,
     "QE": 3,
@@ -71,6 +73,14 @@ def test_every_calendar_is_found_and_carried_on(freq: str, start: str) -> None:
         assert spacing.length.months == CALENDARS[freq]
         made = future_times(seconds(times[:end]), spacing.length, 8)
         np.testing.assert_array_equal(made, seconds(times[end : end + 8]))
+
+
+def test_last_thursdays_stay_last_thursdays() -> None:
+    times = pd.date_range("1998-01-01", periods=60, freq=pd.offsets.LastWeekOfMonth(weekday=3))
+    spacing = find_spacing([seconds(times[:20])])
+    assert spacing is not None
+    assert spacing.length == calendar_length(1)
+    np.testing.assert_array_equal(future_times(seconds(times[:20]), spacing.length, 40), seconds(times[20:]))
 
 
 @pytest.mark.parametrize("freq", ["28D", "30D", "91D", "364D", "W-SUN", "14D", "D", "B", "h"])
