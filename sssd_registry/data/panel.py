@@ -12,10 +12,11 @@ import pandas as pd
 
 from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
+from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.resample import resample
 from sssd_registry.data.spacing import judge_rows
-from sssd_registry.data.spec import DataSpec, row_starts
+from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import DataWarning, SSSDError
 
 # Series, in a message.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,32 +18,16 @@ from sssd_registry.data.defaults import (
     calendar_periods,
     default_horizons,
     default_timeframes,
-    never_closes,
     season_length,
 )
-from sssd_registry.data.durations import (
-    DAY,
-    HOUR,
-    MINUTE,
-    MOST_BARS,
-    WEEK,
-    Length,
-    format_duration,
-    parse_horizons,
-    parse_length,
-)
+from sssd_registry.data.durations import MOST_BARS, Length, format_duration, parse_horizons, parse_length
 from sssd_registry.data.frame import read_frame, source_name
-from sssd_registry.data.months import earlier_months
+from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.resample import Role, bin_starts
-from sssd_registry.data.spacing import Spacing, find_spacing
+from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
-from sssd_registry.errors import DataWarning, SSSDError
-
-# Of the distances between rows, for the most frequent one to be the length of a bar beyond doubt.
-_FREQUENT = 0.1
-# Of the bars of series that never pause: so many missing are worth a word.
-_MISSING = 0.05
+from sssd_registry.errors import SSSDError
 
 
 @dataclass(frozen=True)
@@ -156,13 +139,13 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
     spacing = find_spacing([one.times for one in rows])
-    source = _source(config, spacing, rows, where)
+    source = row_length(config, spacing, [one.times for one in rows], where)
     asked = _asked_timeframes(config.timeframes or {}, source)
     bar = Length(asked[0].seconds if asked else source.seconds, source.months)
     bars = _bar_times(rows, source, bar, config.timestamps)
     season = season_length(bar, bars)
     if season > 1 and "close" not in roles:
-        _tell_missing(bar, bars, where)
+        tell_missing(bar, bars, where)
     step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
         time=time,
@@ -185,65 +168,6 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
     )
-
-
-def _source(config: DataConfig, spacing: Spacing | None, rows: Sequence[SeriesRows], where: str) -> Length:
-    """Length of a row: as configured, or the distance at which rows lie."""
-    if config.bar:
-        return _configured(parse_length(config.bar), spacing, where)
-    if spacing is None:
-        raise SSSDError(f"{where}: no series has two rows, so the length of a row is unknown: --set data.bar=1h")
-    if spacing.share >= _FREQUENT or spacing.length.months:
-        return spacing.length
-    if config.timeframes:  # bars are put together from rows at any time
-        return Length(int(np.gcd.reduce(np.concatenate([np.diff(one.times) for one in rows]))))
-    share = f"the most frequent distance, {spacing.length}, is that of {spacing.share:.0%} of them"
-    if not spacing.grid:
-        raise SSSDError(
-            f"{where}: rows lie at irregular times ({share}); say what a bar is and how many of them to look back to,"
-            f" such as --set data.timeframes='{{{_some_bar(rows)} = 60}}'"
-        )
-    message = f"{where}: {share}; rows are taken as bars of {spacing.length} with gaps between: is that what they are?"
-    warnings.warn(message, DataWarning, stacklevel=2)
-    return spacing.length
-
-
-def _configured(length: Length, spacing: Spacing | None, where: str) -> Length:
-    """``data.bar``, if rows do not lie nearer to each other than it is long; with a word if they lie far apart."""
-    if spacing is None or not spacing.grid:
-        return length
-    found = spacing.length
-    if bool(length.months) and length.months != found.months:
-        raise SSSDError(f"{where}: data.bar is {length}, and rows are {found} apart: bring one row for each {length}")
-    if not length.months and 2 * found.seconds <= length.seconds and spacing.share >= 0.5:
-        raise SSSDError(
-            f"{where}: data.bar, the length of a row, is {length}, and rows are {found} apart; to put them together,"
-            f" leave it out and --set data.timeframes='{{\"{length}\" = 60}}'"
-        )
-    if not length.months and found.seconds >= 2 * length.seconds and spacing.share >= 0.5:
-        message = f"{where}: data.bar is {length}, and rows are {found} apart: the bars in between are taken as missing"
-        warnings.warn(message, DataWarning, stacklevel=2)
-    return length
-
-
-def _tell_missing(bar: Length, bars: Sequence[npt.NDArray[np.int64]], where: str) -> None:
-    """A word where bars that may come at any time are missing: what lies a season back is then blurred."""
-    if bar.seconds >= WEEK or not never_closes(bar.seconds, bars):
-        return
-    there, span = sum(map(len, bars)), sum(int(one[-1] - one[0]) // bar.seconds + 1 for one in bars if len(one))
-    if there < (1 - _MISSING) * span:
-        message = (
-            f"{where}: {1 - there / span:.0%} of the bars of {bar} are missing; windows are of the bars that are there,"
-            " which blurs a daily or weekly cycle: fill the missing rows if there is one"
-        )
-        warnings.warn(message, DataWarning, stacklevel=2)
-
-
-def _some_bar(rows: Sequence[SeriesRows]) -> str:
-    """Of the usual lengths the first that holds three rows of most, as TOML."""
-    typical = float(np.median(np.concatenate([np.diff(one.times) for one in rows])))
-    usual = (5, 15, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY, WEEK)
-    return f'"{format_duration(next((seconds for seconds in usual if seconds >= 3 * typical), 4 * WEEK))}"'
 
 
 def _asked_timeframes(asked: Mapping[str, int], source: Length) -> tuple[Timeframe, ...]:
@@ -289,12 +213,3 @@ def _bar_times(
     if bar.seconds == source.seconds:
         return starts
     return [np.unique(bin_starts(times, bar.seconds, source.seconds)) for times in starts]
-
-
-def row_starts(
-    times: npt.NDArray[np.int64], length: Length, timestamps: Literal["start", "end"]
-) -> npt.NDArray[np.int64]:
-    """Starts of rows of ``length`` whose ``timestamps`` mark either end."""
-    if timestamps == "start":
-        return times
-    return earlier_months(times, length.months) if length.months else times - length.seconds
