@@ -20,6 +20,7 @@ from sssd_registry.data.windows import (
     WindowSource,
     futures_at,
     history_at,
+    window_places,
     window_source,
     windows_at,
     without_short,
@@ -101,9 +102,8 @@ def evaluate(
     rivals = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
     times = windows_at(source, origins.take(np.array([0, len(origins) - 1]))).times[spec.base.name][:, -1]
     begin, end = times.astype("datetime64[s]")
-    every = len(origins_from(source, first, max(bars)))
-    stride = max(1, every // len(origins))
-    scores = {name: score(drawn, y, origin, bars, stride=stride) for name, drawn in rivals.items()}
+    places = window_places(source, origins)
+    scores = {name: score(drawn, y, origin, bars, places=places) for name, drawn in rivals.items()}
     return Evaluation(scores, len(origins), begin, end, tuple(bars))
 
 

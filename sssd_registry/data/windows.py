@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sssd_registry.data.durations import DAY
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
+from sssd_registry.effective_windows import WindowPlaces
 from sssd_registry.errors import DataWarning, SSSDError
 
 
@@ -190,6 +191,12 @@ def origin_times(source: WindowSource, origins: Origins) -> npt.NDArray[np.datet
     rows = source.offsets[origins.series] + origins.row
     seconds = source.base.starts[rows].astype("datetime64[s]")
     return np.asarray(seconds, dtype="datetime64[ns]")
+
+
+def window_places(source: WindowSource, origins: Origins) -> WindowPlaces:
+    """Where the windows that end at ``origins`` lie: how their scores' errors are told."""
+    time = source.base.starts[source.offsets[origins.series] + origins.row]
+    return WindowPlaces(origins.series, origins.row, time)
 
 
 def _levels(source: WindowSource) -> npt.NDArray[np.float64]:
