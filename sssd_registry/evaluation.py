@@ -13,7 +13,7 @@ import pandas as pd
 
 from sssd_registry.baselines import random_walk, seasonal_naive
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
     Origins,
@@ -23,6 +23,7 @@ from sssd_registry.data.windows import (
     window_places,
     window_source,
     windows_at,
+    without_short,
 )
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import Forecaster
@@ -84,7 +85,8 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    source = window_source(to_panel(read_frame(data, spec.time), spec), spec)
+    panel = without_constants(to_panel(read_frame(data, spec.time), spec), spec)
+    source = without_short(window_source(panel, spec), max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples
