@@ -21,6 +21,9 @@ from sssd_registry.training.location import Regression, fit_location, make_folds
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing. Times
 # horizons, more would fill the memory.
 _MAX_ROWS, _MAX_VALUES, _AT_ONCE = 1 << 17, 1 << 25, 512
+# What a window that stands still counts for in the scale, beside 1 of the average one: where rates, or sales, stand
+# still most of the time, how little they move then is what there is to learn.
+_STILL_IN_SCALE = 0.3
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -49,7 +52,8 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     if linear is None:
         raise ValueError("this network starts from the random walk")
     sample = _gather(network, linear, data)
-    regression, counted = sample.regression, sample.weights
+    regression, moving = sample.regression, sample.weights
+    counted = _mean_one(moving + _STILL_IN_SCALE)
     residual = regression.moved
     if (fitted := fit_location(regression)) is not None:
         location, residual = fitted
@@ -64,7 +68,7 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     weights, bias = _log_scale(standard, residual, counted, penalty)
     left = residual * torch.exp(-_apply(standard, weights, bias))
     bias = bias + typical_size(left, counted.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
-    lowest, highest = _range(_apply(standard, weights, bias), counted)
+    lowest, highest = _range(_apply(standard, weights, bias), residual, moving)
     fitted_buffers = {
         "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,
     }  # fmt: skip
@@ -115,10 +119,16 @@ def _regression(
     return Regression(terms, moved, size, linear.num_plain_terms, weights, make_folds(len(moved), gap))
 
 
-def _range(theta: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Least and largest log scale ``(G, C)`` of windows ``(n, G, C)`` that count for half of the average or more."""
+def _range(theta: Tensor, residual: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and largest log scale ``(G, C)`` of windows ``(n, G, C)`` that count for half of the average or more.
+
+    Not more than the farthest of their ``residual (n, G, C)``: an exponential of many features may be.
+    """
     counts = (weights >= 0.5).unsqueeze(1)
-    return theta.masked_fill(~counts, torch.inf).amin(dim=0), theta.masked_fill(~counts, -torch.inf).amax(dim=0)
+    lowest = theta.masked_fill(~counts, torch.inf).amin(dim=0)
+    highest = theta.masked_fill(~counts, -torch.inf).amax(dim=0)
+    farthest = residual.abs().masked_fill(~counts, 0.0).amax(dim=0).clamp(min=1e-12).log()
+    return lowest, torch.maximum(torch.minimum(highest, farthest), lowest)
 
 
 def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
