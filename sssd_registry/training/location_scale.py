@@ -60,14 +60,14 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
         linear.location.copy_(location.float())
     points = torch.searchsorted(linear.location_horizons, network.normalizer.growth_horizons)
     residual = residual[:, points]  # the scale is fitted at some of the location's horizons
-    center = (counted.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
-    spread = (counted.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
+    center = (moving.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
+    spread = (moving.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
-    penalty = _best_scale_penalty(standard, residual, counted, sample.gap)
+    penalty = _best_scale_penalty(standard, residual, counted, moving, sample.gap)
     weights, bias = _log_scale(standard, residual, counted, penalty)
     left = residual * torch.exp(-_apply(standard, weights, bias))
-    bias = bias + typical_size(left, counted.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
+    bias = bias + typical_size(left, moving.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
     lowest, highest = _range(_apply(standard, weights, bias), residual, moving)
     fitted_buffers = {
         "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,
@@ -170,7 +170,7 @@ def _log_scale(
     return beta[:, 1:], beta[:, 0]
 
 
-def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, gap: int) -> float:
+def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, moving: Tensor, gap: int) -> float:
     """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
@@ -183,6 +183,6 @@ def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, gap
             fit[fold.near] = False
             theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], share[fit], penalty, steps=8))
             loss = theta + moved[fold.score].abs() * torch.exp(-theta)
-            total += float((share[fold.score].unsqueeze(1) * loss).mean())
+            total += float((moving[::every][fold.score].unsqueeze(1) * loss).mean())
         scores[penalty] = total
     return min(scores, key=scores.__getitem__)

@@ -75,15 +75,18 @@ def _typical(size: Array, level: Array, series: npt.NDArray[np.int64], log: bool
     if not moves.any():
         return 0.0, 0.0
     size, level, series = size[moves], level[moves], series[moves]
-    absolute, share = _least_median(size, series), _least_median(size / level, series)
     if log or _spread(size / level) > _STEADIER * _spread(size):
-        return absolute, 0.0
-    return _AT_ZERO * absolute, share
+        return _least(_medians(size, series)), 0.0
+    return _AT_ZERO * float(_medians(size, series).min()), _least(_medians(size / level, series))
 
 
-def _least_median(size: Array, series: npt.NDArray[np.int64]) -> float:
-    """Over the series, the smallest of their medians; series that hardly move at all beside the others left out."""
-    medians = np.array([np.median(size[series == one]) for one in np.unique(series)])
+def _medians(size: Array, series: npt.NDArray[np.int64]) -> Array:
+    """Of each series."""
+    return np.array([np.median(size[series == one]) for one in np.unique(series)])
+
+
+def _least(medians: Array) -> float:
+    """The smallest, but for series that hardly move at all beside the others."""
     return float(max(medians.min(), _QUIETEST_SERIES * np.median(medians)))
 
 

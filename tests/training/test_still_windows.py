@@ -59,14 +59,14 @@ def test_zeros_among_counts_cost_little(zeros: int, seed: int) -> None:
 def test_the_recorded_counts_with_zeros(case: str) -> None:
     crps, coverage = scores(*fitted(CASES / f"{case}.csv"))
     assert crps < 1.05 * scores(*fitted(CASES / "zero_window_0.csv"))[0]
-    assert 0.85 <= coverage <= 0.955
+    assert 0.85 <= coverage <= 0.96
 
 
 def test_a_price_that_stood_still_costs_little() -> None:
-    short, _ = scores(*fitted(CASES / "flat_window_50.csv"))
+    short, covered = scores(*fitted(CASES / "flat_window_50.csv"))
     crps, coverage = scores(*fitted(CASES / "flat_window_70.csv"))
     assert crps < 1.05 * short
-    assert coverage > 0.8
+    assert coverage > covered - 0.04
 
 
 def daily_wave(size: int = 3000) -> Array:
