@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.config import DataConfig
+from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import DataSpec, resolve
@@ -51,6 +52,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     """
     frame = read_frame(data, config.time)
     spec = resolve(config, frame)
+    check_spec(spec)
     source = window_source(to_panel(frame, spec), spec)
     return TrainingData(spec, source, split_origins(source, spec, spec.horizons))
 
