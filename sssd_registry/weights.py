@@ -71,7 +71,7 @@ def tensor_shapes(file: Path) -> Shapes:
         raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
 
 
-def load_tensors(file: Path) -> dict[str, Tensor]:
+def load_tensors(file: Path, remedy: str = REMEDY) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on the CPU.
 
     Raises:
@@ -80,9 +80,9 @@ def load_tensors(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except FileNotFoundError:
-        raise SSSDError(f"{file} is missing: {REMEDY}") from None
+        raise SSSDError(f"{file} is missing: {remedy}") from None
     except (SafetensorError, OSError) as error:
-        raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
+        raise SSSDError(f"{file} is cut off or damaged ({error}): {remedy}") from None
 
 
 def _check_fit(found: Shapes, wanted: Shapes, file: Path) -> None:

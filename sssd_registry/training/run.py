@@ -19,7 +19,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.memory import check_memory
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.training.checkpoint import Progress, RunState, load_optimizer, optimizer_slots
+from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
 from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
@@ -124,6 +124,7 @@ def run_state(run: Run) -> RunState:
 
 
 def restore(run: Run, progress: Progress, state: RunState) -> None:
+    check_fit(state, run.network)
     run.progress, run.best, run.start = progress, state.best, state.start
     run.network.load_state_dict(state.weights)
     load_optimizer(run.optimizer, state.optimizer)
