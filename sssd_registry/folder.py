@@ -43,7 +43,7 @@ from sssd_registry.jsonfile import read_json, validated
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.saved_scheduler import check_saved, read_scheduler, read_scheduler_config, save_scheduler
-from sssd_registry.weights import check_numbers, read_examples, read_network, tensor_shapes, windows_to_arrays
+from sssd_registry.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 
 FORMAT = 2
 # Formats before this one knew no hashes; from it on a folder without them is damaged.
@@ -160,7 +160,8 @@ def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False)
     wanted = preset.scheduler if scheduler is None else scheduler
     own = wanted is None and index.scheduler[0] == "diffusers"
     config = read_scheduler_config(own_file(path, SCHEDULER)) if own else None
-    tensor_shapes(own_file(path, WEIGHTS))
+    for name in (WEIGHTS, EXAMPLES):
+        read_header(own_file(path, name))
     if not trust:
         check_files(path, index)
     network = read_network(stored.spec, stored.record.config.model, path / WEIGHTS)

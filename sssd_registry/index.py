@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
-from sssd_registry.jsonfile import read_json, validated
+from sssd_registry.jsonfile import MAX_BYTES, read_json, validated
 
 MARKER = "model_index.json"
 CONFIG = "config.json"
@@ -116,7 +116,8 @@ def _state(folder: Path, index: Index, name: str) -> str:
         return "not hashed"
     if not allowed:
         return "added"
-    return "as saved" if sha256(file) in allowed else "changed"
+    too_large = name.endswith(".json") and file.stat().st_size > MAX_BYTES
+    return "as saved" if not too_large and sha256(file) in allowed else "changed"
 
 
 def changed(folder: Path, name: str) -> str:

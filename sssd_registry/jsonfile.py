@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -105,6 +106,8 @@ def _check_texts(tree: Any) -> None:
         tree.encode()  # half of a surrogate pair is a UnicodeEncodeError, which is a ValueError
         if len(tree) > _MAX_CHARACTERS:
             raise ValueError(f"a text of {len(tree)} characters")
+        if any(unicodedata.category(character) == "Cc" and character not in "\t\r\n" for character in tree):
+            raise ValueError("a text with control characters")
     elif isinstance(tree, dict):
         for name, value in tree.items():
             _check_texts(name)

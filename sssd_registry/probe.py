@@ -40,6 +40,10 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     except Exception as error:  # whatever a scheduler raises that is not made for this
         reason = f"{type(error).__name__}: {error}"
         raise SSSDError(f"{type(scheduler).__name__} cannot run {num_inference_steps} steps: {reason}") from error
+    if not timesteps:
+        raise SSSDError(
+            f"{type(scheduler).__name__} takes no step at all in {num_inference_steps} steps with {_options(scheduler)}"
+        )
     coefficients = _read(scheduler, num_inference_steps, len(timesteps), len(drawn_in))
     if not np.isfinite(coefficients).all():
         raise SSSDError(

@@ -53,21 +53,33 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork
 
 
 def tensor_shapes(file: Path) -> Shapes:
-    """What a safetensors file holds, by its header.
+    """What a file of weights holds, by its header.
 
     Raises:
         SSSDError: it is missing, cut off, or holds anything but floating-point numbers.
     """
+    header = read_header(file)
+    for name, (kind, _) in header.items():
+        if kind not in _FLOATS:
+            raise SSSDError(f"{file} is damaged ({name[:100]} is of type {kind}): {REMEDY}")
+    return {name: shape for name, (_, shape) in header.items()}
+
+
+def read_header(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of every tensor in a safetensors file, which is as long as they are.
+
+    Raises:
+        SSSDError: it is missing or cut off.
+    """
     try:
+        if not file.is_file():
+            raise FileNotFoundError
         with safe_open(file, "pt") as stream:
             slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118 - it is no dictionary
-            for name, part in slices.items():
-                if part.get_dtype() not in _FLOATS:
-                    raise SSSDError(f"{file} is damaged ({name[:100]} is of type {part.get_dtype()}): {REMEDY}")
-            return {name: tuple(part.get_shape()) for name, part in slices.items()}
+            return {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     except FileNotFoundError:
         raise SSSDError(f"{file} is missing: {REMEDY}") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
 
 
@@ -81,7 +93,7 @@ def load_tensors(file: Path, remedy: str = REMEDY) -> dict[str, Tensor]:
         return load_file(file)
     except FileNotFoundError:
         raise SSSDError(f"{file} is missing: {remedy}") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, MemoryError) as error:
         raise SSSDError(f"{file} is cut off or damaged ({error}): {remedy}") from None
 
 
@@ -153,7 +165,7 @@ def _read_arrays(file: Path, spec: DataSpec) -> dict[str, Any]:
         arrays = load_arrays(file)
     except FileNotFoundError:
         raise SSSDError(f"{file} is missing: {REMEDY}") from None
-    except (SafetensorError, OSError, TypeError, ValueError, KeyError) as error:  # numpy has not all of its types
+    except (SafetensorError, OSError, MemoryError, TypeError, ValueError, KeyError) as error:  # numpy has not all of its types
         raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
     expected = {f"{kind}.{timeframe.name}" for timeframe in spec.timeframes for kind in ("values", "times")}
     if set(arrays) != expected:
