@@ -42,7 +42,7 @@ from sssd_registry.index import (
 from sssd_registry.jsonfile import read_json, validated
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.preset import Preset, read_preset, write_preset
-from sssd_registry.saved_scheduler import check_saved, read_scheduler, read_scheduler_config, save_scheduler
+from sssd_registry.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
 from sssd_registry.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 
 FORMAT = 2
@@ -111,7 +111,6 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
     """
     if folder.record is None or folder.examples is None:
         raise SSSDError("this pipeline was not trained: there is no training record to save with it")
-    check_saved(folder.scheduler, folder.network.schedule, "the pipeline")
     stored = _Stored(format=FORMAT, version=__version__, spec=folder.network.spec, record=folder.record)
     with atomic_directory(path, owner=MARKER) as new:
         weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
@@ -119,7 +118,7 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
         save_file(weights, new / WEIGHTS)
         save_arrays(windows_to_arrays(folder.examples), new / EXAMPLES)
         (new / CONFIG).write_text(stored.model_dump_json(indent=1))
-        library = save_scheduler(folder.scheduler, _default_scheduler(folder), new)
+        library = save_scheduler(folder.scheduler, _default_scheduler(folder), folder.network.schedule, new)
         if folder.preset != Preset():
             write_preset(new, folder.preset)
         write_index(new, _index(folder, library))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +21,40 @@ from sssd_registry.schedule import MAX_TIMESTEPS, NoiseSchedule
 from sssd_registry.schedulers import check_process
 
 
-def save_scheduler(scheduler: Any, default: Any, folder: Path) -> str:
+def save_scheduler(scheduler: Any, default: Any, schedule: NoiseSchedule, folder: Path) -> str:
     """Save it as diffusers does and return its library; a plugin's own class goes by the name it was asked for.
 
     Args:
         scheduler: any.
         default: what a reader would make by name.
+        schedule: the model's process.
         folder: a model folder that is being written.
 
     Raises:
-        SSSDError: a class that a reader could not make.
+        SSSDError: it samples another process, or a reader could not make it.
     """
     from diffusers import SchedulerMixin
 
-    if isinstance(scheduler, SchedulerMixin) and type(scheduler).__module__.startswith("diffusers."):
-        scheduler.save_pretrained((folder / SCHEDULER).parent)
-        return "diffusers"
-    if type(scheduler) is not type(default):
+    theirs = isinstance(scheduler, SchedulerMixin) and type(scheduler).__module__.startswith("diffusers.")
+    if theirs:
+        check_saved(scheduler, schedule, "the pipeline")
+        try:
+            scheduler.save_pretrained((folder / SCHEDULER).parent)
+        except TypeError:  # SA-Solver has a function among its arguments, which JSON has not
+            shutil.rmtree((folder / SCHEDULER).parent, ignore_errors=True)
+        else:
+            return "diffusers"
+    if type(scheduler) is not type(default) or (theirs and _options(scheduler) != _options(default)):
         raise SSSDError(
             f"a scheduler of class {type(scheduler).__module__}.{type(scheduler).__name__} cannot be saved:"
-            " assign a diffusers scheduler first, and pick this one when forecasting"
+            " assign another diffusers scheduler first, and pick this one when forecasting"
         )
-    return type(scheduler).__module__.split(".")[0]
+    return "sssd_registry" if theirs else type(scheduler).__module__.split(".")[0]
+
+
+def _options(scheduler: Any) -> dict[str, Any]:
+    """What it was made with; diffusers' own entries are in any order."""
+    return {name: value for name, value in scheduler.config.items() if not name.startswith("_")}
 
 
 def read_scheduler_config(file: Path) -> dict[str, Any]:

@@ -162,10 +162,17 @@ def _read_arrays(file: Path, spec: DataSpec) -> dict[str, Any]:
     from safetensors.numpy import load_file as load_arrays
 
     try:
-        arrays = load_arrays(file)
+        arrays = load_arrays(file)  # numpy does not have all of the types that a file may name
     except FileNotFoundError:
         raise SSSDError(f"{file} is missing: {REMEDY}") from None
-    except (SafetensorError, OSError, MemoryError, TypeError, ValueError, KeyError) as error:  # numpy has not all of its types
+    except (
+        SafetensorError,
+        OSError,
+        MemoryError,
+        TypeError,
+        ValueError,
+        KeyError,
+    ) as error:
         raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
     expected = {f"{kind}.{timeframe.name}" for timeframe in spec.timeframes for kind in ("values", "times")}
     if set(arrays) != expected:
