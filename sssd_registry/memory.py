@@ -27,7 +27,7 @@ _FIELDS = {
     "normalizer": "data.columns, data.targets or data.horizons",
     "encoder": "model.feature_size, model.state_size or model.num_layers",
     "horizon_embedding": "model.horizon_size",
-    "head": "model.head_options",
+    "head": "model.head_options or model.latent_size",
     "codec": "model.latent_size",
 }
 
@@ -42,34 +42,38 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
     Every operation counts, so that a loop without end ends here. Filling a parameter counts as making another.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, max_tensors: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.max_bytes, self.bytes, self.tensors = max_bytes, 0, 0
+        self.max_bytes, self.max_tensors = max_bytes, max_tensors
+        self.bytes = self.tensors = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
         if isinstance(made, Tensor):
             self.tensors += 1
             self.bytes += made.nbytes
-            if made.nbytes > self.max_bytes or self.bytes > _FILLS * self.max_bytes or self.tensors > _MAX_TENSORS:
+            if made.nbytes > self.max_bytes or self.bytes > _FILLS * self.max_bytes or self.tensors > self.max_tensors:
                 raise TooLarge(f"tensor of shape {tuple(made.shape)}")
         return made
 
 
-def network_shapes(spec: DataSpec, config: ModelConfig, max_bytes: int) -> dict[str, tuple[int, ...]] | None:
+def network_shapes(
+    spec: DataSpec, config: ModelConfig, max_bytes: int, max_tensors: int = _MAX_TENSORS
+) -> dict[str, tuple[int, ...]] | None:
     """Shapes of what a network of these sizes saves, by name; ``None`` for a head that cannot be built that way.
 
     Args:
         spec: what it is built for.
         config: its sizes.
         max_bytes: of its largest tensor; of all of them about.
+        max_tensors: made and filled on the way to it, dozens for each that is kept.
 
     Raises:
         TooLarge: it has more than that; found out while it is put together, so that an endless one ends.
         SSSDError: as :class:`SSSDNetwork`.
     """
     try:
-        with _Counted(max_bytes), torch.device("meta"):
+        with _Counted(max_bytes, max_tensors), torch.device("meta"):
             network = SSSDNetwork(spec, config)
     except (SSSDError, NotImplementedError, RuntimeError) as error:
         if "meta" in str(error):  # somebody's head looks at its numbers while it is built

@@ -24,6 +24,8 @@ Shapes = dict[str, tuple[int, ...]]
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # The tensors of a file, and whatever else a head keeps that it does not save.
 _BESIDE = 256 << 20
+# How often a tensor is made and filled until it is what it starts as, and what else is made on the way.
+_FILLS, _OTHERS = 50, 2_000
 
 
 def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork:
@@ -36,7 +38,7 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork
     """
     found = tensor_shapes(file)
     try:
-        wanted = network_shapes(spec, config, file.stat().st_size + _BESIDE)
+        wanted = network_shapes(spec, config, file.stat().st_size + _BESIDE, _FILLS * len(found) + _OTHERS)
     except TooLarge as error:
         raise SSSDError(
             f"{file} does not fit its config.json, whose sizes ask for more than the file holds ({error}): {REMEDY}"

@@ -185,7 +185,7 @@ def _tensors(file: Path, random: Random) -> str:
         arrays["x"] = array
     else:
         with np.errstate(all="ignore"):
-            arrays[name] = changes[what]()
+            arrays[name] = np.asarray(changes[what]())
     save_file(arrays, file)
     return f"{name} {what}"
 
