@@ -20,6 +20,15 @@ from sssd_registry.data.durations import shortened
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.options import parse_value
 
+# Of one tensor's side. What the network takes altogether is estimated before it is built.
+_MAX_SIZE = 65_536
+_MAX_LAYERS = 1_000
+_MAX_STEPS = 10**9
+_MAX_TIMESTEPS = 100_000  # schedule.MAX_TIMESTEPS; this module imports no numpy
+_MAX_BATCH = 1_000_000
+# More than a forecast is ever made in, few enough for the coefficients of a solver: steps × steps.
+MAX_INFERENCE_STEPS = 10_000
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,12 +55,12 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """Sizes. The defaults train in minutes on two cores; the README lists the reference's."""
 
-    feature_size: int = Field(48, ge=1, description="width of each S4 stack")
-    state_size: int = Field(32, ge=2, multiple_of=2, description="state of each S4 channel")
-    num_layers: int = Field(2, ge=1, description="S4 layers in each timeframe's stack")
-    context_size: int = Field(64, ge=1, description="size E of the encoder's output")
-    horizon_size: int = Field(32, ge=2, multiple_of=2, description="size of the horizon embedding")
-    latent_size: int | None = Field(None, ge=1, description="D; default: the number of targets")
+    feature_size: int = Field(48, ge=1, le=_MAX_SIZE, description="width of each S4 stack")
+    state_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="state of each S4 channel")
+    num_layers: int = Field(2, ge=1, le=_MAX_LAYERS, description="S4 layers in each timeframe's stack")
+    context_size: int = Field(64, ge=1, le=_MAX_SIZE, description="size E of the encoder's output")
+    horizon_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="size of the horizon embedding")
+    latent_size: int | None = Field(None, ge=1, le=_MAX_SIZE, description="D; default: the number of targets")
     dropout: float = Field(0.1, ge=0, lt=1)
     location_scale: Literal["random-walk", "linear"] = Field(
         "linear", description="what diffusion starts from: a linear fit, or the last value and the window's volatility"
@@ -59,7 +68,7 @@ class ModelConfig(_Section):
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)
     beta_schedule: Literal["cosine", "linear", "scaled_linear", "flow"] = "cosine"
-    num_train_timesteps: int = Field(1000, ge=2)
+    num_train_timesteps: int = Field(1000, ge=2, le=_MAX_TIMESTEPS)
     prediction_type: Literal["v_prediction", "epsilon", "sample", "flow_prediction"] = Field(
         "v_prediction",
         description="flow_prediction goes with beta_schedule flow, and no other does; epsilon with linear ones",
@@ -69,26 +78,28 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """A step sees ``batch_size * gradient_accumulation_steps`` windows, each with ``noise_draws`` draws."""
 
-    max_steps: int = Field(3000, ge=1, description="optimiser steps")
-    batch_size: int = Field(64, ge=1, description="windows in one forward pass")
-    gradient_accumulation_steps: int = Field(1, ge=1)
-    noise_draws: int = Field(16, ge=1, description="noise draws S for each encoded window")
+    max_steps: int = Field(3000, ge=1, le=_MAX_STEPS, description="optimiser steps")
+    batch_size: int = Field(64, ge=1, le=_MAX_BATCH, description="windows in one forward pass")
+    gradient_accumulation_steps: int = Field(1, ge=1, le=_MAX_STEPS)
+    noise_draws: int = Field(16, ge=1, le=_MAX_BATCH, description="noise draws S for each encoded window")
     mirror: bool = Field(False, description="turn half of the windows upside down, where rises and falls are alike")
-    learning_rate: float = Field(2e-3, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, allow_inf_nan=False)
     lr_schedule: Literal["cosine", "constant_with_warmup"] = Field("cosine", description="as diffusers names them")
-    warmup_steps: int = Field(100, ge=0)
-    weight_decay: float = Field(1e-2, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
+    warmup_steps: int = Field(100, ge=0, le=_MAX_STEPS)
+    weight_decay: float = Field(1e-2, ge=0, allow_inf_nan=False)
+    max_grad_norm: float = Field(1.0, gt=0, allow_inf_nan=False)
     ema_decay: float = Field(0.999, ge=0, lt=1)
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
         "auto", description="auto: bf16 on a GPU that has it, else none"
     )
-    validate_every: int = Field(250, ge=1, description="optimiser steps between validations")
-    validation_windows: int = Field(256, ge=1, description="windows, evenly spaced, in each validation")
+    validate_every: int = Field(250, ge=1, le=_MAX_STEPS, description="optimiser steps between validations")
+    validation_windows: int = Field(256, ge=1, le=_MAX_STEPS, description="windows, evenly spaced, in each validation")
     scheduler: str = Field("dpmsolver++", description="of validations, and the saved model's default")
-    validation_steps: int = Field(10, ge=1, description="inference steps of a validation forecast")
-    patience: int = Field(5, ge=1, description="validations without a better CRPS before stopping")
-    seed: int = Field(0, ge=0)
+    validation_steps: int = Field(
+        10, ge=1, le=MAX_INFERENCE_STEPS, description="inference steps of a validation forecast"
+    )
+    patience: int = Field(5, ge=1, le=_MAX_STEPS, description="validations without a better CRPS before stopping")
+    seed: int = Field(0, ge=0, lt=2**63)
 
 
 class Config(_Section):

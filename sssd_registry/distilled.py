@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
@@ -22,8 +23,8 @@ class Distilled(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scheduler: str
-    steps: int
-    teacher_crps: float
+    steps: int = Field(ge=1, le=MAX_INFERENCE_STEPS)
+    teacher_crps: float = Field(ge=0, allow_inf_nan=False)
 
     def __str__(self) -> str:
         return f"{self.scheduler} in {self.steps} step{'s' * (self.steps > 1)}"

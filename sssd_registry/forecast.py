@@ -80,9 +80,17 @@ class Forecast:
             window, _, horizon, target = np.argwhere(bad)[0]
             raise SSSDError(
                 f"{bad.sum()} of {bad.size} samples are not finite, the first for {self.targets[target]!r} at"
-                f" horizon {self.horizons[horizon]:g} of the origin {self.origin_times[window]}: the sampling"
-                " diverged; take more steps or another scheduler"
+                f" horizon {self.horizons[horizon]:g} of the origin {self.origin_times[window]}: {self._cause(bad)}"
             )
+
+    def _cause(self, bad: npt.NDArray[np.bool_]) -> str:
+        """What is known from where they are. Weights and a scheduler's numbers are finite: that is seen to before."""
+        whole = bad.all(axis=1)  # (B, K, C): every sample
+        if not whole.any():
+            return "the sampling diverged; take more steps or another scheduler"
+        if whole.all():
+            return "so are all others, so that the model itself gives none; `sssd check MODEL` looks into it"
+        return "every sample there, so that it lies in the window's values or in the model, not in the sampling"
 
     def quantile(self, q: float | Sequence[float]) -> Array:
         """Quantiles over the samples, interpolated linearly (numpy's default definition).

@@ -213,11 +213,9 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
         """
-        name = scheduler if isinstance(scheduler, str) else None
-        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), name)
+        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
         made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.preset)
         if scheduler is not None:
-            made.scheduler = folder.scheduler if name else scheduler
             made._preset_scheduler = None
         return made
 

@@ -6,16 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sssd_registry.atomic import atomic_file
+from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
+from sssd_registry.index import SAMPLING, own_file, replace_file
+from sssd_registry.jsonfile import read_json, validated
 from sssd_registry.registry import TUNED
 from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.tableau import SolverTableau
-
-FILE = "sampling.json"
 
 DEFAULT_STEPS = 20
 
@@ -56,43 +60,77 @@ class Preset:
         return self.steps if scheduler in (None, self.scheduler) else DEFAULT_STEPS
 
 
+class _Solver(BaseModel):
+    """A tuned solver, as in the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_inference_steps: int = Field(ge=1, le=MAX_INFERENCE_STEPS)
+    timesteps: list[float] = Field(min_length=1, max_length=MAX_INFERENCE_STEPS)
+    coefficients: list[list[float]]
+    drawn_in: list[int]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        table = self.tableau().coefficients  # raises for shapes that do not belong together
+        calls = len(self.timesteps)
+        if self.drawn_in != sorted(self.drawn_in) or not set(self.drawn_in) <= set(range(calls)):
+            raise ValueError("drawn_in names calls, in their order")
+        if table[0, 0] == 0 or np.triu(table[:calls, 1 : 1 + calls]).any():
+            raise ValueError("the input of a call is made of the initial noise and the outputs of earlier calls")
+        return self
+
+    def tableau(self) -> SolverTableau:
+        timesteps, coefficients = np.array(self.timesteps), np.array(self.coefficients)
+        return SolverTableau(self.num_inference_steps, timesteps, coefficients, tuple(self.drawn_in))
+
+
+class _StoredPreset(BaseModel):
+    """``sampling.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheduler: str | None
+    steps: int = Field(ge=1, le=MAX_INFERENCE_STEPS)
+    tuned: list[_Solver]
+
+
 def read_preset(folder: Path) -> Preset:
     """What the folder says; without a file nothing was ever set.
 
     Raises:
         SSSDError: the file is damaged.
     """
-    file = folder / FILE
+    file = own_file(folder, SAMPLING)
     if not file.exists():
         return Preset()
-    try:
-        tree = json.loads(file.read_text())
-        tuned = [SolverTableau.from_json(json.dumps(entry)) for entry in tree["tuned"]]
-        steps, scheduler = int(tree["steps"]), tree["scheduler"]
-        if steps < 1 or not (scheduler is None or isinstance(scheduler, str)):
-            raise ValueError(f"scheduler {scheduler!r} in {steps} steps")
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise SSSDError(f"{file} is damaged ({type(error).__name__}: {error}): delete it, then set it anew") from None
-    return Preset(scheduler, steps, {tableau.num_inference_steps: tableau for tableau in tuned})
+    remedy = f"delete it, run `sssd check {folder} --sign`, then set it anew"
+    stored = validated(_StoredPreset, read_json(file, remedy), file, remedy)
+    return Preset(stored.scheduler, stored.steps, {one.num_inference_steps: one.tableau() for one in stored.tuned})
 
 
 def write_preset(folder: Path, preset: Preset) -> None:
-    """Write the file, complete or not at all."""
+    """Write the file, complete or not at all, into a folder whose index is not there yet."""
+    with atomic_file(folder / SAMPLING) as new:
+        new.write_text(_text(preset))
+
+
+def _text(preset: Preset) -> str:
     tree = {
         "scheduler": preset.scheduler,
         "steps": preset.steps,
         "tuned": [json.loads(tableau.to_json()) for tableau in preset.tuned.values()],
     }
-    with atomic_file(folder / FILE) as new:
-        new.write_text(json.dumps(tree, indent=1) + "\n")
+    return json.dumps(tree, indent=1) + "\n"
 
 
 def write_default(folder: Path, scheduler: str, steps: int) -> None:
     """Make ``scheduler`` in ``steps`` steps what the model in ``folder`` is sampled with from now on."""
-    write_preset(folder, replace(read_preset(folder), scheduler=scheduler, steps=steps))
+    replace_file(folder, SAMPLING, _text(replace(read_preset(folder), scheduler=scheduler, steps=steps)))
 
 
 def write_tuned(folder: Path, tableau: SolverTableau) -> None:
     """Add a solver to the model's ``tuned``, in place of an earlier one of as many steps."""
     preset = read_preset(folder)
-    write_preset(folder, replace(preset, tuned={**preset.tuned, tableau.num_inference_steps: tableau}))
+    tuned = {**preset.tuned, tableau.num_inference_steps: tableau}
+    replace_file(folder, SAMPLING, _text(replace(preset, tuned=tuned)))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
 from sssd_registry.live import run_scheduler
 from sssd_registry.tableau import LINEARITY_TOLERANCE
@@ -28,8 +29,9 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     Raises:
         SSSDError: not linear, not finite, or no such number of steps.
     """
-    if num_inference_steps < 1:
-        raise SSSDError(f"the number of steps has to be 1 or more, got {num_inference_steps}")
+    if not 1 <= num_inference_steps <= MAX_INFERENCE_STEPS:
+        raise SSSDError(f"the number of steps has to be from 1 to {MAX_INFERENCE_STEPS:,}, got {num_inference_steps}")
+    _check_betas(scheduler)
     witness = _Witness(width=8)
     try:
         result, timesteps, drawn_in = run_scheduler(scheduler, num_inference_steps, witness.network, witness.draw)
@@ -38,6 +40,10 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
     except Exception as error:  # whatever a scheduler raises that is not made for this
         reason = f"{type(error).__name__}: {error}"
         raise SSSDError(f"{type(scheduler).__name__} cannot run {num_inference_steps} steps: {reason}") from error
+    if not timesteps:
+        raise SSSDError(
+            f"{type(scheduler).__name__} takes no step at all in {num_inference_steps} steps with {_options(scheduler)}"
+        )
     coefficients = _read(scheduler, num_inference_steps, len(timesteps), len(drawn_in))
     if not np.isfinite(coefficients).all():
         raise SSSDError(
@@ -46,6 +52,14 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
         )
     _check_superposition(scheduler, coefficients, witness, result)
     return np.array(timesteps), coefficients, tuple(drawn_in)
+
+
+def _check_betas(scheduler: Any) -> None:
+    """NaN among the betas is seen here: few steps may jump over it, and come to finite, wrong coefficients."""
+    betas = getattr(scheduler, "betas", None)
+    if isinstance(betas, Tensor) and not betas.isfinite().all():
+        at = int((~betas.isfinite()).nonzero()[0, 0])
+        raise SSSDError(f"{type(scheduler).__name__} has betas that are no numbers, the first at time step {at}")
 
 
 class _Witness:

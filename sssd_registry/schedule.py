@@ -15,6 +15,9 @@ BetaSchedule = Literal["cosine", "linear", "scaled_linear", "flow"]
 PredictionType = Literal["v_prediction", "epsilon", "sample", "flow_prediction"]
 Array = npt.NDArray[np.float64]
 
+# A hundred times what anybody trains with, and a second's work.
+MAX_TIMESTEPS = 100_000
+
 
 @dataclass(frozen=True)
 class NoiseSchedule:
@@ -34,7 +37,7 @@ class NoiseSchedule:
         prediction_type: what the network's output means.
 
     Raises:
-        SSSDError: ``flow`` without ``flow_prediction``, or the other way round.
+        SSSDError: ``flow`` without ``flow_prediction``, or the other way round; or T out of all bounds.
     """
 
     beta_schedule: BetaSchedule = "cosine"
@@ -42,6 +45,8 @@ class NoiseSchedule:
     prediction_type: PredictionType = "v_prediction"
 
     def __post_init__(self) -> None:
+        if not 2 <= self.num_train_timesteps <= MAX_TIMESTEPS:
+            raise SSSDError(f"num_train_timesteps is from 2 to {MAX_TIMESTEPS:,}, got {self.num_train_timesteps}")
         if (self.prediction_type == "flow_prediction") is not self.is_flow:
             raise SSSDError(
                 f"the flow schedule goes with prediction type flow_prediction, and no other does; got"

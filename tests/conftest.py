@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from sssd_registry.testing.tiny_model import SETTINGS, train_tiny_model
 from sssd_registry.testing.tiny_model import tiny_frame as make_frame
+from sssd_registry.trial import sign_model
 
 # The same examples in every run: a test that fails for one person fails for all.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -62,6 +63,7 @@ def working_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     stored = json.loads((model / "config.json").read_text())
     stored["record"]["best_step"] = 8
     (model / "config.json").write_text(json.dumps(stored))
+    sign_model(model)
     return model
 
 

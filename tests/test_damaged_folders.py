@@ -87,6 +87,24 @@ def test_model_folder_with_a_cut_off_file(
     assert list(out.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("share", np.linspace(0, 1, 4, endpoint=False))
+@pytest.mark.parametrize("name", MODEL_FILES)
+def test_model_folder_with_a_changed_byte(
+    tiny_model: Path, tiny_csv: Path, out: Path, tmp_path: Path, name: str, share: float
+) -> None:
+    copy = shutil.copytree(tiny_model, tmp_path / "model")
+    content = bytearray((copy / name).read_bytes())
+    place = int(share * len(content))
+    while chr(content[place]).isspace():  # JSON does not mind what space it is
+        place += 1
+    content[place] ^= 1
+    (copy / name).write_bytes(content)
+    line = forecast_fails(copy, tiny_csv, out)
+    assert line.startswith(f"{copy / name} ")
+    assert re.search("SHA-256 differs|damaged|format", line)
+    assert error_line(sssd_export(copy, "--out", out)) == line
+
+
 @pytest.mark.parametrize("name", ENGINE_FILES)
 def test_engine_folder_with_a_missing_file(
     tiny_engine: Path, tiny_csv: Path, out: Path, tmp_path: Path, name: str

@@ -3,43 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+# Widths, numbers of blocks and of heads: one or more, and few enough for a tensor.
+Size = Annotated[int, Field(ge=1, le=65_536)]
+TimeSize = Annotated[int, Field(ge=2, le=65_536)]  # a sine and a cosine at least
+Share = Annotated[float, Field(ge=0, lt=1)]
+Columns = Annotated[int, Field(ge=1, le=4_096)]
 
 
 @dataclass(frozen=True)
 class MLPOptions:
     """``hidden_sizes`` are the widths of the hidden layers; ``time_size`` that of the time embedding."""
 
-    hidden_sizes: tuple[int, ...] = (128, 128, 64)
-    time_size: int = 64
+    hidden_sizes: Annotated[tuple[Size, ...], Field(min_length=1)] = (128, 128, 64)
+    time_size: TimeSize = 64
 
 
 @dataclass(frozen=True)
 class AdaLNOptions:
     """``width`` of the residual stream, number of ``blocks``, ``dropout`` inside a block, ``time_size``."""
 
-    width: int = 128
-    blocks: int = 3
-    dropout: float = 0.0
-    time_size: int = 64
+    width: Size = 128
+    blocks: Size = 3
+    dropout: Share = 0.0
+    time_size: TimeSize = 64
 
 
 @dataclass(frozen=True)
 class DiTOptions:
     """``width`` of a horizon's token, number of ``blocks`` and attention ``heads``, ``dropout``, ``time_size``."""
 
-    width: int = 64
-    blocks: int = 3
-    heads: int = 4
-    dropout: float = 0.0
-    time_size: int = 64
+    width: Size = 64
+    blocks: Size = 3
+    heads: Size = 4
+    dropout: Share = 0.0
+    time_size: TimeSize = 64
 
 
 @dataclass(frozen=True)
 class UNet1DOptions:
     """``block_out_channels`` as in diffusers, multiples of 32, one number for each level; ``time_size``."""
 
-    block_out_channels: tuple[int, ...] = (32, 32)
-    time_size: int = 64
+    block_out_channels: tuple[Size, ...] = (32, 32)
+    time_size: TimeSize = 64
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,8 @@ class UNet2DOptions:
     ``block_out_channels`` are multiples of 8, one number for each level; ``attention`` puts some into the deepest.
     """
 
-    columns: int = 6
-    block_out_channels: tuple[int, ...] = (32, 64)
+    columns: Columns = 6
+    block_out_channels: tuple[Size, ...] = (32, 64)
     attention: bool = False
 
 
@@ -58,6 +67,6 @@ class UNet2DOptions:
 class FiLMUNetOptions:
     """``widths`` of the levels, ``kernel_size`` (odd) along the horizons, ``time_size``."""
 
-    widths: tuple[int, ...] = (64, 128)
-    kernel_size: int = 3
-    time_size: int = 64
+    widths: tuple[Size, ...] = (64, 128)
+    kernel_size: Size = 3
+    time_size: TimeSize = 64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sssd_registry.cli.check import check
 from sssd_registry.cli.compare import compare
 from sssd_registry.cli.distill import distill
 from sssd_registry.cli.errors import run_app
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, forecast, evaluate, compare, tune, distill, plugins, new_plugin):
+for command in (train, forecast, evaluate, compare, tune, distill, check, plugins, new_plugin):
     app.command()(command)
 
 

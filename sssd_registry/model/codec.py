@@ -29,10 +29,7 @@ class TargetCodec(ExactBuffers):
         if latent_size < channels:
             raise ValueError(f"latent_size {latent_size} is smaller than the number of targets, {channels}")
         self.identity = latent_size == channels
-        generator = torch.Generator().manual_seed(0)
-        random = torch.randn(latent_size, channels, generator=generator, dtype=torch.float64)
-        basis = torch.eye(channels) if self.identity else torch.linalg.qr(random).Q.float()
-        self.register_buffer("basis", basis)
+        self.register_buffer("basis", torch.eye(channels) if self.identity else _lift(latent_size, channels))
 
     def encode(self, y: Tensor) -> Tensor:
         """``(..., C) -> (..., D)``."""
@@ -41,3 +38,12 @@ class TargetCodec(ExactBuffers):
     def decode(self, z: Tensor) -> Tensor:
         """``(..., D) -> (..., C)``; ``decode(encode(y)) == y``."""
         return z if self.identity else z @ self.basis
+
+
+def _lift(latent_size: int, channels: int) -> Tensor:
+    """Orthonormal columns ``(D, C)``, the same every time."""
+    if torch.get_default_device().type == "meta":  # where shapes are all there is
+        return torch.empty(latent_size, channels)
+    generator = torch.Generator().manual_seed(0)
+    random = torch.randn(latent_size, channels, generator=generator, dtype=torch.float64)
+    return torch.as_tensor(torch.linalg.qr(random).Q.float())

@@ -18,6 +18,9 @@ from sssd_registry.options import build_options
 from sssd_registry.registry import registry
 from sssd_registry.schedule import NoiseSchedule
 
+# Sizes that make no network: below zero, of zero heads, none at all, or more than there is memory.
+_REFUSALS = (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError, MemoryError)
+
 
 class SSSDNetwork(nn.Module):
     """Normaliser, encoder, horizon embedding, noise head and codec, built from a configuration.
@@ -48,7 +51,9 @@ class SSSDNetwork(nn.Module):
         self.horizon_embedding = HorizonEmbedding(config.horizon_size)
         try:
             self.head = head.factory(latent_size, config.context_size + config.horizon_size, options)
-        except ValueError as error:  # the head's own, for options that do not go together
+        except _REFUSALS as error:  # the head's own, for options that do not go together
+            if not (config.head_options or isinstance(error, ValueError)):
+                raise  # a bug of the head
             raise SSSDError(f"head {head.name!r}: {error}") from error
         self.codec = TargetCodec(channels, latent_size)
 

@@ -6,19 +6,26 @@ Each checkpoint replaces the one before it, complete or not at all.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from safetensors.torch import save_file
 from torch import Tensor
 
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
+from sssd_registry.index import Digest, digest, own_file, sha256
+from sssd_registry.jsonfile import read_json, validated
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.weights import load_tensors
 
 MARKER = "progress.json"
+TENSORS = "state.safetensors"
 
 
 @dataclass
@@ -40,6 +47,40 @@ class Progress:
     best_step: int = 0
     stale: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
+
+
+class _Stored(BaseModel):
+    """``progress.json``. Checkpoints of before lack the hashes, and are read unproven."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fingerprint: str
+    step: int = Field(ge=0, lt=2**62)
+    best_crps: float = Field(ge=0)
+    best_step: int = Field(ge=0, lt=2**62)
+    stale: int = Field(ge=0, lt=2**62)
+    history: list[tuple[int, float | None]]
+    files: dict[str, Digest] = {}
+    sha256: Digest | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nan(cls, tree: Any) -> Any:
+        """A validation that came to no number is null in JSON."""
+        pairs = tree.get("history") if isinstance(tree, dict) else None
+        if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) for pair in pairs):
+            return tree
+        return {**tree, "history": [[None if value != value else value for value in pair] for pair in pairs]}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.best_step > self.step or (self.files and set(self.files) != {TENSORS}):
+            raise ValueError("the best step comes before the last, and there is one file")
+        return self
+
+    def progress(self) -> Progress:
+        history = [(step, math.nan if score is None else score) for step, score in self.history]
+        return Progress(self.fingerprint, self.step, self.best_crps, self.best_step, self.stale, history)
 
 
 @dataclass
@@ -69,34 +110,45 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
         # safetensors refuses tensors that share memory.
         save_file(
             {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
-            new / "state.safetensors",
+            new / TENSORS,
         )
-        (new / MARKER).write_text(json.dumps(asdict(progress)))
+        entries = _Stored(**asdict(progress), files={TENSORS: sha256(new / TENSORS)}).model_dump()
+        entries.pop("sha256")
+        (new / MARKER).write_text(json.dumps(entries | {"sha256": digest(entries)}))
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> tuple[Progress, RunState]:
     """Read the checkpoint folder.
 
     Raises:
-        SSSDError: there is none, it is damaged, or belongs to another configuration or other data.
+        SSSDError: there is none, it is damaged or was changed, or belongs to another configuration or other data.
     """
-    try:
-        progress = Progress(**json.loads((path / MARKER).read_text()))
-        tensors = load_file(path / "state.safetensors")
-    except FileNotFoundError:
-        raise SSSDError(f"nothing to resume: there is no checkpoint in {path}") from None
-    except (SafetensorError, json.JSONDecodeError, TypeError, OSError) as error:
-        raise SSSDError(f"the checkpoint in {path} is damaged ({error}): delete it and train anew") from None
-    if progress.fingerprint != fingerprint:
+    remedy = "delete the checkpoint and train anew"
+    if not (path / MARKER).is_file():
+        raise SSSDError(f"nothing to resume: there is no checkpoint in {path}")
+    entries = read_json(own_file(path, MARKER), remedy, infinite=True)
+    stored = validated(_Stored, entries, path / MARKER, remedy)
+    if (stored.files or stored.sha256) and stored.sha256 != digest({k: v for k, v in entries.items() if k != "sha256"}):
+        raise SSSDError(f"{path / MARKER} was changed since it was written (its SHA-256 differs): {remedy}")
+    if stored.fingerprint != fingerprint:
         raise SSSDError(
             f"the checkpoint in {path} belongs to another configuration or other data: resume with the same ones,"
             " or train anew into another folder"
         )
-    progress.history = [(int(step), float(score)) for step, score in progress.history]
-    return progress, _unflatten(tensors)
+    file = own_file(path, TENSORS)
+    if stored.files and file.is_file() and sha256(file) != stored.files[TENSORS]:
+        raise SSSDError(f"{file} was changed since it was written (its SHA-256 differs): {remedy}")
+    return stored.progress(), _unflatten(load_tensors(file, remedy), file, remedy)
 
 
-def _unflatten(tensors: dict[str, Tensor]) -> RunState:
+def _unflatten(tensors: dict[str, Tensor], file: Path, remedy: str) -> RunState:
+    try:
+        return _sorted(tensors)
+    except ValueError:  # a part whose name has no number
+        raise SSSDError(f"{file} does not hold a run's tensors: {remedy}") from None
+
+
+def _sorted(tensors: dict[str, Tensor]) -> RunState:
     state = RunState({}, {}, {}, [], {})
     ema: dict[int, Tensor] = {}
     for key, tensor in tensors.items():
@@ -114,6 +166,37 @@ def _unflatten(tensors: dict[str, Tensor]) -> RunState:
             state.optimizer.setdefault(int(index), {})[slot] = tensor
     state.ema = [ema[index] for index in sorted(ema)]
     return state
+
+
+def check_fit(state: RunState, network: SSSDNetwork) -> None:
+    """Compare the tensors of a checkpoint with the network that they are to go into.
+
+    Raises:
+        SSSDError: names the first that is missing, or has another shape.
+    """
+    wanted = _shapes(network.state_dict())
+    parts = {"weights": (_shapes(state.weights), wanted)}
+    for name, given in (("best", state.best), ("start", state.start)):
+        if given:  # nothing was validated yet, or never to a number
+            parts[name] = (_shapes(given), wanted)
+    parameters = [tuple(parameter.shape) for parameter in network.parameters()]
+    parts["ema"] = (_shapes(dict(enumerate(state.ema))), dict(enumerate(parameters)))
+    trained = [tuple(parameter.shape) for parameter in network.parameters() if parameter.requires_grad]
+    for index, slots in state.optimizer.items():
+        shape = trained[index] if 0 <= index < len(trained) else None
+        parts[f"optimizer/{index}"] = (_shapes(slots), {"step": (), "exp_avg": shape, "exp_avg_sq": shape})
+    for part, (found, expected) in parts.items():
+        for name in {**expected, **found}:
+            if name not in found or name not in expected or found[name] != expected[name]:
+                raise SSSDError(
+                    f"the checkpoint does not fit the network that is trained ({part}/{name} is"
+                    f" {found.get(name, 'missing')}, {expected.get(name, 'nothing')} is expected): delete it and"
+                    " train anew"
+                )
+
+
+def _shapes(tensors: Mapping[Any, Tensor]) -> dict[Any, Any]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def load_optimizer(optimizer: Any, slots: dict[int, dict[str, Tensor]]) -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.config import DataConfig
+from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.spec import DataSpec, resolve
@@ -59,6 +60,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     """
     frame = read_frame(data, config.time)
     spec = resolve(config, frame)
+    check_spec(spec)
     panel = without_constants(to_panel(frame, spec), spec)
     source = without_short(window_source(panel, spec), max(spec.horizons))
     return TrainingData(spec, source, split_origins(source, spec, spec.horizons))

@@ -16,9 +16,10 @@ from torch import Tensor
 from sssd_registry.config import Config, TrainingConfig
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
+from sssd_registry.memory import check_memory
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.training.checkpoint import Progress, RunState, load_optimizer, optimizer_slots
+from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
 from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
@@ -48,8 +49,10 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
     """A run that trains a new network.
 
     Raises:
-        SSSDError: the network would have to predict noise where there is nothing else; or as :func:`start_from`.
+        SSSDError: the network would have to predict noise where there is nothing else, or does not fit the machine's
+            memory; or as :func:`start_from`.
     """
+    check_memory(data.spec, config)
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
         network = SSSDNetwork(data.spec, config.model)
@@ -121,6 +124,7 @@ def run_state(run: Run) -> RunState:
 
 
 def restore(run: Run, progress: Progress, state: RunState) -> None:
+    check_fit(state, run.network)
     run.progress, run.best, run.start = progress, state.best, state.start
     run.network.load_state_dict(state.weights)
     load_optimizer(run.optimizer, state.optimizer)

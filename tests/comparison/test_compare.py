@@ -21,6 +21,7 @@ from sssd_registry.preset import write_tuned
 from sssd_registry.registry import registry
 from sssd_registry.scores import coverage, crps
 from sssd_registry.training.windows import encode_windows
+from sssd_registry.trial import sign_model
 
 
 @pytest.fixture
@@ -149,6 +150,7 @@ def test_a_network_that_was_left_out_is_noted(model: Path, tiny_csv: Path, best_
     stored = json.loads((model / "config.json").read_text())
     stored["record"]["best_step"] = best_step
     (model / "config.json").write_text(json.dumps(stored))
+    sign_model(model)
     done = compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 4)
     assert ("training left this model's network out" in done.err) is not in_use
     tree = json.loads(compare(model, tiny_csv, "--schedulers", "ddim", "--steps", 4, "--json").out)

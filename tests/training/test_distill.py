@@ -26,6 +26,7 @@ from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
 from sssd_registry.training.loop import TrainingInterrupted
 from sssd_registry.training.windows import EncodedWindows, encode_windows
+from sssd_registry.trial import sign_model
 
 
 @pytest.fixture
@@ -143,6 +144,7 @@ def test_what_cannot_be_distilled(teacher: Path, student: Path, tiny_csv: Path, 
     stored = json.loads((idle / "config.json").read_text())
     stored["record"]["best_step"] = 0
     (idle / "config.json").write_text(json.dumps(stored))
+    sign_model(idle)
     for model, asked, reason in (
         (student, (), "is distilled already, for ddim in 1 step: distil the model it was made from"),
         (idle, (), "forecasts without its network, which training left out: there is nothing to distil"),
@@ -173,6 +175,7 @@ def test_flow_matching_is_distilled_for_its_own_euler(tiny_csv: Path, tmp_path: 
     stored = json.loads((tmp_path / "flow" / "config.json").read_text())
     stored["record"]["best_step"] = 8
     (tmp_path / "flow" / "config.json").write_text(json.dumps(stored))
+    sign_model(tmp_path / "flow")
     made = distill(tmp_path / "flow", tiny_csv, tmp_path / "fast", max_steps=2)
     assert str(made.distilled) == "flow-euler in 1 step"
     made(tiny_csv, num_samples=3, generator=0)
