@@ -200,5 +200,5 @@ def test_the_default_network_fits_any_machine(tiny_model: Path, monkeypatch: pyt
 def test_a_configuration_is_bounded(
     tiny_frame: pd.DataFrame, tiny_settings: list[str], tmp_path: Path, setting: str
 ) -> None:
-    with pytest.raises(SSSDError, match=setting.partition("=")[0].rpartition(".")[2]):
+    with pytest.raises(SSSDError, match=setting.partition("=")[0].rpartition(".")[2].rstrip("s")):
         train(tiny_frame, load_config(None, [*tiny_settings, setting]), tmp_path / "out")
