@@ -24,6 +24,7 @@ def distill(
     from sssd_registry.cli.compare import check_model
     from sssd_registry.cli.progress import training_bar
     from sssd_registry.cli.train import check_output
+    from sssd_registry.cli.validation_scores import tell_scores
 
     check_output(out, resume, overwrite)
     check_model(model, [scheduler] if scheduler else [])
@@ -41,7 +42,6 @@ def distill(
     record = made.record
     assert record is not None
     assert record.distilled is not None
-    typer.echo(
-        f"{out}: {record.distilled}, validation CRPS {record.validation_crps:.4f} (standard units);"
-        f" {model} in many steps {record.distilled.teacher_crps:.4f}"
-    )
+    share = record.validation_crps / record.distilled.teacher_crps
+    typer.echo(f"{out}: {record.distilled}; validation CRPS {share:.1%} of what {model} has in many steps")
+    tell_scores(record.validation_scores)

@@ -29,6 +29,7 @@ def train(
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
     from sssd_registry.cli.horizons import horizon_list
     from sssd_registry.cli.progress import training_bar
+    from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.config import load_config
 
     overrides = list(set_ or [])
@@ -47,7 +48,8 @@ def train(
             raise typer.Exit(130) from None
     record = pipeline.record
     if record is not None:
-        typer.echo(f"{out}: {record.steps} steps, validation CRPS {record.validation_crps:.4f} (standard units)")
+        typer.echo(f"{out}: {record.steps} steps")
+        tell_scores(record.validation_scores)
         if not record.network_in_use:
             typer.echo(
                 "no step was surely better than where training began; the model forecasts what its units start from"

@@ -165,7 +165,7 @@ def test_the_command(teacher: Path, tiny_csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "fast"
     done = sssd("distill", teacher, tiny_csv, "--out", out, "--steps", 2, "--scheduler", "euler", "--max-steps", 4)
     assert done.code == 0, done.err
-    assert done.out.startswith(f"{out}: euler in 2 steps, validation CRPS ")
+    assert done.out.startswith(f"{out}: euler in 2 steps; validation CRPS ")
     again = sssd("distill", teacher, tiny_csv, "--out", out)
     assert "already holds a model" in error_line(again)
 
