@@ -72,6 +72,21 @@ def test_a_sample_that_is_not_finite_is_named() -> None:
         make(samples=samples)
 
 
+@pytest.mark.parametrize(
+    ("where", "cause"),
+    [
+        ((1, 7, 2, 1), "the sampling diverged; take more steps or another scheduler"),
+        ((1, slice(None), 2, 1), "every sample there, so that it lies in the window's values or in the model"),
+        (slice(None), "so that the model itself gives none; `sssd check MODEL` looks into it"),
+    ],
+)
+def test_more_steps_are_advised_only_where_they_may_help(where: Any, cause: str) -> None:
+    samples = make().samples.copy()
+    samples[where] = np.nan
+    with pytest.raises(SSSDError, match=cause):
+        make(samples=samples)
+
+
 def test_other_precisions_are_taken() -> None:
     base = make()
     forecast = make(samples=base.samples.astype(np.float32), origin_times=base.origin_times.astype("datetime64[s]"))

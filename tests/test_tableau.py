@@ -252,9 +252,9 @@ def test_parity_with_the_bare_loop_of_diffusers(name: str) -> None:
     assert error < 1e-4
 
 
-@pytest.mark.parametrize("steps", [0, -3])
-def test_no_steps_are_refused(steps: int) -> None:
-    with pytest.raises(SSSDError, match="1 or more"):
+@pytest.mark.parametrize("steps", [0, -3, 10_001, 10**12])
+def test_no_steps_and_too_many_are_refused(steps: int) -> None:
+    with pytest.raises(SSSDError, match="from 1 to 10,000"):
         SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), steps)
 
 

@@ -81,7 +81,9 @@ def test_time_may_be_one_number(name: str, horizons: int) -> None:
     [
         ("dit", "{width = 30}", "width 30 is not a multiple of heads 4"),
         ("unet1d", "{block_out_channels = [24]}", "multiples of 32"),
-        ("unet2d", "{columns = 0}", "columns 1 or more"),
+        ("unet2d", "{columns = 0}", "columns: Input should be greater than or equal to 1"),
+        ("mlp", "{hidden_sizes = []}", "hidden_sizes: .* at least 1 item"),
+        ("dit", "{heads = 0}", "heads: Input should be greater"),
         ("film-unet", "{kernel_size = 4}", "odd kernel_size"),
         ("film-unet", "{widths = []}", "one width or more"),
     ],
@@ -90,5 +92,5 @@ def test_options_that_cannot_be_are_named(
     tiny_frame: pd.DataFrame, tiny_settings: list[str], name: str, options: str, words: str
 ) -> None:
     config = load_config(None, [*tiny_settings, f"model.head={name}", f"model.head_options={options}"])
-    with pytest.raises(SSSDError, match=f"head '{name}': .*{words}"):
+    with pytest.raises(SSSDError, match=f"head '{name}'.*{words}"):
         SSSDNetwork(training_data(tiny_frame, config.data).spec, config.model)
