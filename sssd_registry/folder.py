@@ -30,11 +30,13 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.kinds import MODEL
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.opening import opened
 from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.schedulers import make_scheduler
 
-MARKER = "model_index.json"
+MARKER = MODEL.marker
 FORMAT = 2
 
 _REMEDY = "copy the whole model folder again, or train anew"
@@ -102,7 +104,7 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
     if folder.record is None or folder.examples is None:
         raise SSSDError("this pipeline was not trained: there is no training record to save with it")
     stored = _Stored(format=FORMAT, version=__version__, spec=folder.network.spec, record=folder.record)
-    with atomic_directory(path, owner=MARKER) as new:
+    with atomic_directory(path, owner=MODEL) as new:
         weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
         save_file(weights, new / "model.safetensors")
         save_arrays(_windows_to_arrays(folder.examples), new / "examples.safetensors")
@@ -150,6 +152,11 @@ def read_model_folder(path: Path, scheduler: str | None = None) -> ModelFolder:
     Raises:
         SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
     """
+    with opened(path, MODEL) as place:
+        return _read_still(place, scheduler)
+
+
+def _read_still(path: Path, scheduler: str | None) -> ModelFolder:
     if not (path / MARKER).is_file():
         reason = "no such folder" if not path.exists() else f"it has no {MARKER}"
         raise SSSDError(f"{path} is not a model folder: {reason}")

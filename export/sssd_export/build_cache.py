@@ -46,11 +46,11 @@ def cached(key: str, folder: Path, compile_part: Callable[[Path], dict[str, Any]
                 shutil.copy(file, folder / file.name)
         return entries
     except (OSError, ValueError):
-        pass
+        shutil.rmtree(kept, ignore_errors=True)  # what is damaged; mostly there is nothing
     before = set(folder.iterdir())
     entries = json.loads(json.dumps(compile_part(folder)))  # as it would come from the cache
     try:
-        with atomic_directory(kept, owner=_ENTRIES) as new:
+        with atomic_directory(kept, owner=None) as new:
             for file in set(folder.iterdir()) - before:
                 shutil.copy(file, new / file.name)
             (new / _ENTRIES).write_text(json.dumps(entries))

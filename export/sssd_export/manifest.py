@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from sssd_export.settling import settled
 
 MANIFEST = "manifest.json"
 FORMAT = 4
@@ -37,12 +41,32 @@ def _digest(entries: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
+@contextmanager
+def opened(folder: Path) -> Iterator[Path]:
+    """Give the folder to read from, held still: the engine of exactly one export, also after it was killed.
+
+    Raises:
+        EngineError: another process does not let go of it, or the disk fails.
+    """
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(settled(folder))
+        except OSError as error:
+            raise EngineError(f"{folder} cannot be read: {error.strerror or error}") from error
+        yield place
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest and check its hash, and that of every file it names.
 
     Raises:
         EngineError: no manifest, another format, a missing file, or a file (itself, too) that was changed.
     """
+    with opened(folder) as place:
+        return _checked(place)
+
+
+def _checked(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:

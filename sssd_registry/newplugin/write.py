@@ -33,7 +33,7 @@ def new_plugin(name: str, kind: Kind, folder: Path) -> Path:
     target = folder / name
     if target.exists():
         raise SSSDError(f"{target} is there already: choose another name, or another folder with --out")
-    with atomic_directory(target, owner="pyproject.toml") as new:
+    with atomic_directory(target, owner=None) as new:
         (new / module).mkdir()
         (new / "tests").mkdir()
         for template, path in _files(kind, module):

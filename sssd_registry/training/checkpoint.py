@@ -17,8 +17,10 @@ from torch import Tensor
 
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
+from sssd_registry.kinds import CHECKPOINT
+from sssd_registry.opening import opened
 
-MARKER = "progress.json"
+MARKER = CHECKPOINT.marker
 
 
 @dataclass
@@ -65,7 +67,7 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
     tensors |= {f"ema/{index}": tensor for index, tensor in enumerate(state.ema)}
     for index, slots in state.optimizer.items():
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
-    with atomic_directory(path, owner=MARKER) as new:
+    with atomic_directory(path, owner=CHECKPOINT) as new:
         # safetensors refuses tensors that share memory.
         save_file(
             {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
@@ -81,8 +83,9 @@ def load_checkpoint(path: Path, fingerprint: str) -> tuple[Progress, RunState]:
         SSSDError: there is none, it is damaged, or belongs to another configuration or other data.
     """
     try:
-        progress = Progress(**json.loads((path / MARKER).read_text()))
-        tensors = load_file(path / "state.safetensors")
+        with opened(path, CHECKPOINT) as place:
+            progress = Progress(**json.loads((place / MARKER).read_text()))
+            tensors = load_file(place / "state.safetensors")
     except FileNotFoundError:
         raise SSSDError(f"nothing to resume: there is no checkpoint in {path}") from None
     except (SafetensorError, json.JSONDecodeError, TypeError, OSError) as error:
