@@ -82,8 +82,8 @@ def atomic_directory(path: str | Path, *, owner: Kind | None) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)
         with staged(target if target.is_dir() else target.parent) as stage:
-            yield stage
-            _put(stage, target, path, owner)
+            yield (new := _empty(stage))
+            _put(new, target, path, owner)
 
 
 def check_replaceable(path: str | Path, *, owner: Kind | None) -> None:
@@ -116,17 +116,23 @@ def remove_directory(path: str | Path, *, owner: Kind) -> None:
         if not target.is_dir():
             return
         with staged(target) as stage:
-            _put(stage, target, path, owner)
+            _put(_empty(stage), target, path, owner)
         if not any(target.iterdir()):
             target.rmdir()
 
 
-def _put(stage: Path, target: Path, path: str | Path, owner: Kind | None) -> None:
-    """Have the files in ``stage`` take the place of those in ``target`` that a save wrote."""
-    sync_tree(stage)
+def _empty(stage: Path) -> Path:
+    """A folder in it: ``stage`` itself is locked, and what is written is read before it counts, to be checked."""
+    (stage / "new").mkdir()
+    return stage / "new"
+
+
+def _put(new: Path, target: Path, path: str | Path, owner: Kind | None) -> None:
+    """Have the files in ``new`` take the place of those in ``target`` that a save wrote."""
+    sync_tree(new)
     if not target.exists():
         try:
-            os.rename(stage, target)
+            os.rename(new, target)
             sync(target.parent)
             return
         except OSError as error:
@@ -135,17 +141,17 @@ def _put(stage: Path, target: Path, path: str | Path, owner: Kind | None) -> Non
     with held(target):
         finish(target)
         old = _written(target, path, owner)
-        new = {file.relative_to(stage).as_posix() for file in stage.rglob("*") if file.is_file()}
-        for name in sorted(new - old):
+        names = {file.relative_to(new).as_posix() for file in new.rglob("*") if file.is_file()}
+        for name in sorted(names - old):
             if (there := _in_the_way(target, name)) is not None:
                 raise SSSDError(
                     f"{path} holds {there}, which is not one of the files that a save wrote in it: move it, or name"
                     " another folder"
                 )
-        (stage / GONE).write_text(json.dumps(sorted(old - new)), encoding="utf-8")
-        sync(stage / GONE)
-        sync(stage)
-        os.rename(stage, target / COMMIT)
+        (new / GONE).write_text(json.dumps(sorted(old - names)), encoding="utf-8")
+        sync(new / GONE)
+        sync(new)
+        os.rename(new, target / COMMIT)
         sync(target)
         finish(target)
 
