@@ -108,7 +108,7 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
         weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
         save_file(weights, new / "model.safetensors")
         save_arrays(_windows_to_arrays(folder.examples), new / "examples.safetensors")
-        (new / "config.json").write_text(stored.model_dump_json(indent=1))
+        (new / "config.json").write_text(stored.model_dump_json(indent=1), encoding="utf-8")
         library = _save_scheduler(folder, new)
         if folder.preset != Preset():
             write_preset(new, folder.preset)
@@ -161,7 +161,7 @@ def _read_still(path: Path, scheduler: str | None) -> ModelFolder:
         reason = "no such folder" if not path.exists() else f"it has no {MARKER}"
         raise SSSDError(f"{path} is not a model folder: {reason}")
     index = _read(path / MARKER, lambda file: _Index.model_validate_json(file.read_text()))
-    stored = _read(path / "config.json", lambda file: _Stored.model_validate_json(file.read_text()))
+    stored = _read(path / "config.json", lambda file: _Stored.model_validate_json(file.read_bytes()))
     if stored.format != FORMAT:
         raise SSSDError(f"{path}/config.json has format {stored.format}; this version reads format {FORMAT}")
     network = SSSDNetwork(stored.spec, stored.record.config.model)

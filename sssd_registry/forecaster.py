@@ -91,7 +91,7 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
             f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
         )
     try:
-        target = str(json.loads(manifest.read_text())["target"])
+        target = str(json.loads(manifest.read_text(encoding="utf-8"))["target"])
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
         raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
     try:

@@ -17,7 +17,8 @@ class Kind:
     Attributes:
         noun: what it is called.
         marker: the file that each has, a JSON object.
-        names: files that every save of the kind may have written, beside those that the marker records as ``files``.
+        names: files that every save of the kind may have written, beside those that the marker records as ``files`` or,
+            in diffusers' index, ``_files``.
         is_ours: whether a marker is of this kind, and not another project's file of that name.
     """
 
@@ -34,8 +35,8 @@ class Kind:
             return None
         if not isinstance(tree, dict) or not self.is_ours(tree):
             return None
-        recorded = tree.get("files")
-        names = {name for name in recorded if _is_inside(name)} if isinstance(recorded, dict | list) else set()
+        recorded = [tree[key] for key in ("files", "_files") if isinstance(tree.get(key), dict)]
+        names = {name for entries in recorded for name in entries if _is_inside(name)}
         return frozenset(name for name in self.names | names if _is_file(folder, name))
 
 

@@ -36,8 +36,8 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 def settled(folder: Path) -> Iterator[Path]:
     """Hold a folder still while it is read: a replacement that was cut short is completed, and none starts meanwhile.
 
-    Gives ``folder`` or, where completing it needs a permission that we lack, a temporary folder of links that is what
-    ``folder`` would then be.
+    Gives ``folder`` or, where completing it needs a permission that we lack, a temporary copy of what ``folder`` would
+    then be.
 
     Raises:
         OSError: another process holds the folder for longer than a minute, or the disk fails.
@@ -164,11 +164,11 @@ def _wait_for(folder: Path, *, shared: bool) -> int | None:
 
 
 def _completed_copy(folder: Path, copy: Path) -> Path:
-    """Links to the files of ``folder``, in the state that completing would give."""
+    """The files of ``folder``, in the state that completing would give."""
 
     def hidden(_: str, names: list[str]) -> list[str]:
         return [name for name in names if name.startswith(".") and name not in (COMMIT, GONE)]
 
-    shutil.copytree(folder, copy, copy_function=os.symlink, ignore=hidden)
+    shutil.copytree(folder, copy, ignore=hidden)
     finish(copy)
     return copy

@@ -38,9 +38,12 @@ def cached(key: str, folder: Path, compile_part: Callable[[Path], dict[str, Any]
 
     A cache that cannot be read or written is none.
     """
-    kept = cache_folder() / key
     try:
-        entries: dict[str, Any] = json.loads((kept / _ENTRIES).read_text())
+        kept = cache_folder() / key
+    except RuntimeError:  # a user without a home
+        return compile_part(folder)
+    try:
+        entries: dict[str, Any] = json.loads((kept / _ENTRIES).read_text(encoding="utf-8"))
         for file in kept.iterdir():
             if file.name != _ENTRIES:
                 shutil.copy(file, folder / file.name)
@@ -53,7 +56,7 @@ def cached(key: str, folder: Path, compile_part: Callable[[Path], dict[str, Any]
         with atomic_directory(kept, owner=None) as new:
             for file in set(folder.iterdir()) - before:
                 shutil.copy(file, new / file.name)
-            (new / _ENTRIES).write_text(json.dumps(entries))
+            (new / _ENTRIES).write_text(json.dumps(entries), encoding="utf-8")
     except (OSError, SSSDError):
         pass
     return entries

@@ -33,7 +33,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
     body = {"format": FORMAT, **manifest, "files": files}
     text = json.dumps({**body, "sha256": _digest(body)}, indent=1)
-    (folder / MANIFEST).write_text(text + "\n")
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _digest(entries: dict[str, Any]) -> str:
@@ -68,7 +68,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 def _checked(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EngineError(f"{folder} is not an engine folder: it has no {MANIFEST}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:

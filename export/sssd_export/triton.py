@@ -82,7 +82,7 @@ def _write(name: str, engine: Path, repository: Path) -> tuple[str, int]:
             for file, source in model.files.items():
                 shutil.copy(source, place / file)
             if new:
-                (made / CONFIG).write_text(model.config)
+                (made / CONFIG).write_text(model.config, encoding="utf-8")
     return name, version
 
 
@@ -166,7 +166,7 @@ def _latest(folder: Path, config: str) -> int:
     """The last version of a model that is there already, or 0."""
     if not folder.exists():
         return 0
-    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text() != config:
+    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != config:
         raise SSSDError(
             f"{folder} is a model of another face (its {CONFIG} differs): remove it, or name another repository"
         )

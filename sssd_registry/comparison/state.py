@@ -36,7 +36,7 @@ class State:
             "coverage_90": quality.coverage_90,
         }
         with atomic_file(self.path) as new:
-            new.write_text(json.dumps({"rows": self.rows}))
+            new.write_text(json.dumps({"rows": self.rows}), encoding="utf-8")
 
     def _key(self, candidate: Candidate) -> str:
         return f"{self.fingerprint}/{candidate.tableau.digest}"
@@ -46,7 +46,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
-        tree = json.loads(path.read_text())
+        tree = json.loads(path.read_text(encoding="utf-8"))
         rows: dict[str, dict[str, Any]] = tree["rows"]
         for row in rows.values():
             np.array(row["crps"], dtype=np.float64)
