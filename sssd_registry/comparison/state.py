@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sssd_registry.atomic import atomic_file
+from sssd_registry.atomic import atomic_file, check_file
 from sssd_registry.comparison.candidates import Candidate
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
@@ -18,6 +18,7 @@ class State:
     """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
+        check_file(path)
         self.path, self.fingerprint = path, fingerprint
         self.rows: dict[str, dict[str, Any]] = _read(path)
 
