@@ -80,7 +80,7 @@ def check_mine(folder: Path) -> None:
 def cases(base: Path) -> dict[str, Case]:
     """By name; all work in the current folder."""
     data, model, other, engine = base / "bars.csv", base / "model", base / "other", base / "engine"
-    first, second = weights(model), weights(other)
+    first, second, loaded = weights(model), weights(other), SSSDPipeline.from_pretrained(other)
 
     def save_prepare() -> None:
         shutil.copytree(model, "m")
@@ -91,7 +91,7 @@ def cases(base: Path) -> dict[str, Case]:
         return {first: "old", second: "new"}[weights(Path("m"))]
 
     def save() -> None:
-        SSSDPipeline.from_pretrained(other).save_pretrained("m")
+        loaded.save_pretrained("m")
 
     def trained(reference: Path, command: list[object]) -> Case:
         def look() -> str:
@@ -201,24 +201,30 @@ def campaign(name: str, case: Case, kills: int, chance: random.Random, place: Pa
         if number:  # the first, unbroken, tells how long it takes
             time.sleep(chance.uniform(0, 1.05) * taken)
             os.kill(child, signal.SIGKILL)
-            waited(child)
-        else:
-            assert waited(child) == 0, name
-            taken = time.monotonic() - started
-        (folder / "seen").unlink(missing_ok=True)
-        if waited(fork(lambda: (folder / "seen").write_text(case.check()))):
-            sys.exit(f"{name}: what kill {number} left in {folder} is neither the old nor the new")
-        word = (folder / "seen").read_text()
-        (folder / "seen").unlink()
-        if waited(fork(case.again)):
-            sys.exit(f"{name}: after kill {number}, the command does not come to its end in {folder}")
-        if left := list(folder.rglob(".sssd-*")):
-            if waited(fork(case.again)) or any(each.exists() for each in left):
-                sys.exit(f"{name}: {left} are left after kill {number}")
+        code = waited(child)
+        if code not in ((0, -signal.SIGKILL) if number else (0,)):
+            sys.exit(f"{name}: the command fails in {folder}")
+        taken = taken or time.monotonic() - started
+        word = look_at(folder, case)
         found[word] = found.get(word, 0) + (number > 0)
         os.chdir(place)
         shutil.rmtree(folder)
     return found
+
+
+def look_at(folder: Path, case: Case) -> str:
+    """Check what is in ``folder``, and that the command comes to its end there; ends this process at a fault."""
+    note = folder / "seen"
+    if waited(fork(lambda: note.write_text(case.check()))):
+        sys.exit(f"what is left in {folder} is neither the old nor the new")
+    word = note.read_text()
+    note.unlink()
+    if waited(fork(case.again)):
+        sys.exit(f"the command does not come to its end in {folder}")
+    left = list(folder.rglob(".sssd-*"))
+    if left and (waited(fork(case.again)) or any(each.exists() for each in left)):
+        sys.exit(f"temporary files stay: {left}")
+    return word
 
 
 def main() -> None:
