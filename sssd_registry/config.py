@@ -121,7 +121,7 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
     tree: dict[str, Any] = {}
     if file is not None:
         try:
-            tree = tomllib.loads(file.read_text())
+            tree = tomllib.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise SSSDError(f"no such configuration file: {file}") from None
         except OSError as error:

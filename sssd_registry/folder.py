@@ -40,7 +40,9 @@ from sssd_registry.index import (
     write_index,
 )
 from sssd_registry.jsonfile import read_json, validated
+from sssd_registry.kinds import MODEL
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.opening import opened
 from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
 from sssd_registry.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
@@ -119,12 +121,12 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
     if folder.record is None or folder.examples is None:
         raise SSSDError("this pipeline was not trained: there is no training record to save with it")
     stored = _Stored(format=FORMAT, version=__version__, spec=folder.network.spec, record=folder.record)
-    with atomic_directory(path, owner=MARKER) as new:
+    with atomic_directory(path, owner=MODEL) as new:
         weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
         check_numbers(weights, {name for name, _ in folder.network.named_parameters()}, "the network to be saved")
         save_file(weights, new / WEIGHTS)
         save_arrays(windows_to_arrays(folder.examples), new / EXAMPLES)
-        (new / CONFIG).write_text(stored.model_dump_json(indent=1))
+        (new / CONFIG).write_text(stored.model_dump_json(indent=1), encoding="utf-8")
         library = save_scheduler(folder.scheduler, _default_scheduler(folder), folder.network.schedule, new)
         if folder.preset != Preset():
             write_preset(new, folder.preset)
@@ -160,6 +162,11 @@ def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False)
     Raises:
         SSSDError: a file is missing, cut off, changed, or not what it should be; or no such scheduler.
     """
+    with opened(path, MODEL) as place:
+        return _read_still(place, scheduler, trust)
+
+
+def _read_still(path: Path, scheduler: Any, trust: bool) -> ModelFolder:
     index = read_index(path, trust=trust)
     stored = _read_config(path, index, trust)
     preset = read_preset(path)

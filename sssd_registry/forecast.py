@@ -164,7 +164,7 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
         elif suffix == ".parquet":
             frame.to_parquet(new, index=False)
         else:
-            new.write_text(_records(frame))
+            new.write_text(_records(frame), encoding="utf-8")
 
 
 def _records(frame: pd.DataFrame) -> str:

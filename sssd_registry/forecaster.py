@@ -12,6 +12,8 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
+from sssd_registry.kinds import MODEL
+from sssd_registry.opening import opened
 from sssd_registry.options import split_options
 from sssd_registry.registry import TUNED, registry
 
@@ -76,6 +78,11 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
     Raises:
         SSSDError: neither, damaged, or a scheduler or steps asked of an engine, which has them built in.
     """
+    with opened(path, MODEL) as place:
+        return _open(place, scheduler, steps)
+
+
+def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
     manifest = path / "manifest.json"
     if not manifest.is_file():
         return _open_model(path, scheduler, steps)
@@ -84,7 +91,7 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
             f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
         )
     try:
-        target = str(json.loads(manifest.read_text())["target"])
+        target = str(json.loads(manifest.read_text(encoding="utf-8"))["target"])
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
         raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from cli_runner import error_line, full_disk, sssd, sssd_export
+
+from sssd_registry.errors import SSSDError
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -104,6 +107,44 @@ def test_disk_fills_behind_standard_output(tiny_engine: Path, tiny_csv: Path, ar
         2,
         "error: standard output cannot be written: No space left on device\n",
     )
+
+
+@pytest.mark.parametrize("limit", [0, 100, 3000])
+def test_disk_fills_while_a_model_is_replaced(tiny_model: Path, out: Path, limit: int) -> None:
+    from sssd_registry.pipeline import SSSDPipeline
+
+    pipeline = SSSDPipeline.from_pretrained(tiny_model)
+    shutil.copytree(tiny_model, out)
+    (out / "README.md").write_text("mine")
+    before = tree(out.parent)
+    with full_disk(limit), pytest.raises(SSSDError, match="cannot be written: File too large"):
+        pipeline.save_pretrained(out)
+    assert tree(out.parent) == before
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+def test_disk_fills_at_smaller_writers(tiny_model: Path, tiny_csv: Path, out: Path, limit: int) -> None:
+    from sssd_registry.preset import write_default
+
+    shutil.copytree(tiny_model, out)
+    before = tree(out.parent)
+    with full_disk(0), pytest.raises(SSSDError, match=r"cannot be written: File too large"):
+        write_default(out, "ddim", 4)
+    with full_disk(limit):
+        compare = ["compare", tiny_model, tiny_csv, "--schedulers", "ddim", "--steps", "2", "--max-windows", 2]
+        line = error_line(sssd(*compare, "--samples", 2, "--out", f"{out}.json"))
+        assert line == f"{out}.json cannot be written: File too large"
+        line = error_line(sssd("new-plugin", "my-plugin-of-tests", "--out", out.parent))
+        assert line == f"{out.parent / 'my-plugin-of-tests'} cannot be written: File too large"
+    assert tree(out.parent) == before
+
+
+@pytest.mark.slow
+def test_disk_fills_while_an_engine_is_put_into_a_repository(tiny_engine: Path, out: Path) -> None:
+    with full_disk(1000):
+        line = error_line(sssd_export(tiny_engine, "--triton", out.parent / "served"))
+    assert line == f"{out.parent / 'served' / 'tiny'} cannot be written: File too large"
+    assert tree(out.parent) == {}
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import TrainingData, to_tensors, training_data
-from sssd_registry.training.loop import Loss, Report, checkpoint_of, denoise, examples, learn, train, training_record
+from sssd_registry.training.loop import Loss, Report, denoise, examples, learn, train, training_record
+from sssd_registry.training.place import checkpoint_of
 from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.units import fit_units

@@ -23,7 +23,7 @@ from sssd_export.auto_plot import plot_search
 from sssd_export.build import shared_traces
 from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import MANIFEST, read_manifest, write_manifest
+from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.request import Order, export_request, open_target
 from sssd_registry.atomic import atomic_directory, check_replaceable
 from sssd_registry.comparison.run import Setting, compare
@@ -32,6 +32,7 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import Report
+from sssd_registry.kinds import ENGINE
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
 from sssd_registry.scores import crps
@@ -115,7 +116,7 @@ def auto_export(
     Raises:
         SSSDError: unusable model or data, or no engine is good enough.
     """
-    check_replaceable(out, owner=MANIFEST)
+    check_replaceable(out, owner=ENGINE)
     distilled = SSSDPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
     base = compare(model, data, [scheduler], [count], setting, state_file).best
@@ -136,7 +137,7 @@ def auto_export(
             raise SSSDError(f"no engine is within {setting.tolerance:.1%}: {_problems(trials)}")
         best_trial = min(good, key=lambda trial: trial.milliseconds)
         search = _search(solvers, base, trials, best_trial, setting)
-        with atomic_directory(out, owner=MANIFEST) as new:
+        with atomic_directory(out, owner=ENGINE) as new:
             shutil.copytree(_place(Path(folder), best_trial), new, dirs_exist_ok=True)
             plot_search(search, new / PICTURE)
             write_manifest(new, {**read_manifest(new), "search": search})

@@ -38,22 +38,25 @@ def cached(key: str, folder: Path, compile_part: Callable[[Path], dict[str, Any]
 
     A cache that cannot be read or written is none.
     """
-    kept = cache_folder() / key
     try:
-        entries: dict[str, Any] = json.loads((kept / _ENTRIES).read_text())
+        kept = cache_folder() / key
+    except RuntimeError:  # a user without a home
+        return compile_part(folder)
+    try:
+        entries: dict[str, Any] = json.loads((kept / _ENTRIES).read_text(encoding="utf-8"))
         for file in kept.iterdir():
             if file.name != _ENTRIES:
                 shutil.copy(file, folder / file.name)
         return entries
     except (OSError, ValueError):
-        pass
+        shutil.rmtree(kept, ignore_errors=True)  # what is damaged; mostly there is nothing
     before = set(folder.iterdir())
     entries = json.loads(json.dumps(compile_part(folder)))  # as it would come from the cache
     try:
-        with atomic_directory(kept, owner=_ENTRIES) as new:
+        with atomic_directory(kept, owner=None) as new:
             for file in set(folder.iterdir()) - before:
                 shutil.copy(file, new / file.name)
-            (new / _ENTRIES).write_text(json.dumps(entries))
+            (new / _ENTRIES).write_text(json.dumps(entries), encoding="utf-8")
     except (OSError, SSSDError):
         pass
     return entries

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_export.feed import Inputs, check_array, checked_inputs
-from sssd_export.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.manifest import MANIFEST, EngineError, opened, read_manifest
 from sssd_export.noise import draw_noise
 from sssd_export.runtimes import Part, open_part
 
@@ -182,7 +182,11 @@ def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
     Raises:
         EngineError: not an engine folder, an engine for a runtime that is not here, or a file was changed.
     """
-    folder = Path(folder)
+    with opened(Path(folder)) as place:
+        return _opened(place, threads)
+
+
+def _opened(folder: Path, threads: int) -> Engine:
     manifest = read_manifest(folder)
     if not manifest.get("parts"):
         raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, whose own plugin has to load it")

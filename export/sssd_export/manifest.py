@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+from sssd_export.settling import settled
 
 MANIFEST = "manifest.json"
 FORMAT = 4
@@ -29,12 +33,27 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
     body = {"format": FORMAT, **manifest, "files": files}
     text = json.dumps({**body, "sha256": _digest(body)}, indent=1)
-    (folder / MANIFEST).write_text(text + "\n")
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
 def _digest(entries: dict[str, Any]) -> str:
     """Of what a manifest says, however it is laid out."""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Path]:
+    """Give the folder to read from, held still: the engine of exactly one export, also after it was killed.
+
+    Raises:
+        EngineError: another process does not let go of it, or the disk fails.
+    """
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(settled(folder))
+        except OSError as error:
+            raise EngineError(f"{folder} cannot be read: {error.strerror or error}") from error
+        yield place
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -43,8 +62,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         EngineError: no manifest, another format, a missing file, or a file (itself, too) that was changed.
     """
+    with opened(folder) as place:
+        return _checked(place)
+
+
+def _checked(folder: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise EngineError(f"{folder} is not an engine folder: it has no {MANIFEST}") from None
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:

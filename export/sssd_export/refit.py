@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import MANIFEST, read_manifest
+from sssd_export.manifest import read_manifest
 from sssd_export.request import Order, export_request
 from sssd_export.users_errors import as_users_error
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
+from sssd_registry.kinds import ENGINE
 from sssd_registry.pipeline import SSSDPipeline
 
 _COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")
@@ -42,7 +43,7 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
     order = Order(**before["source"]["order"])
     pipeline = SSSDPipeline.from_pretrained(model, scheduler=order.scheduler)
     spec, request = export_request(model, order, pipeline)
-    with atomic_directory(engine, owner=MANIFEST) as folder:
+    with atomic_directory(engine, owner=ENGINE) as folder:
         after = spec.build(replace(request, refit=engine), folder)
         different = [name for name in _SAME if after[name] != before[name]]
         different += [new["name"] for old, new in zip(before["parts"], after["parts"], strict=False)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import MANIFEST, sha256
+from sssd_export.manifest import sha256
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.distilled import check_solver
@@ -14,6 +14,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import check_scheduler_name
 from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.horizons import check_horizons
+from sssd_registry.kinds import ENGINE, MODEL
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
@@ -80,7 +81,7 @@ def export_model(
     open_target(order.target)
     if order.scheduler is not None:
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
-    with atomic_directory(out, owner=MANIFEST) as folder:
+    with atomic_directory(out, owner=ENGINE) as folder:
         spec, request = export_request(model, order, SSSDPipeline.from_pretrained(model, scheduler=order.scheduler))
         return spec.build(replace(request, report=report), folder)
 
@@ -135,8 +136,7 @@ def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[T
         split=order.split,
         source={
             "model": model.resolve().name,
-            "files": {file.relative_to(model).as_posix(): sha256(file) for file in sorted(model.rglob("*"))
-                      if file.is_file()},
+            "files": {name: sha256(model / name) for name in sorted(MODEL.written(model) or ())},
             "command": order.command,
             "order": asdict(order),
         },

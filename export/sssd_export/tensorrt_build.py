@@ -18,6 +18,7 @@ from sssd_export.lowering import lowered
 from sssd_export.manifest import read_manifest
 from sssd_export.quantise import quantised
 from sssd_export.trace import SAMPLES, WINDOWS
+from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
 
 # TensorRT takes one logger for the process: the first.
@@ -90,7 +91,8 @@ def compile_plan(
         raise SSSDError(f"{trt.__name__} cannot build the {name}: {logger.last_error()}")
     (folder / f"{name}.plan").write_bytes(bytes(plan))
     if timing_cache is not None and cache is not None:
-        timing_cache.write_bytes(bytes(cache.serialize()))
+        with atomic_file(timing_cache) as new:
+            new.write_bytes(bytes(cache.serialize()))
     return {"graph": f"{name}.plan", "plan": {"layers": logger.layers(), "profile": vars(profile), "refit": refit}}
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import read_manifest
+from sssd_export.manifest import opened, read_manifest
 from sssd_export.users_errors import as_users_error
 from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
@@ -63,9 +63,12 @@ def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
     Raises:
         SSSDError: not an engine, one that Triton has no backend for, or the repository has another model of that name.
     """
-    with as_users_error():
-        manifest = read_manifest(engine)
-    name = engine.resolve().name
+    with as_users_error(), opened(engine) as place:
+        return _write(engine.resolve().name, place, repository)
+
+
+def _write(name: str, engine: Path, repository: Path) -> tuple[str, int]:
+    manifest = read_manifest(engine)
     if not re.fullmatch(r"[\w.-]+", name):
         raise SSSDError(f"{name!r} is no name for a model of Triton: letters, digits, _, - and . are; rename {engine}")
     models = list(_models(name, engine, manifest))
@@ -73,13 +76,13 @@ def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
     for model in models:  # the ensemble, which names the others, is last
         folder = repository / model.name
         new = not folder.exists()
-        with atomic_directory(folder if new else folder / str(version), owner=CONFIG) as made:
+        with atomic_directory(folder if new else folder / str(version), owner=None) as made:
             place = made / str(version) if new else made
             place.mkdir(exist_ok=True)
             for file, source in model.files.items():
                 shutil.copy(source, place / file)
             if new:
-                (made / CONFIG).write_text(model.config)
+                (made / CONFIG).write_text(model.config, encoding="utf-8")
     return name, version
 
 
@@ -163,7 +166,7 @@ def _latest(folder: Path, config: str) -> int:
     """The last version of a model that is there already, or 0."""
     if not folder.exists():
         return 0
-    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text() != config:
+    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != config:
         raise SSSDError(
             f"{folder} is a model of another face (its {CONFIG} differs): remove it, or name another repository"
         )

@@ -23,8 +23,8 @@ def distill(
     """Teach a copy of a model's head to give in one step what it gives in many; Ctrl-C stops it for --resume."""
     from sssd_registry.cli.compare import check_model
     from sssd_registry.cli.progress import training_bar
-    from sssd_registry.cli.train import check_output
     from sssd_registry.cli.validation_scores import tell_scores
+    from sssd_registry.training.place import check_output
 
     check_output(out, resume, overwrite)
     check_model(model, [scheduler] if scheduler else [])

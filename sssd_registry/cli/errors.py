@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import logging
+import os
 import sys
 import warnings
 from typing import TextIO
@@ -11,9 +13,10 @@ import typer
 
 
 def run_app(app: typer.Typer) -> None:
-    """Run a typer application; bugs keep their traceback."""
+    """Run a typer application; bugs keep their traceback, and what the machine refuses is no bug."""
     from sssd_registry.errors import DataWarning, SSSDError
 
+    _prepare()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
@@ -22,11 +25,28 @@ def run_app(app: typer.Typer) -> None:
     except SSSDError as error:
         fail(str(error))
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            fail(f"{error.filename or 'standard output'} cannot be written: {error.strerror}")
-        raise
+        reason = error.strerror or str(error)
+        if error.filename is not None:
+            fail(f"{os.fsdecode(error.filename)}: {reason}")
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            fail(f"standard output cannot be written: {reason}")
+        fail(reason)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _prepare() -> None:
+    """What the surroundings may lack, and commands would end on with a traceback, or with nothing said at all."""
+    for stream in (sys.stdout, sys.stderr):
+        # An id or a table's sign that the terminal's encoding lacks is written as \\xe9; no forecast is lost by it.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # Where there is no home to write in, matplotlib says that it takes a temporary folder for its cache.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        os.getcwd()
+    except OSError:
+        fail("the working folder is gone, deleted or moved away: change to one that is there, and run this again")
 
 
 def fail(message: str) -> None:

@@ -25,6 +25,7 @@ def forecast(
     plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
 ) -> None:
     """Forecast every series in DATA from its last row."""
+    from sssd_registry.atomic import check_file
     from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.data.frame import read_frame
     from sssd_registry.data.panel import to_panel
@@ -33,6 +34,9 @@ def forecast(
     from sssd_registry.forecaster import open_forecaster
     from sssd_registry.horizons import forecast_of_series
 
+    for file in (out, plot):
+        if file is not None:
+            check_file(file)
     wanted = None if horizons is None else split_horizons(horizons, unit)
     forecaster = open_forecaster(model, scheduler, steps)
     source = window_source(to_panel(read_frame(data, forecaster.spec.time), forecaster.spec), forecaster.spec)

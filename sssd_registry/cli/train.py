@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from sssd_registry.errors import SSSDError
-
 
 def train(
     data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column")],
@@ -31,6 +29,7 @@ def train(
     from sssd_registry.cli.progress import training_bar
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.config import load_config
+    from sssd_registry.training.place import check_output
 
     overrides = list(set_ or [])
     if horizons is not None:
@@ -55,16 +54,3 @@ def train(
                 "no step was surely better than where training began; the model forecasts what its units start from"
                 f" (model.location_scale {settings.model.location_scale})"
             )
-
-
-def check_output(out: Path, resume: bool, overwrite: bool) -> None:
-    """Refuse to write over a model, or to start over an interrupted run, by mistake."""
-    from sssd_registry.atomic import check_replaceable
-
-    if (out / "model_index.json").exists() and not overwrite:
-        raise SSSDError(f"{out} already holds a model: choose another folder, or pass --overwrite")
-    check_replaceable(out, owner="model_index.json")
-    if (out.with_name(out.name + ".checkpoint")).exists() and not (resume or overwrite):
-        raise SSSDError(
-            f"{out} was being trained and interrupted: pass --resume to go on, or --overwrite to start anew"
-        )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sssd_registry.atomic import check_file
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import Comparison, front
-from sssd_registry.errors import SSSDError
 from sssd_registry.picture import check_suffix, save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
@@ -63,6 +63,4 @@ def check_picture(path: str | Path) -> None:
         SSSDError: the ending is no picture's, or there is no such folder.
     """
     check_suffix(path)
-    folder = Path(path).resolve().parent
-    if not folder.is_dir():
-        raise SSSDError(f"{path} cannot be written: there is no folder {folder}; create it first")
+    check_file(path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sssd_registry.atomic import atomic_file
+from sssd_registry.atomic import atomic_file, check_file
 from sssd_registry.comparison.candidates import Candidate
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
@@ -18,6 +18,7 @@ class State:
     """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay."""
 
     def __init__(self, path: Path, fingerprint: str) -> None:
+        check_file(path)
         self.path, self.fingerprint = path, fingerprint
         self.rows: dict[str, dict[str, Any]] = _read(path)
 
@@ -36,7 +37,7 @@ class State:
             "coverage_90": quality.coverage_90,
         }
         with atomic_file(self.path) as new:
-            new.write_text(json.dumps({"rows": self.rows}))
+            new.write_text(json.dumps({"rows": self.rows}), encoding="utf-8")
 
     def _key(self, candidate: Candidate) -> str:
         return f"{self.fingerprint}/{candidate.tableau.digest}"
@@ -46,7 +47,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     try:
-        tree = json.loads(path.read_text())
+        tree = json.loads(path.read_text(encoding="utf-8"))
         rows: dict[str, dict[str, Any]] = tree["rows"]
         for row in rows.values():
             np.array(row["crps"], dtype=np.float64)

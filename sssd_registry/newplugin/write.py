@@ -33,12 +33,12 @@ def new_plugin(name: str, kind: Kind, folder: Path) -> Path:
     target = folder / name
     if target.exists():
         raise SSSDError(f"{target} is there already: choose another name, or another folder with --out")
-    with atomic_directory(target, owner="pyproject.toml") as new:
+    with atomic_directory(target, owner=None) as new:
         (new / module).mkdir()
         (new / "tests").mkdir()
         for template, path in _files(kind, module):
             text = template.replace("DISTRIBUTION", name).replace("MODULE", module)
-            (new / path).write_text(text)
+            (new / path).write_text(text, encoding="utf-8")
     return target
 
 
@@ -76,4 +76,4 @@ def _files(kind: Kind, module: str) -> list[tuple[str, str]]:
         (f"{kind}/test.py.txt", f"tests/test_{module}.py"),
         (f"{kind}/README.md.txt", "README.md"),
     ]
-    return [(root.joinpath(source).read_text(), path) for source, path in named]
+    return [(root.joinpath(source).read_text(encoding="utf-8"), path) for source, path in named]

@@ -21,10 +21,12 @@ from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
 from sssd_registry.index import Digest, digest, own_file, sha256
 from sssd_registry.jsonfile import read_json, validated
+from sssd_registry.kinds import CHECKPOINT
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.opening import opened
 from sssd_registry.weights import load_tensors
 
-MARKER = "progress.json"
+MARKER = CHECKPOINT.marker
 TENSORS = "state.safetensors"
 
 
@@ -106,7 +108,7 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
     tensors |= {f"ema/{index}": tensor for index, tensor in enumerate(state.ema)}
     for index, slots in state.optimizer.items():
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
-    with atomic_directory(path, owner=MARKER) as new:
+    with atomic_directory(path, owner=CHECKPOINT) as new:
         # safetensors refuses tensors that share memory.
         save_file(
             {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
@@ -123,9 +125,14 @@ def load_checkpoint(path: Path, fingerprint: str) -> tuple[Progress, RunState]:
     Raises:
         SSSDError: there is none, it is damaged or was changed, or belongs to another configuration or other data.
     """
+    with opened(path, CHECKPOINT) as place:
+        return _load_still(place, path, fingerprint)
+
+
+def _load_still(path: Path, named: Path, fingerprint: str) -> tuple[Progress, RunState]:
     remedy = "delete the checkpoint and train anew"
     if not (path / MARKER).is_file():
-        raise SSSDError(f"nothing to resume: there is no checkpoint in {path}")
+        raise SSSDError(f"nothing to resume: there is no checkpoint in {named}")
     entries = read_json(own_file(path, MARKER), remedy, infinite=True)
     stored = validated(_Stored, entries, path / MARKER, remedy)
     if (stored.files or stored.sha256) and stored.sha256 != digest({k: v for k, v in entries.items() if k != "sha256"}):

@@ -31,7 +31,8 @@ from sssd_registry.schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.dataset import Batch, TrainingData
-from sssd_registry.training.loop import Loss, Report, checkpoint_of, examples, learn, save, training_record
+from sssd_registry.training.loop import Loss, Report, examples, learn, save, training_record
+from sssd_registry.training.place import alone
 from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.validation import validation_crps
@@ -86,13 +87,13 @@ def distill(
     config = config.model_copy(update={"training": config.training.model_copy(update=training)})
     run = run_of(_trainable_head(teacher.network), prepared, config, _fingerprint(teacher.network, prepared, config))
     known = teacher.network.to(run.accelerator.device)
-    checkpoint = checkpoint_of(out)
-    learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
-    student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
-    record = training_record(run, config, fast).model_copy(update={"distilled": student})
-    preset = Preset(scheduler, steps)
-    made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), preset)
-    return save(made, out, checkpoint)
+    with alone(out) as checkpoint:
+        learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
+        student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
+        record = training_record(run, config, fast).model_copy(update={"distilled": student})
+        preset = Preset(scheduler, steps)
+        made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), preset)
+        return save(made, out, checkpoint)
 
 
 def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau) -> Loss:

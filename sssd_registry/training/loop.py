@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sssd_registry.atomic import remove_directory
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Windows, windows_at
+from sssd_registry.errors import SSSDError
 from sssd_registry.folder import TrainingRecord
+from sssd_registry.kinds import CHECKPOINT
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
@@ -25,6 +27,7 @@ from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_ch
 from sssd_registry.training.dataset import Batch, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
+from sssd_registry.training.place import alone
 from sssd_registry.training.run import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.selection import choose_weights, validate, validation_origins
 from sssd_registry.training.validation import random_walk_window, validation_crps
@@ -70,15 +73,10 @@ def train(
         check_start(run.network, prepared, validation_origins(run))
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
-    checkpoint = checkpoint_of(out)
-    learn(run, denoise, tableau, checkpoint, resume, report)
-    pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
-    return save(pipeline, out, checkpoint)
-
-
-def checkpoint_of(out: Path) -> Path:
-    """Where the state of a run that is to write ``out`` is kept."""
-    return out.with_name(out.name + ".checkpoint")
+    with alone(out) as checkpoint:
+        learn(run, denoise, tableau, checkpoint, resume, report)
+        pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
+        return save(pipeline, out, checkpoint)
 
 
 def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
@@ -166,7 +164,8 @@ def examples(run: Run) -> Windows:
 def save(pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:
     """Write the model; the checkpoint has had its time."""
     pipeline.save_pretrained(out)
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    with suppress(SSSDError):  # the model is there: a checkpoint that stays does no harm
+        remove_directory(checkpoint, owner=CHECKPOINT)
     return pipeline
 
 
