@@ -83,7 +83,7 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    source = window_source(to_panel(read_frame(data, spec.time), spec), spec)
+    source = window_source(to_panel(read_frame(data, spec), spec), spec)
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples

@@ -36,7 +36,7 @@ def forecast(
 
     wanted = None if horizons is None else split_horizons(horizons, unit)
     forecaster = open_forecaster(model, scheduler, steps)
-    source = window_source(to_panel(read_frame(data, forecaster.spec.time), forecaster.spec), forecaster.spec)
+    source = window_source(to_panel(read_frame(data, forecaster.spec), forecaster.spec), forecaster.spec)
     windows = windows_at(source, last_origins(source))
     made = forecaster(windows, horizons=wanted, num_samples=samples, seed=seed)
     # A whole series shows its trading hours better than the window that the forecaster saw.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import check_columns, number_column, source_name
+from sssd_registry.data.numbers import looks_numeric, read_numbers
+from sssd_registry.data.reading import reading_of, some
 from sssd_registry.data.resample import Role
-from sssd_registry.data.timestamps import plain
+from sssd_registry.data.timestamps import looks_like_dates, plain
 from sssd_registry.errors import SSSDError, near_matches
 
 # In the order of preference: of "Close" and "Adj Close" the first is the close, the other one a plain value.
@@ -20,6 +24,11 @@ _PRICES: dict[Role, tuple[str, ...]] = {
     "close": ("close", "adjclose", "c"),
 }
 _VOLUMES = ("volume", "vol", "tickvolume", "tickvol", "v")
+# What is forecast when several columns are there and none is said, in this order; a close comes before value.
+_TARGETS = ("y", "target", "close", "value")
+_COUNTERS = ("index", "no", "nr", "row", "rownumber", "instant", "unnamed0", "id", "")
+# Texts that look almost like numbers, as 1st and 2nd do, are labels where there are so few of them.
+_FEW = 10
 
 
 def find_roles(columns: Sequence[str]) -> tuple[Role, ...]:
@@ -42,11 +51,30 @@ def find_roles(columns: Sequence[str]) -> tuple[Role, ...]:
     return tuple(roles)
 
 
+@dataclass(frozen=True)
+class Columns:
+    """What is looked at, and what is not.
+
+    Attributes:
+        used: value columns, in the order of the frame or of ``data.columns``.
+        left_out: why, for each other column but the time and the ids: ``true or false``, ``texts, such as 'x'``.
+    """
+
+    used: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
 def pick_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> tuple[str, ...]:
-    """The value columns: those configured, or all that hold numbers, in the order of the frame.
+    """The value columns, as :func:`choose_columns` finds them."""
+    return choose_columns(config, frame, time).used
+
+
+def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Columns:
+    """The value columns: those configured, or all that hold numbers.
 
     Raises:
-        SSSDError: a column is not there, or an entry of it is not a number.
+        SSSDError: a column is not there, or an entry of it is not a number. A column of texts most of which are
+            numbers is one to report, not to lose.
     """
     reserved = {time, config.id}
     if config.columns is not None:
@@ -56,36 +84,101 @@ def pick_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> tuple[st
             raise SSSDError(
                 f"data.columns must name value columns, each once; got {', '.join(config.columns) or 'none'}"
             )
-        columns = list(config.columns)
+        used = config.columns
     else:
-        columns = [name for name in frame.columns if name not in reserved and _mostly_numbers(frame[name])]
-    for name in columns:
+        used = tuple(name for name in frame.columns if name not in reserved and _why_not(frame, name, time) is None)
+    for name in used:
         number_column(frame, name)
-    if not columns:
-        raise SSSDError(f"{source_name(frame)}: no column of numbers among {', '.join(frame.columns)}")
-    return tuple(columns)
+    if not used:
+        raise SSSDError(f"{source_name(frame)}: no column of numbers among {some(frame.columns)}")
+    return Columns(used, left_out(frame, (*used, time, config.id)))
+
+
+def left_out(frame: pd.DataFrame, used: Sequence[str | None]) -> dict[str, str]:
+    """Why each column of ``frame`` (as ``read_frame`` gives it) that is not among ``used`` is not.
+
+    Args:
+        used: value columns, and also the time and the ids.
+    """
+    time = reading_of(frame).time
+    names = [name for name in frame.columns if name not in used]
+    return {name: (_why_not(frame, name, time) if time else None) or "not asked for" for name in names}
 
 
 def pick_targets(config: DataConfig, columns: Sequence[str], roles: Sequence[Role]) -> tuple[str, ...]:
-    """The columns to forecast: those configured, or the close, or all.
+    """The columns to forecast: those configured, the only one, the close, or one that is called as targets are.
 
     Raises:
-        SSSDError: a target is not among ``columns``.
+        SSSDError: a target is not among ``columns``, or nothing says which of several it is.
     """
+    if config.targets == "all":
+        return tuple(columns)
     if config.targets is None:
-        return (columns[list(roles).index("close")],) if "close" in roles else tuple(columns)
+        return (_usual_target(columns, roles),)
     for name in config.targets:
         if name not in columns:
-            raise SSSDError(f"data.targets: {name!r} is no value column; {near_matches(name, columns)}")
+            near = near_matches(name, columns) if len(columns) <= 10 else f"there are {some(columns)}"
+            raise SSSDError(f"data.targets: {name!r} is no value column; {near}")
     if not config.targets or len(set(config.targets)) < len(config.targets):
         raise SSSDError(f"data.targets must name columns, each once; got {', '.join(config.targets) or 'none'}")
     return config.targets
 
 
-def _mostly_numbers(column: pd.Series) -> bool:
-    """Numbers, or texts most of which are: one bad entry is an error to report, not a column to lose."""
+def _usual_target(columns: Sequence[str], roles: Sequence[Role]) -> str:
+    if len(columns) == 1:
+        return columns[0]
+    usual = [name for wanted in _TARGETS for name in columns if plain(name) == wanted]
+    closes = [columns[list(roles).index("close")]] if "close" in roles else []
+    for name in [*(name for name in usual if plain(name) in ("y", "target")), *closes, *usual]:
+        return name
+    raise SSSDError(
+        f"which of {len(columns)} columns is to be forecast: {some(columns)}? Name it:"
+        f" --set 'data.targets=[\"{columns[0]}\"]', or all of them: --set data.targets=all"
+    )
+
+
+def _why_not(frame: pd.DataFrame, name: str, time: str) -> str | None:
+    """Why a column is not looked at by default; None for numbers, and for texts most of which are."""
+    column = frame[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.dtype.categories.dtype)
+    if column.isna().all():
+        return "empty"
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return "true or false"
+    if column.dtype.kind in "Mm" or isinstance(column.dtype, pd.PeriodDtype):
+        return "time stamps"
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return "complex numbers"
     if pd.api.types.is_numeric_dtype(column.dtype):
-        return True
+        if reading_of(frame).layout == "Binance" and name == "ignore":
+            return "says nothing"
+        if plain(name) in _COUNTERS and _counts_rows(column):
+            return "row numbers"
+        return "time stamps" if _follows_time(column, frame[time]) else None
     if not (pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)):
+        return f"{column.dtype}"
+    head = [str(entry).strip().lower() for entry in column.dropna().head(100)]
+    if set(head) <= {"true", "false", "yes", "no"}:
+        return "true or false"
+    numbers = read_numbers(column, reading_of(frame).decimal)
+    if numbers.values is not None or numbers.ambiguous is not None or numbers.bad is not None:
+        return None
+    if numbers.note.startswith("codes"):
+        return numbers.note
+    texts = [str(entry).strip() for entry in column.dropna()]
+    return None if len(set(texts)) > _FEW and looks_numeric(texts) and not looks_like_dates(column) else numbers.note
+
+
+def _counts_rows(column: pd.Series) -> bool:
+    return column.iloc[0] in (0, 1) and bool((column.diff().iloc[1:] == 1).all())
+
+
+def _follows_time(column: pd.Series, times: pd.Series) -> bool:
+    """Whether numbers are epochs that run along with the rows' times."""
+    if len(column) < 2 or float(column.min()) < 1e8:
         return False
-    return float(pd.to_numeric(column, errors="coerce").notna().mean()) > 0.5
+    seconds = times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9
+    numbers = column.to_numpy(dtype="float64", na_value=np.nan)
+    scale = next((s for s in (1.0, 1e3, 1e6, 1e9) if 0.5 < numbers[0] / s / max(seconds[0], 1.0) < 2.0), None)
+    return scale is not None and bool((np.abs(numbers / scale - seconds) < 40 * 86400).all())

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
@@ -46,7 +47,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
         SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or
             not numbers, a constant target, or values that are not positive where log-returns are taken.
     """
-    frame = read_frame(frame, spec.time)
+    frame = read_frame(frame, spec)
     check_columns(frame, spec.columns, "a column that the model looks at")
     rows = series_rows(frame, spec.time, spec.id)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)
@@ -105,5 +106,6 @@ def _check_positive(frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.
 def _place(frame: pd.DataFrame, spec: DataSpec, row: int, column: int) -> str:
     series = f", series {str(frame[spec.id].iloc[row])!r}" if spec.id else ""
     return (
-        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, row {row + 1} ({frame[spec.time].iloc[row]})"
+        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, {row_name(frame, row)}"
+        f" ({frame[spec.time].iloc[row]})"
     )

@@ -15,8 +15,9 @@ from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
 from sssd_registry.data.defaults import calendar_periods, default_horizons, default_timeframes, season_length
 from sssd_registry.data.durations import format_duration, parse_duration, parse_horizons
-from sssd_registry.data.frame import read_frame, source_name
+from sssd_registry.data.frame import find_id, read_frame, source_name
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.timestamps import find_time_column
 from sssd_registry.errors import SSSDError
@@ -43,6 +44,8 @@ class DataSpec(BaseModel):
     Attributes:
         time: time column.
         id: column naming the series of a panel, or None for a frame that is one series.
+        timezone, decimal, date_order, step: how the file is read, as in
+            :class:`sssd_registry.data.reading.ReadSettings`.
         columns: the V value columns.
         roles: what each of them is, parallel to ``columns``; decides how it is aggregated.
         targets: the C columns that are forecast, all among ``columns``.
@@ -75,6 +78,10 @@ class DataSpec(BaseModel):
     periods: tuple[int, ...]
     validation_fraction: float
     test_fraction: float
+    timezone: str | None = None
+    decimal: Decimal | None = None
+    date_order: DateOrder | None = None
+    step: str | None = None
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -102,9 +109,10 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         SSSDError: columns that are not there or not numbers, timestamps out of order, or timeframes and
             horizons that do not fit the data's bar.
     """
-    frame = read_frame(frame, config.time)
-    where = source_name(frame)
-    time = find_time_column(frame, config.time, where)
+    frame = read_frame(frame, config)
+    where, reading = source_name(frame), reading_of(frame)
+    time = find_time_column(frame, reading.time, where)
+    config = config.model_copy(update={"id": find_id(frame, config.id)})
     rows = series_rows(frame, time, config.id)
     columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
@@ -131,6 +139,10 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         periods=calendar_periods(bar_seconds, bars),
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
+        timezone=config.timezone,
+        decimal=reading.decimal,
+        date_order=config.date_order or reading.date_order,
+        step=reading.step,
     )
 
 

@@ -49,7 +49,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     Raises:
         SSSDError: whatever is wrong with the data, and where.
     """
-    frame = read_frame(data, config.time)
+    frame = read_frame(data, config)
     spec = resolve(config, frame)
     source = window_source(to_panel(frame, spec), spec)
     return TrainingData(spec, source, split_origins(source, spec, spec.horizons))

@@ -1,0 +1,133 @@
+"""A CSV as a frame of what is in it: numbers where they are plain, texts otherwise."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sssd_registry.data.csv_checks import check_rows, not_rows
+from sssd_registry.data.file_bytes import file_bytes
+from sssd_registry.data.numbers import read_numbers
+from sssd_registry.data.reading import Decimal, Reading, ReadSettings, set_reading
+from sssd_registry.data.sniff import WHITESPACE, Dialect, sniff
+from sssd_registry.errors import SSSDError
+
+ID_NAMES = ("unique_id", "item_id")
+
+
+def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
+    """The rows of a CSV, what was understood in its attrs.
+
+    Raises:
+        SSSDError: it is empty or no text, two columns have one name, or a row has too many or too few fields; with
+            the line.
+    """
+    data, encoding = file_bytes(path)
+    if not data.strip():
+        raise SSSDError(f"{path} is empty")
+    dialect = sniff(data)
+    names = _names(dialect, path)
+    body, repeated = _body(data, dialect)
+    text = _kept_as_text(names, settings)
+    mark = settings.decimal if dialect.delimiter != "," and settings.decimal else _decimal(dialect)
+    frame = _parse(path, body, dialect, names, text, mark or ".")
+    check_rows(path, body, dialect.delimiter, len(names), len(frame), dialect.first_line)
+    notes = [note for note in (encoding, *dialect.notes) if note]
+    if dialect.layout:
+        notes.insert(0, f"{dialect.layout} layout")
+    if repeated:
+        notes.append(f"{repeated} repeated header {'line' if repeated == 1 else 'lines'} skipped")
+    reading = Reading(
+        tuple(notes),
+        delimiter=dialect.delimiter,
+        layout=dialect.layout,
+        decimal=mark,
+        first_line=dialect.first_line,
+        skipped_lines=not_rows(body, len(frame), dialect.first_line),
+    )
+    set_reading(frame, reading)
+    return frame
+
+
+def _names(dialect: Dialect, path: Path) -> list[str]:
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(dialect.names)]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise SSSDError(f"{path}: two columns are named {twice!r}; rename one in line {dialect.first_line - 1}")
+    return names
+
+
+def _body(data: bytes, dialect: Dialect) -> tuple[bytes, int]:
+    """The rows of data; what is no row (repeated headers, delimiters only) is blank, so that lines keep their number."""
+    body = data[dialect.offset :]
+    repeated = 0
+    for line in dialect.above:
+        body, count = _blanked(body, line)
+        repeated += count
+    if len(dialect.delimiter) == 1:
+        body, _ = _blanked(body, dialect.delimiter.encode() * (len(dialect.names) - 1))
+    return body, repeated
+
+
+def _blanked(body: bytes, line: bytes) -> tuple[bytes, int]:
+    count = 0
+    if line and line in body:
+        body = b"\n" + body + b"\n"
+        while (found := body.count(b"\n" + line + b"\n")) > 0:
+            count += found
+            body = body.replace(b"\n" + line + b"\n", b"\n\n")
+        body = body[1:-1]
+    return body, count
+
+
+def _kept_as_text(names: Sequence[str], settings: ReadSettings) -> str | None:
+    """The column of ids, whose entries are names whatever they look like."""
+    return next((name for name in (settings.id, *ID_NAMES) if name in names), None)
+
+
+def _decimal(dialect: Dialect) -> Decimal | None:
+    """The decimal comma, where a column of the first rows can only be read with it; a point needs no word."""
+    for column in zip(*dialect.sample, strict=False):
+        if any("," in field for field in column) and read_numbers(pd.Series(column, dtype=object)).decimal == ",":
+            return ","
+    return None
+
+
+def _parse(
+    path: Path, body: bytes, dialect: Dialect, names: list[str], text: str | None, mark: Decimal
+) -> pd.DataFrame:
+    options: dict[str, Any] = {"sep": dialect.delimiter, "header": None, "names": names, "index_col": False}
+    if text is not None:  # NA is a country, and 001 is not 1
+        options["converters"] = {text: str.strip}
+    try:
+        # In chunks, a column could get mixed types; pandas' fast float parser may be off by a unit in the last place.
+        frame = pd.read_csv(
+            io.BytesIO(body),
+            low_memory=False,
+            float_precision="round_trip" if mark == "." else "high",
+            decimal=mark,
+            skipinitialspace=True,
+            **options,
+        )
+    except pd.errors.EmptyDataError:
+        raise SSSDError(f"{path}: no rows of data") from None
+    except pd.errors.ParserError as error:
+        raise SSSDError(_reason(path, body, dialect, len(names), str(error))) from None
+    if text is not None:
+        frame[text] = frame[text].replace("", None)
+    return frame
+
+
+def _reason(path: Path, body: bytes, dialect: Dialect, width: int, error: str) -> str:
+    if match := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error):
+        line = int(match[2]) + dialect.first_line - 1
+        return f"{path} is not readable as CSV: line {line} has {match[3]} fields where {width} are expected"
+    if "inside string" in error:
+        check_rows(path, body, dialect.delimiter, width, -1, dialect.first_line)
+    return f"{path} is not readable as CSV: {error.strip().splitlines()[0]}"

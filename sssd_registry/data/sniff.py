@@ -1,0 +1,195 @@
+"""What a CSV looks like, from its first lines: delimiter, header, and what stands above it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sssd_registry.data.date_formats import CLOCK, is_date
+from sssd_registry.data.header import header_names
+from sssd_registry.data.layouts import headerless_layout, named_layout
+from sssd_registry.data.numbers import MISSING, is_number
+
+_DELIMITERS = (";", "\t", "|", ",")  # of two that fit equally well, the comma may be a decimal mark
+_HEAD_BYTES, _HEAD_LINES = 1 << 18, 300
+WHITESPACE = r"\s+"
+
+Kind = Literal["date", "clock", "number", "text", "empty"]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV is to be read.
+
+    Attributes:
+        delimiter: one character, or a pattern for blanks.
+        names: of all columns, as they are in the file; ``""`` for none.
+        offset: bytes before the first row of data.
+        first_line: its line, from 1.
+        above: the lines before it that are not blank: they are no data where they are repeated.
+        layout: name of a known layout.
+        left_out: columns of the layout that say nothing, with the reason.
+        sample: first rows of data, split.
+        notes: what is not plain.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    offset: int
+    first_line: int
+    above: tuple[bytes, ...]
+    layout: str | None
+    sample: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def sniff(data: bytes) -> Dialect:
+    """Look at the first lines of UTF-8 ``data``, of which at least one is not blank."""
+    lines = _head(data)
+    told = re.fullmatch(r"\s*sep=(.)\s*", lines[0][1])
+    if told:
+        lines = lines[1:] or [(1, "")]
+    texts = [text for _, text in lines]
+    delimiter = told[1] if told else _delimiter(texts)
+    rows = [split(text, delimiter) for text in texts]
+    width = _width(rows)
+    start = next(i for i, row in enumerate(rows) if len(row) == width)
+    kinds = _kinds(rows[start:], width)
+    first = next((i for i in range(start, len(rows)) if _is_data(rows[i], kinds, rows[start:])), None)
+    if first is None:  # nothing looks like data: one row of names, as usual
+        first = min(start + 1, len(rows))
+    header = [row for row in rows[start:first] if len(row) == width]
+    if not header and start > 0:
+        header = _of_another_width(rows[start - 1], rows[start:], width)
+    names, notes = header_names(header)
+    layout, sample = None, [tuple(row) for row in rows[first:]]
+    if not header:
+        kind, names = headerless_layout(kinds, sample)
+        layout = kind
+        notes = [f"no header: {f'columns of {kind}' if kind else 'columns ' + ', '.join(names[:12])}"]
+    layout = layout or named_layout(names, [text for text in texts[:first]])
+    preamble = max(0, first - len(header))
+    if told:
+        preamble += 1
+    if preamble and header:
+        notes.append(f"{preamble} {'line' if preamble == 1 else 'lines'} above the header skipped")
+    if delimiter != ",":
+        notes.insert(0, f"delimiter {'blanks' if delimiter == WHITESPACE else repr(delimiter)}")
+    first_line = lines[first][0] if first < len(lines) else data.count(b"\n") + 2
+    raw = data.split(b"\n", first_line - 1)
+    above = tuple(line for line in raw[: first_line - 1] if line.strip())
+    return Dialect(
+        delimiter=delimiter,
+        names=tuple(names),
+        offset=min(len(data), sum(len(line) + 1 for line in raw[: first_line - 1])),
+        first_line=first_line,
+        above=above,
+        layout=layout,
+        sample=tuple(sample),
+        notes=tuple(notes),
+    )
+
+
+def split(line: str, delimiter: str) -> list[str]:
+    """The fields of one line, without blanks around them."""
+    if delimiter == WHITESPACE:
+        return line.split()
+    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+
+
+def _head(data: bytes) -> list[tuple[int, str]]:
+    """The first lines that are not blank, with their numbers from 1."""
+    chunk = data[:_HEAD_BYTES]
+    lines = chunk.decode("utf-8", "replace").split("\n")
+    if len(data) > len(chunk) and len(lines) > 2:
+        lines.pop()  # cut off
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()][:_HEAD_LINES]
+
+
+def _delimiter(texts: Sequence[str]) -> str:
+    """The one that splits most lines into as many fields, from the earliest line on."""
+    found: list[tuple[float, int, str]] = []
+    for delimiter in _DELIMITERS:
+        counts = [len(split(text, delimiter)) for text in texts]
+        width = _mode(counts[len(counts) // 3 :])
+        body = counts[len(counts) // 3 :]
+        share = sum(count == width for count in body) / len(body)
+        if width > 1 and share >= 0.75:
+            # Within three lines of the top any of them may have the header.
+            found.append((-round(share, 1), counts.index(width), delimiter))
+    if found:
+        best = min(share for share, *_ in found)
+        return min((one for one in found if one[0] <= best + 0.1), key=lambda one: one[1])[2]
+    counts = [len(text.split()) for text in texts]
+    width = _mode(counts[len(counts) // 3 :])
+    return WHITESPACE if width > 1 and all(count == width for count in counts[1:]) else ","
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    return _mode([len(row) for row in rows[len(rows) // 3 :]])
+
+
+def _mode(counts: Sequence[int]) -> int:
+    return Counter(counts).most_common(1)[0][0]
+
+
+def kind_of(field: str) -> Kind:
+    """What one field holds."""
+    if field in MISSING or field.lower() in ("nan", "na", "n/a", "null", "none"):
+        return "empty"
+    if CLOCK.fullmatch(field):
+        return "clock"
+    if is_date(field):
+        return "date"
+    return "number" if is_number(field) else "text"
+
+
+def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
+    """What most fields of each column hold, the first rows apart, which may be header."""
+    body = [row for row in rows[min(3, len(rows) - 1) :] if len(row) == width] or [rows[-1]]
+    kinds: list[Kind] = []
+    for column in zip(*body[:60], strict=False):
+        counts = Counter(kind for kind in map(kind_of, column) if kind != "empty")
+        kinds.append(counts.most_common(1)[0][0] if counts else "empty")
+    return kinds
+
+
+def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a row looks like those below: has dates where they have, or else times in numbers."""
+    if len(row) != len(kinds):
+        return False
+    dated = [i for i, kind in enumerate(kinds) if kind in ("date", "clock")]
+    if dated:
+        return all(kind_of(row[i]) in (kinds[i], "empty") for i in dated) and any(row[i] for i in dated)
+    if any(kind == "number" and kind_of(field) not in ("number", "empty") for field, kind in zip(row, kinds, strict=True)):
+        return False
+    if _counts_up(row) and len(rows) > 1 and not _counts_up(rows[-1]):
+        return False  # 0, 1, 2: names that a program gave
+    # Without a header, something in each row has to be a time: numbers of eight digits and more.
+    return any(
+        kind == "number" and all(re.fullmatch(r"\d{8,19}(\.\d+)?", other[i] if i < len(other) else "") for other in rows[:9])
+        for i, kind in enumerate(kinds)
+    ) or row is not rows[0]
+
+
+def _counts_up(row: Sequence[str]) -> bool:
+    digits = [field for field in row if field]
+    return len(digits) > 1 and all(field.isdigit() for field in digits) and (
+        [int(field) for field in digits] in ([*range(len(digits))], [*range(1, len(digits) + 1)])
+    )
+
+
+def _of_another_width(row: Sequence[str], body: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """A header that is one field shorter or longer than the rows: a delimiter at the end, or names of rows."""
+    if width < 3 or any(kind_of(field) in ("number", "date", "clock") for field in row):
+        return []
+    if len(row) == width + 1 and not row[-1]:
+        return [list(row[:-1])]
+    if len(row) == width - 1:
+        behind = all(len(one) != width or not one[-1] for one in body)
+        return [[*row, ""]] if behind else [["", *row]]
+    return []
