@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sssd_registry.config import DataConfig
-from sssd_registry.data.frame import check_columns, number_column, source_name
+from sssd_registry.data.frame import check_columns, find_id, number_column, source_name
 from sssd_registry.data.numbers import looks_numeric, read_numbers
 from sssd_registry.data.reading import reading_of, some
 from sssd_registry.data.resample import Role
@@ -26,6 +26,7 @@ _PRICES: dict[Role, tuple[str, ...]] = {
 _VOLUMES = ("volume", "vol", "tickvolume", "tickvol", "v")
 # What is forecast when several columns are there and none is said, in this order; a close comes before value.
 _TARGETS = ("y", "target", "close", "value")
+_NOT_ASKED = "not asked for"
 _COUNTERS = ("index", "no", "nr", "row", "rownumber", "instant", "unnamed0", "id", "")
 # Texts that look almost like numbers, as 1st and 2nd do, are labels where there are so few of them.
 _FEW = 10
@@ -76,7 +77,7 @@ def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Column
         SSSDError: a column is not there, or an entry of it is not a number. A column of texts most of which are
             numbers is one to report, not to lose.
     """
-    reserved = {time, config.id}
+    reserved = {time, find_id(frame, config.id)}
     if config.columns is not None:
         check_columns(frame, config.columns, "data.columns")
         clash = reserved.intersection(config.columns)
@@ -91,7 +92,7 @@ def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Column
         number_column(frame, name)
     if not used:
         raise SSSDError(f"{source_name(frame)}: no column of numbers among {some(frame.columns)}")
-    return Columns(used, left_out(frame, (*used, time, config.id)))
+    return Columns(used, left_out(frame, (*used, *reserved)))
 
 
 def left_out(frame: pd.DataFrame, used: Sequence[str | None]) -> dict[str, str]:
@@ -102,11 +103,16 @@ def left_out(frame: pd.DataFrame, used: Sequence[str | None]) -> dict[str, str]:
     """
     time = reading_of(frame).time
     names = [name for name in frame.columns if name not in used]
-    return {name: (_why_not(frame, name, time) if time else None) or "not asked for" for name in names}
+    return {name: (_why_not(frame, name, time) if time else None) or _NOT_ASKED for name in names}
 
 
-def pick_targets(config: DataConfig, columns: Sequence[str], roles: Sequence[Role]) -> tuple[str, ...]:
+def pick_targets(
+    config: DataConfig, columns: Sequence[str], roles: Sequence[Role], frame: pd.DataFrame | None = None
+) -> tuple[str, ...]:
     """The columns to forecast: those configured, the only one, the close, or one that is called as targets are.
+
+    Columns that are constant, or have two values only in ``frame``, are no candidates: a holiday is known, not
+    forecast.
 
     Raises:
         SSSDError: a target is not among ``columns``, or nothing says which of several it is.
@@ -114,7 +120,7 @@ def pick_targets(config: DataConfig, columns: Sequence[str], roles: Sequence[Rol
     if config.targets == "all":
         return tuple(columns)
     if config.targets is None:
-        return (_usual_target(columns, roles),)
+        return (_usual_target(columns, roles, frame),)
     for name in config.targets:
         if name not in columns:
             near = near_matches(name, columns) if len(columns) <= 10 else f"there are {some(columns)}"
@@ -124,17 +130,32 @@ def pick_targets(config: DataConfig, columns: Sequence[str], roles: Sequence[Rol
     return config.targets
 
 
-def _usual_target(columns: Sequence[str], roles: Sequence[Role]) -> str:
-    if len(columns) == 1:
-        return columns[0]
+def _usual_target(columns: Sequence[str], roles: Sequence[Role], frame: pd.DataFrame | None) -> str:
     usual = [name for wanted in _TARGETS for name in columns if plain(name) == wanted]
     closes = [columns[list(roles).index("close")]] if "close" in roles else []
     for name in [*(name for name in usual if plain(name) in ("y", "target")), *closes, *usual]:
         return name
+    if frame is not None:
+        _check_unusable(columns, frame)
+    if len(columns) == 1:
+        return columns[0]
+    varied = [name for name in columns if frame is None or frame[name].nunique() > 2]
+    if len(varied) == 1:
+        return varied[0]
     raise SSSDError(
         f"which of {len(columns)} columns is to be forecast: {some(columns)}? Name it:"
         f" --set 'data.targets=[\"{columns[0]}\"]', or all of them: --set data.targets=all"
     )
+
+
+def _check_unusable(columns: Sequence[str], frame: pd.DataFrame) -> None:
+    """A column that would be the target, and cannot be, is not replaced by another without a word."""
+    for name, why in left_out(frame, columns).items():
+        if plain(name) in _TARGETS and name != reading_of(frame).time and why != _NOT_ASKED:
+            raise SSSDError(
+                f"{source_name(frame)}: column {name!r} would be forecast, but holds no numbers ({why}); correct it,"
+                f" or name another: --set 'data.targets=[\"{columns[0]}\"]'"
+            )
 
 
 def _why_not(frame: pd.DataFrame, name: str, time: str) -> str | None:

@@ -80,7 +80,9 @@ def _shape(line: str, delimiter: str) -> str:
 
 def not_rows(body: bytes, rows: int, first_line: int) -> tuple[int, ...]:
     """Lines of the file, from ``first_line`` on, that are no row: blank, or the rest of a row with a quoted break."""
-    lines = body.split(b"\n") if body.count(b"\n") + 1 != rows else []
+    if body.count(b"\n") + (not body.endswith(b"\n")) == rows:
+        return ()
+    lines = body.split(b"\n")
     while lines and not lines[-1].strip():
         lines.pop()
     if len(lines) <= rows:

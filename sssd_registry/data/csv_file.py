@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,18 @@ import pandas as pd
 
 from sssd_registry.data.csv_checks import check_rows, not_rows
 from sssd_registry.data.file_bytes import file_bytes
-from sssd_registry.data.numbers import read_numbers
+from sssd_registry.data.numbers import are_codes, read_numbers
 from sssd_registry.data.reading import Decimal, Reading, ReadSettings, set_reading
-from sssd_registry.data.sniff import WHITESPACE, Dialect, sniff
+from sssd_registry.data.sniff import Dialect, sniff
+from sssd_registry.data.timestamps import plain
 from sssd_registry.errors import SSSDError
 
 ID_NAMES = ("unique_id", "item_id")
+# Clocks as 0930, hours and months as 09: parts of a time, not codes.
+TIME_PARTS = (
+    "time", "clock", "hour", "hr", "he", "hh", "minute", "min", "day", "dd", "month", "mm", "mo", "date", "datetime",
+    "timestamp", "uhrzeit", "stunde",
+)  # fmt: skip
 
 
 def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
@@ -29,20 +34,24 @@ def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
             the line.
     """
     data, encoding = file_bytes(path)
-    if not data.strip():
+    if not data or data.isspace():
         raise SSSDError(f"{path} is empty")
     dialect = sniff(data)
     names = _names(dialect, path)
-    body, repeated = _body(data, dialect)
-    text = _kept_as_text(names, settings)
+    body, repeated, blank = _body(data, dialect)
+    text = _kept_as_text(dialect, names, settings)
     mark = settings.decimal if dialect.delimiter != "," and settings.decimal else _decimal(dialect)
     frame = _parse(path, body, dialect, names, text, mark or ".")
     check_rows(path, body, dialect.delimiter, len(names), len(frame), dialect.first_line)
     notes = [note for note in (encoding, *dialect.notes) if note]
-    if dialect.layout:
+    if dialect.layout and any(dialect.names) and not any("no header" in note for note in notes):
         notes.insert(0, f"{dialect.layout} layout")
     if repeated:
         notes.append(f"{repeated} repeated header {'line' if repeated == 1 else 'lines'} skipped")
+    if blank:
+        notes.append(f"{blank} {'line' if blank == 1 else 'lines'} of delimiters only skipped")
+    if mark == ",":
+        notes.append("decimal commas")
     reading = Reading(
         tuple(notes),
         delimiter=dialect.delimiter,
@@ -63,16 +72,19 @@ def _names(dialect: Dialect, path: Path) -> list[str]:
     return names
 
 
-def _body(data: bytes, dialect: Dialect) -> tuple[bytes, int]:
-    """The rows of data; what is no row (repeated headers, delimiters only) is blank, so that lines keep their number."""
+def _body(data: bytes, dialect: Dialect) -> tuple[bytes, int, int]:
+    """The rows of data, and how many lines are none: repeated headers, and delimiters only.
+
+    These are made blank, so that the others keep their number.
+    """
     body = data[dialect.offset :]
-    repeated = 0
+    repeated = blank = 0
     for line in dialect.above:
         body, count = _blanked(body, line)
         repeated += count
     if len(dialect.delimiter) == 1:
-        body, _ = _blanked(body, dialect.delimiter.encode() * (len(dialect.names) - 1))
-    return body, repeated
+        body, blank = _blanked(body, dialect.delimiter.encode() * (len(dialect.names) - 1))
+    return body, repeated, blank
 
 
 def _blanked(body: bytes, line: bytes) -> tuple[bytes, int]:
@@ -86,9 +98,15 @@ def _blanked(body: bytes, line: bytes) -> tuple[bytes, int]:
     return body, count
 
 
-def _kept_as_text(names: Sequence[str], settings: ReadSettings) -> str | None:
-    """The column of ids, whose entries are names whatever they look like."""
-    return next((name for name in (settings.id, *ID_NAMES) if name in names), None)
+def _kept_as_text(dialect: Dialect, names: Sequence[str], settings: ReadSettings) -> list[str]:
+    """Columns whose entries are names whatever they look like: the ids, and codes such as 001."""
+    ids = [name for name in names if name == settings.id] or [name for name in ID_NAMES if name in names][:1]
+    columns = zip(names, zip(*dialect.sample, strict=False), strict=False)
+    return ids + [
+        name
+        for name, entries in columns
+        if name not in ids and plain(name) not in TIME_PARTS and are_codes([entry for entry in entries if entry])
+    ]
 
 
 def _decimal(dialect: Dialect) -> Decimal | None:
@@ -100,14 +118,14 @@ def _decimal(dialect: Dialect) -> Decimal | None:
 
 
 def _parse(
-    path: Path, body: bytes, dialect: Dialect, names: list[str], text: str | None, mark: Decimal
+    path: Path, body: bytes, dialect: Dialect, names: list[str], texts: Sequence[str], mark: Decimal
 ) -> pd.DataFrame:
     options: dict[str, Any] = {"sep": dialect.delimiter, "header": None, "names": names, "index_col": False}
-    if text is not None:  # NA is a country, and 001 is not 1
-        options["converters"] = {text: str.strip}
+    if texts:  # NA is a country, and 001 is not 1
+        options["converters"] = dict.fromkeys(texts, str.strip)
     try:
         # In chunks, a column could get mixed types; pandas' fast float parser may be off by a unit in the last place.
-        frame = pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             io.BytesIO(body),
             low_memory=False,
             float_precision="round_trip" if mark == "." else "high",
@@ -119,8 +137,8 @@ def _parse(
         raise SSSDError(f"{path}: no rows of data") from None
     except pd.errors.ParserError as error:
         raise SSSDError(_reason(path, body, dialect, len(names), str(error))) from None
-    if text is not None:
-        frame[text] = frame[text].replace("", None)
+    for name in texts:
+        frame[name] = frame[name].where(frame[name] != "", None)
     return frame
 
 

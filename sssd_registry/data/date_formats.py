@@ -14,7 +14,8 @@ CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]m)?\s*", r
 _CLOCK_PART = r"(?P<clock>(?P<gap>[T ,_]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.,]\d{1,9})?)?(?P<half>\s?[ap]m)?)?"
 _NUMERIC = re.compile(r"(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})" + _CLOCK_PART, re.IGNORECASE)
 _DAY_MONTH = re.compile(
-    rf"\d{{1,2}}(?P<s1>[-\s./]*)(?P<month>{_MONTH})(?P<s2>[-\s,./]*)(?P<year>\d{{4}}|\d{{2}})" + _CLOCK_PART, re.IGNORECASE
+    rf"\d{{1,2}}(?P<s1>[-\s./]*)(?P<month>{_MONTH})(?P<s2>[-\s,./]*)(?P<year>\d{{4}}|\d{{2}})" + _CLOCK_PART,
+    re.IGNORECASE,
 )
 _MONTH_DAY = re.compile(
     rf"(?P<month>{_MONTH})(?P<s1>[-\s./]+)\d{{1,2}}(?P<s2>[-\s,./]+)(?P<year>\d{{4}})" + _CLOCK_PART, re.IGNORECASE
@@ -93,7 +94,7 @@ def guess_format(text: str, order: DateOrder | None) -> str | None:
 def in_words(text: str, order: DateOrder | None) -> str:
     """``dates day/month/year``: how ``text`` is read."""
     format = guess_format(text, order)
-    if format is None:
+    if format is None or format.startswith("%Y-%m"):
         return ""
     for code, word in {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}.items():
         format = format.replace(code, word)

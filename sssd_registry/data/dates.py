@@ -26,6 +26,7 @@ class Dates:
         order: in which the parts of its dates stand, where that had to be found out.
         even: False where another order gives other dates with steps as even: it has to be asked for.
         note: how the dates were read, where they are not ISO's.
+        local: whether some times name no zone.
         zone: what stands behind the times where it is not known which zone that is; ``""`` behind some only.
     """
 
@@ -33,6 +34,7 @@ class Dates:
     order: DateOrder | None = None
     even: bool = True
     note: str = ""
+    local: bool = True
     zone: str | None = None
 
 
@@ -50,20 +52,21 @@ def read_dates(
     iso = _iso(column)
     if iso is not None:
         aware = isinstance(iso.dtype, pd.DatetimeTZDtype)
-        return Dates(iso if aware else to_utc(iso, timezone, groups, where))
+        return Dates(iso if aware else to_utc(iso, timezone, groups, where), local=not aware)
     texts = column.astype("string").str.strip()
     head = next(iter(texts.dropna()), "")
     if WEEKDAY.match(head):
         texts = texts.str.replace(WEEKDAY, "", n=1, regex=True)
-    texts, minutes, unknown = _without_zones(texts)
+    texts, minutes, unknown, abbreviations = _without_zones(texts)
     if unknown is not None and timezone is None:
         return Dates(pd.Series(pd.NaT, index=column.index).dt.tz_localize("UTC"), zone=unknown)
     naive, found, even = _in_best_order(texts, order)
-    note = in_words(next(iter(texts.dropna()), ""), found)
+    notes = [in_words(next(iter(texts.dropna()), ""), found), *abbreviations]
+    note = ", ".join(one for one in notes if one)
     own = (naive - pd.to_timedelta(minutes, unit="min")).dt.tz_localize("UTC")
     local = minutes.isna() & naive.notna()
     if not local.any():
-        return Dates(own, found, even, note)
+        return Dates(own, found, even, note, local=False)
     times = to_utc(naive.where(local), timezone, groups, where).where(local, own)
     return Dates(times, found, even, note)
 
@@ -92,11 +95,11 @@ def _iso(column: pd.Series) -> pd.Series | None:
     return pd.to_datetime(column, format="ISO8601", utc=True)
 
 
-def _without_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series, str | None]:
-    """Texts without what stands behind the time, its minutes east of UTC (NaN for none), and one that is unknown."""
+def _without_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series, str | None, list[str]]:
+    """Texts without what stands behind the time, its minutes east of UTC (NaN for none), one that is unknown, notes."""
     some = texts.dropna()
     if not any(split_zone(text) for text in some.iloc[:: max(1, len(some) // _SAMPLE)]):
-        return texts, pd.Series(np.nan, index=texts.index), None
+        return texts, pd.Series(np.nan, index=texts.index), None, []
     matches = [split_zone(text) if isinstance(text, str) else None for text in texts]
     found = [suffix_minutes(match) if match else np.nan for match in matches]
     pairs = list(zip(matches, found, strict=True))
@@ -106,7 +109,9 @@ def _without_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series, str | None]:
         unknown = ""
     bases = [match["base"] if match else text for text, match in zip(texts, matches, strict=True)]
     minutes = pd.Series([np.nan if offset is None else offset for offset in found], texts.index, dtype=float)
-    return pd.Series(bases, texts.index, dtype="string"), minutes, unknown
+    names = {match["name"]: offset for match, offset in pairs if match and match["name"] and offset}
+    notes = [f"{name} is UTC{offset / 60:+g}" for name, offset in sorted(names.items())]
+    return pd.Series(bases, texts.index, dtype="string"), minutes, unknown, notes
 
 
 def _in_best_order(texts: pd.Series, asked: DateOrder | None) -> tuple[pd.Series, DateOrder | None, bool]:
@@ -153,7 +158,9 @@ def _strptime(texts: pd.Series, format: str) -> pd.Series:
     """Entries of one format; 24:00 is the next midnight, and a quarter its first day."""
     shift = pd.Timedelta(0)
     if "%q" in format:  # not Python's: a quarter
-        parts = texts.str.extract(r"^(?:(?P<year>\d{4})-?\s?[Qq](?P<quarter>[1-4])|[Qq](?P<q>[1-4])[-\s/]?(?P<y>\d{4}))$")
+        parts = texts.str.extract(
+            r"^(?:(?P<year>\d{4})-?\s?[Qq](?P<quarter>[1-4])|[Qq](?P<q>[1-4])[-\s/]?(?P<y>\d{4}))$"
+        )
         year, quarter = parts["year"].fillna(parts["y"]), parts["quarter"].fillna(parts["q"])
         month = quarter.map({"1": "01", "2": "04", "3": "07", "4": "10"})
         texts, format = year + "-" + month, "%Y-%m"

@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import cast
 
-from pandas.io.common import get_handle
+from pandas.io.common import get_handle  # type: ignore[import-not-found]  # pandas-stubs leaves it out
 
 from sssd_registry.errors import SSSDError
 

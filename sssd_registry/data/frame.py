@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +23,18 @@ from sssd_registry.data.reading import (
     Decimal,
     Reading,
     ReadSettings,
+    near_some,
     reading_of,
     row_name,
     set_reading,
     shortened,
-    some,
     was_read,
 )
 from sssd_registry.data.reading import source_name as source_name
 from sssd_registry.data.timestamps import find_time_column, looks_like_dates, parse_times
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.errors import SSSDError
 
-_UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
+_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
 def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.DataFrame:
@@ -63,7 +65,7 @@ def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.Data
     frame = _with_names(_index_to_column(frame, settings.time), where)
     if frame.empty:
         raise SSSDError(f"{where}: no rows of data")
-    if is_wide([str(name) for name in frame.columns]):
+    if is_wide([str(name) for name in frame.columns]) and _names_series(frame, settings):
         frame, reading = _long(frame, settings, reading)
     frame, joined = join_time(frame, settings.time)
     reading = reading.and_note(*([joined] if joined else []))
@@ -88,10 +90,7 @@ def check_columns(frame: pd.DataFrame, names: Iterable[str], setting: str) -> No
     """Raise SSSDError, with near matches, for the first of ``names`` that is not a column of ``frame``."""
     for name in names:
         if name not in frame.columns:
-            known = [str(column) for column in frame.columns]
-            near = near_matches(name, known)
-            if len(known) > 10 and near.startswith("known"):
-                near = f"known: {some(known)}"
+            near = near_some(name, frame.columns)
             raise SSSDError(f"{source_name(frame)}: no column {name!r} ({setting}); {near}")
 
 
@@ -210,13 +209,25 @@ def _index_to_column(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
     return frame.reset_index(drop=all(name is None or name in frame.columns for name in index.names))
 
 
+def _names_series(frame: pd.DataFrame, settings: ReadSettings) -> bool:
+    """Whether the first column of a wide file names series; otherwise each column is one."""
+    first = frame[frame.columns[0]]
+    if settings.time in frame.columns or first.duplicated().any() or looks_like_dates(first):
+        return False
+    return _is_text(first) or bool(pd.api.types.is_integer_dtype(first.dtype) and first.max() < 1e5)
+
+
 def _long(frame: pd.DataFrame, settings: ReadSettings, reading: Reading) -> tuple[pd.DataFrame, Reading]:
     """A file with one series in each row, as one row for each value: ``unique_id, ds, y``."""
     first, *rest = frame.columns
     values = frame[rest].to_numpy()
     here = np.asarray(frame[rest].notna())
     row, step = np.nonzero(here)
-    columns = {"unique_id": frame[first].astype(str).to_numpy()[row], settings.time or "ds": step + 1, "y": values[here]}
+    columns = {
+        "unique_id": frame[first].astype(str).to_numpy()[row],
+        settings.time or "ds": step + 1,
+        "y": values[here],
+    }
     long = pd.DataFrame(columns)
     long.attrs.update(frame.attrs)
     reading = replace(reading, first_line=0, skipped_lines=()).and_note(

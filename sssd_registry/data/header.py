@@ -20,7 +20,9 @@ def header_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     whole = [row for row in rows if all(row) and len(set(row)) == len(row) and not row[0].startswith("#")]
     chosen = whole[0] if whole else rows[-1]
     rest = len(rows) - 1
-    return [_clean(name) for name in chosen], [f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"]
+    return [_clean(name) for name in chosen], [
+        f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"
+    ]
 
 
 def _clean(name: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from sssd_registry.data.date_formats import CLOCK
 from sssd_registry.data.timestamps import looks_like_clocks, looks_like_dates, plain
 
 _PARTS = {
@@ -34,7 +33,11 @@ def join_time(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, str]
     repeated = bool(frame[date].duplicated().any())
     # A daily file may have the time of sunrise beside its dates: only a clock that tells rows apart belongs to them.
     clock = next(
-        (name for name in names if name != date and (repeated or plain(name) in _CLOCK_NAMES) and _is_clock(frame[name])),
+        (
+            name
+            for name in names
+            if name != date and (repeated or plain(name) in _CLOCK_NAMES) and _is_clock(frame[name])
+        ),
         None,
     )
     if clock is not None:
@@ -69,8 +72,10 @@ def _date_column(frame: pd.DataFrame, names: Sequence[str], time: str | None) ->
 def _only_dates(column: pd.Series) -> bool:
     head = column.head(50)
     if pd.api.types.is_integer_dtype(column.dtype):
-        return len(column) > 0 and plain(str(column.name)) in ("date", "datum", "yyyymmdd", "day") and (
-            bool(column.between(18000101, 22001231).all())
+        return (
+            len(column) > 0
+            and plain(str(column.name)) in ("date", "datum", "yyyymmdd", "day")
+            and (bool(column.between(18000101, 22001231).all()))
         )
     return looks_like_dates(column) and not any(re.search(r"\d:\d|T\d|\d{8} ?\d{4}", str(entry)) for entry in head)
 

@@ -24,13 +24,23 @@ def headerless_layout(kinds: Sequence[str], sample: Sequence[Sequence[str]]) -> 
         if _ordered(sample, 2):
             extra = ["volume", "real_volume", "spread"] if len(kinds) > 7 else ["volume"]
             return "MetaTrader", ["date", "time", *_PRICES, *extra][: len(kinds)]
-    if len(kinds) == 12 and set(kinds) <= {"number", "empty"} and _ordered(sample, 1) and re.fullmatch(r"\d{13,16}", first[0]):
+    if (
+        len(kinds) == 12
+        and set(kinds) <= {"number", "empty"}
+        and _ordered(sample, 1)
+        and re.fullmatch(r"\d{13,16}", first[0])
+    ):
         return "Binance", list(_BINANCE)
     if len(kinds) in (5, 6) and re.fullmatch(r"\d{8} \d{6}", first[0]) and _ordered(sample, 1):
         return "HistData", ["time", *_PRICES, "volume"][: len(kinds)]
     if len(kinds) == 4 and re.fullmatch(r"\d{8} \d{9}", first[0]):
         return "HistData ticks", ["time", "bid", "ask", "volume"]
-    if len(kinds) in (5, 6, 7) and kinds[0] in ("date", "number") and set(kinds[1:]) <= {"number"} and _ordered(sample, 1):
+    if (
+        len(kinds) in (5, 6, 7)
+        and kinds[0] in ("date", "number")
+        and set(kinds[1:]) <= {"number"}
+        and _ordered(sample, 1)
+    ):
         return "prices", ["time", *_PRICES, "volume", "extra"][: len(kinds)]
     plain = {"date": "date", "clock": "clock"}
     names = [plain.get(kind, f"column {index}") for index, kind in enumerate(kinds, 1)]

@@ -18,10 +18,9 @@ _SMALLEST_EPOCH = 1e8
 _COMPACT = {6: ("%Y%m", "%y%m%d"), 8: ("%Y%m%d",), 10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",)}
 _WORDS = {"%Y%m": "YYYYMM", "%y%m%d": "YYMMDD", "%Y%m%d": "YYYYMMDD", "%Y%m%d%H": "YYYYMMDDHH",
           "%Y%m%d%H%M": "YYYYMMDDHHMM", "%Y%m%d%H%M%S": "YYYYMMDDHHMMSS"}  # fmt: skip
+_SPREADSHEET = (20_000, 80_000)  # days from 1954 to 2119; who counts steps does not begin there
 _MONTHS = {"mo": 1, "me": 1, "ms": 1, "q": 3, "qe": 3, "qs": 3, "y": 12, "ye": 12, "ys": 12}
 _M4 = {"H": "1h", "D": "1d", "W": "1w", "M": "1mo", "Q": "1q", "Y": "1y"}
-# Names under which whole numbers that rise by one are counted steps.
-_STEP_NAMES = ("ds", "t", "step", "steps", "time", "timeidx", "timestep", "index", "period", "timestamp")
 
 
 def times_from_numbers(
@@ -50,22 +49,23 @@ def times_from_numbers(
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
+    if finite.between(*_SPREADSHEET).all() and settings.step is None:
+        seconds = ((numbers - 25_569) * 86_400).round()  # their day 25569 is 1970-01-01
+        return pd.to_datetime(seconds, unit="s", utc=True), "dates are days as spreadsheets count them", None
     return _steps(column, numbers, finite, frame, settings, groups)
 
 
 def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
     """Each entry in its own unit: files joined over the years may change it."""
-    if not pd.api.types.is_integer_dtype(column.dtype):
-        whole = numbers
-    nanoseconds = pd.Series(np.zeros(len(column), dtype=np.int64), index=column.index)
-    size, below = numbers.abs(), 0.0
+    nanoseconds = np.zeros(len(column), dtype=np.int64)
+    size, below = numbers.abs().to_numpy(), 0.0
     for limit, unit in _EPOCHS:
         here = (size >= below) & (size < limit)
         if here.any():
             part = column[here]
             exact = pd.api.types.is_integer_dtype(part.dtype)
             scaled = part.astype("int64") * unit if exact else (part.astype("float64") * unit).round().astype("int64")
-            nanoseconds[here] = scaled
+            nanoseconds[here] = scaled.to_numpy()
         below = limit
     times = pd.Series(pd.to_datetime(nanoseconds, unit="ns", utc=True), index=column.index)
     return times.where(np.isfinite(numbers) & (size < 9.2e18))
@@ -95,11 +95,6 @@ def _steps(
 ) -> tuple[pd.Series, str, str | None]:
     where, name = source_name(frame), str(column.name)
     counted = (finite == finite.round()).all() and (finite >= 0).all()
-    if counted and finite.between(20_000, 80_000).all() and settings.step is None:
-        raise SSSDError(
-            f"{where}: column {name!r} holds numbers such as {finite.iloc[0]:.0f}: days as a spreadsheet counts them,"
-            " or steps? Write dates (2024-01-31), or say how long a step is: --set data.bar=1d"
-        )
     if not counted:
         raise SSSDError(
             f"{where}: column {name!r} holds numbers such as {column.iloc[0]}, which are neither dates"

@@ -69,7 +69,7 @@ def read_numbers(column: pd.Series, decimal: Decimal | None = None, fallback: De
     texts = [str(entries[row]).strip() for row in present]
     if not _promising(texts):
         return Numbers(note=_example(texts))
-    if _codes(texts):
+    if are_codes(texts):
         return Numbers(note=f"codes with leading zeros, such as {texts[0]!r}")
     parsed = [_DRESSED.fullmatch(text) for text in texts]
     empty = [text in MISSING for text in texts]
@@ -79,7 +79,9 @@ def read_numbers(column: pd.Series, decimal: Decimal | None = None, fallback: De
     matches = [match for match in parsed if match]
     units = {(match["money"] or "") + (match["unit"] or "") for match in matches}
     if len(units - {""}) > 1 or ("%" in units and len(units) > 1):
-        return Numbers(note="several units: " + ", ".join(sorted(unit or "none" for unit in units)), bad=int(present[0]))
+        return Numbers(
+            note="several units: " + ", ".join(sorted(unit or "none" for unit in units)), bad=int(present[0])
+        )
     bodies = [match["body"].strip() for match in matches]
     own = _own_decimal(bodies)
     if own == "mixed" and not any(_readable(body, ".") or _readable(body, ",") for body in bodies):
@@ -108,9 +110,13 @@ def looks_numeric(texts: list[str], like: Callable[[str], bool] | None = None) -
     return bool(sample) and sum(map(like, sample)) > 0.5 * len(sample)
 
 
-def _codes(texts: list[str]) -> bool:
-    """Names made of digits, not quantities: all are, and some begin with a zero."""
-    return all(text.isdigit() for text in texts if text not in MISSING) and any(map(_CODE.fullmatch, texts))
+def are_codes(texts: list[str]) -> bool:
+    """Whether entries are names made of digits, not quantities: all are, and some begin with a zero."""
+    return (
+        bool(texts)
+        and all(text.isdigit() for text in texts if text not in MISSING)
+        and any(map(_CODE.fullmatch, texts))
+    )
 
 
 def _own_decimal(bodies: list[str]) -> Decimal | Literal["mixed"] | None:
@@ -148,13 +154,13 @@ def _odd(bodies: list[str]) -> str:
 def _value(match: re.Match[str], mark: str) -> float:
     body = re.sub(rf"[{_SPACES}{'.' if mark == ',' else ','}]", "", match["body"]).replace(",", ".")
     number = float(body + (match["exponent"] or "")) * _POWERS.get((match["power"] or "").lower(), 1.0)
-    minus = (match["sign"] or match["sign2"] or "") in ("-", "−") or match["minus"] or (match["open"] and match["close"])
+    minus = (
+        (match["sign"] or match["sign2"] or "") in ("-", "−") or match["minus"] or (match["open"] and match["close"])
+    )
     return -number if minus and number else number
 
 
-def _note(
-    bodies: list[str], mark: str, units: set[str], matches: list[re.Match[str]], missing: int
-) -> str:
+def _note(bodies: list[str], mark: str, units: set[str], matches: list[re.Match[str]], missing: int) -> str:
     """What was taken off the texts."""
     notes: list[str] = []
     other = "," if mark == "." else "."
@@ -170,7 +176,7 @@ def _note(
     if any(match["open"] for match in matches):
         notes.append("parentheses are minus signs")
     if missing:
-        notes.append(f"{missing} entries without a number are missing values")
+        notes.append(f"missing: {missing}")
     return ", ".join(notes)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sssd_registry.data.reading import row_name, source_name
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.data.reading import near_some, row_name, source_name
+from sssd_registry.errors import SSSDError
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
         parts = [("", np.arange(len(frame)))]
     else:
         if id not in frame.columns:
-            known = [str(name) for name in frame.columns][:100]
-            raise SSSDError(f"{source_name(frame)}: no column {id!r} (data.id); {near_matches(id, known)}")
+            raise SSSDError(f"{source_name(frame)}: no column {id!r} (data.id); {near_some(id, frame.columns)}")
         codes, names = pd.factorize(frame[id])
         if (codes < 0).any():
-            raise SSSDError(f"{source_name(frame)}: column {id!r}, {row_name(frame, int(np.argmin(codes)))}: the id is empty")
+            raise SSSDError(
+                f"{source_name(frame)}: column {id!r}, {row_name(frame, int(np.argmin(codes)))}: the id is empty"
+            )
         parts = [(str(name), np.flatnonzero(codes == code)) for code, name in enumerate(names)]
     series = tuple(SeriesRows(name, rows, seconds[rows]) for name, rows in parts)
     for one in series:

@@ -9,6 +9,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from sssd_registry.errors import near_matches
+
 Decimal: TypeAlias = Literal[".", ","]
 DateOrder: TypeAlias = Literal["dmy", "mdy", "ymd"]
 
@@ -123,6 +125,13 @@ def some(names: Iterable[object], most: int = 10) -> str:
     texts = [shortened(str(name)) for name in names]
     more = len(texts) - most
     return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def near_some(name: str, names: Iterable[object]) -> str:
+    """A sentence for an error message: the names like ``name``, or the first few."""
+    known = [str(one) for one in names]
+    near = near_matches(name, known[:2000])
+    return near if near.startswith("did you mean") else f"known: {some(known) or 'none'}"
 
 
 def shortened(text: object, most: int = 60) -> str:

@@ -71,7 +71,9 @@ def sniff(data: bytes) -> Dialect:
         kind, names = headerless_layout(kinds, sample)
         layout = kind
         notes = [f"no header: {f'columns of {kind}' if kind else 'columns ' + ', '.join(names[:12])}"]
-    layout = layout or named_layout(names, [text for text in texts[:first]])
+        if kind and kind.startswith("HistData"):
+            notes.append("times are taken as UTC (HistData writes EST: --set data.timezone=Etc/GMT+5)")
+    layout = layout or named_layout(names, texts[:first])
     preamble = max(0, first - len(header))
     if told:
         preamble += 1
@@ -80,12 +82,12 @@ def sniff(data: bytes) -> Dialect:
     if delimiter != ",":
         notes.insert(0, f"delimiter {'blanks' if delimiter == WHITESPACE else repr(delimiter)}")
     first_line = lines[first][0] if first < len(lines) else data.count(b"\n") + 2
-    raw = data.split(b"\n", first_line - 1)
-    above = tuple(line for line in raw[: first_line - 1] if line.strip())
+    raw = data[:_HEAD_BYTES].split(b"\n")[: first_line - 1]
+    above = tuple(line for line in raw if line.strip())
     return Dialect(
         delimiter=delimiter,
         names=tuple(names),
-        offset=min(len(data), sum(len(line) + 1 for line in raw[: first_line - 1])),
+        offset=min(len(data), sum(len(line) + 1 for line in raw)),
         first_line=first_line,
         above=above,
         layout=layout,
@@ -97,7 +99,7 @@ def sniff(data: bytes) -> Dialect:
 def split(line: str, delimiter: str) -> list[str]:
     """The fields of one line, without blanks around them."""
     if delimiter == WHITESPACE:
-        return line.split()
+        return [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', line)]
     return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
 
 
@@ -124,7 +126,7 @@ def _delimiter(texts: Sequence[str]) -> str:
     if found:
         best = min(share for share, *_ in found)
         return min((one for one in found if one[0] <= best + 0.1), key=lambda one: one[1])[2]
-    counts = [len(text.split()) for text in texts]
+    counts = [len(split(text, WHITESPACE)) for text in texts]
     width = _mode(counts[len(counts) // 3 :])
     return WHITESPACE if width > 1 and all(count == width for count in counts[1:]) else ","
 
@@ -165,21 +167,29 @@ def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[
     dated = [i for i, kind in enumerate(kinds) if kind in ("date", "clock")]
     if dated:
         return all(kind_of(row[i]) in (kinds[i], "empty") for i in dated) and any(row[i] for i in dated)
-    if any(kind == "number" and kind_of(field) not in ("number", "empty") for field, kind in zip(row, kinds, strict=True)):
+    if any(
+        kind == "number" and kind_of(field) not in ("number", "empty") for field, kind in zip(row, kinds, strict=True)
+    ):
         return False
     if _counts_up(row) and len(rows) > 1 and not _counts_up(rows[-1]):
         return False  # 0, 1, 2: names that a program gave
     # Without a header, something in each row has to be a time: numbers of eight digits and more.
-    return any(
-        kind == "number" and all(re.fullmatch(r"\d{8,19}(\.\d+)?", other[i] if i < len(other) else "") for other in rows[:9])
-        for i, kind in enumerate(kinds)
-    ) or row is not rows[0]
+    return (
+        any(
+            kind == "number"
+            and all(re.fullmatch(r"\d{8,19}(\.\d+)?", other[i] if i < len(other) else "") for other in rows[:9])
+            for i, kind in enumerate(kinds)
+        )
+        or row is not rows[0]
+    )
 
 
 def _counts_up(row: Sequence[str]) -> bool:
     digits = [field for field in row if field]
-    return len(digits) > 1 and all(field.isdigit() for field in digits) and (
-        [int(field) for field in digits] in ([*range(len(digits))], [*range(1, len(digits) + 1)])
+    return (
+        len(digits) > 1
+        and all(field.isdigit() for field in digits)
+        and ([int(field) for field in digits] in ([*range(len(digits))], [*range(1, len(digits) + 1)]))
     )
 
 

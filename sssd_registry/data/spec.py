@@ -128,7 +128,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         id=config.id,
         columns=columns,
         roles=roles,
-        targets=pick_targets(config, columns, roles),
+        targets=pick_targets(config, columns, roles, frame),
         target_kind=config.target_kind,
         timestamps=config.timestamps,
         source_seconds=source_seconds,

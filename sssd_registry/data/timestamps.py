@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,14 @@ import pandas as pd
 from sssd_registry.data.date_formats import CLOCK, is_date
 from sssd_registry.data.dates import Dates, read_dates, to_utc
 from sssd_registry.data.number_times import times_from_numbers
-from sssd_registry.data.reading import Reading, ReadSettings, row_name, shortened, some, source_name
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.data.reading import Reading, ReadSettings, near_some, row_name, shortened, some, source_name
+from sssd_registry.data.zones import zone_in_name
+from sssd_registry.errors import SSSDError
 
 _NAMES = (
     "time", "timestamp", "datetime", "date", "ds", "gmttime", "localtime", "opentime", "datum", "utc", "day",
     "month", "year", "unix", "epoch", "period", "week", "quarter",
 )  # fmt: skip
-# Of steps: only under these names are numbers such as 1, 2, 3 a time, not a quantity or a row counter.
 _HEAD = 50
 
 
@@ -37,7 +38,7 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
         if time in names:
             return time
         raise SSSDError(
-            f"{where}: no time column {time!r} among {some(names)}; {near_matches(time, names[:1000])}"
+            f"{where}: no time column {time!r} among {some(names)}; {near_some(time, names)}"
             " Name it: --set data.time=NAME"
         )
     named = [name for wanted in _NAMES for name in names if plain(name) == wanted or _with_zone(name) == wanted]
@@ -58,8 +59,11 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
 def looks_like_dates(column: pd.Series) -> bool:
     """Whether the first entries are texts with dates."""
     head = column.head(_HEAD)
-    return len(head) > 0 and all(isinstance(entry, str) for entry in head) and is_date(head.iloc[0]) and (
-        sum(map(is_date, head)) > 0.5 * len(head)
+    return (
+        len(head) > 0
+        and all(isinstance(entry, str) for entry in head)
+        and is_date(head.iloc[0])
+        and (sum(map(is_date, head)) > 0.5 * len(head))
     )
 
 
@@ -71,7 +75,7 @@ def looks_like_clocks(column: pd.Series) -> bool:
 
 def _with_zone(name: str) -> str:
     """``Time (EET)`` -> ``time``."""
-    return plain(re.sub(r"\s*[(\[_ ](?:UTC|GMT|[A-Z]{3,4})[)\]]?$", "", name))
+    return plain(re.sub(r"\s*[(\[_ ](?:utc|UTC|GMT|[A-Z]{2,4})[)\]]?$", "", name))
 
 
 def _epochs(column: pd.Series) -> bool:
@@ -92,6 +96,8 @@ def parse_times(
             stand, in which zone they are, or how long a step is.
     """
     column, where = frame[name], source_name(frame)
+    if settings.timezone is None and (zone := zone_in_name(name)) is not None:
+        settings = replace(settings, timezone=zone)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
     if looks_like_clocks(column):
@@ -99,24 +105,24 @@ def parse_times(
             f"{where}: column {name!r} holds times of day without dates, such as {column.iloc[0]!r}; name the column"
             " with the dates: --set data.time=NAME"
         )
-    if pd.api.types.is_bool_dtype(column.dtype) or isinstance(column.dtype, np.dtype) and column.dtype.kind in "mc":
+    if pd.api.types.is_bool_dtype(column.dtype) or (isinstance(column.dtype, np.dtype) and column.dtype.kind in "mc"):
         raise SSSDError(f"{where}: column {name!r} holds no dates ({column.dtype}); name another: --set data.time=NAME")
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        times = column.dt.tz_convert("UTC")
+        times, local = column.dt.tz_convert("UTC"), False
     elif isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
-        times = to_utc(column, settings.timezone, groups, where)
+        times, local = to_utc(column, settings.timezone, groups, where), True
     elif (numbers := _as_numbers(column)) is not None:
         times, note, step = times_from_numbers(numbers, frame, settings, groups)
-        reading = reading.and_note(*([note] if note else []), step=step or reading.step)
+        reading, local = reading.and_note(*([note] if note else []), step=step or reading.step), False
     else:
         dates = read_dates(column, settings.date_order, settings.timezone, groups, where)
         _check_plain(frame, name, dates)
-        times = dates.times
+        times, local = dates.times, dates.local
         reading = reading.and_note(*([dates.note] if dates.note else []), date_order=dates.order)
     _check_all(frame, name, column, times)
-    if settings.timezone and not isinstance(column.dtype, pd.DatetimeTZDtype):
+    if settings.timezone and local:
         reading = reading.and_note(f"times without a zone are {settings.timezone}")
     return times.astype("datetime64[ns, UTC]"), reading
 

@@ -11,12 +11,19 @@ import pandas as pd
 
 from sssd_registry.errors import SSSDError, near_matches
 
-# Abbreviations that mean one offset in practice, in minutes. CST, IST, AST and others mean several, and are asked about.
+# Abbreviations that mean one offset in practice, in minutes. CST, IST, AST and others mean several: they are asked for.
 _ABBREVIATIONS = {
     "Z": 0, "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "CEST": 120, "MEZ": 60, "MESZ": 120,
     "EET": 120, "EEST": 180, "MSK": 180, "EST": -300, "EDT": -240, "CDT": -300, "MST": -420, "MDT": -360,
     "PST": -480, "PDT": -420, "JST": 540, "KST": 540, "HKT": 480, "SGT": 480, "AEST": 600, "AEDT": 660,
     "NZST": 720, "NZDT": 780,
+}  # fmt: skip
+# With daylight saving, as the columns of those who write them have it.
+_IN_NAMES = {
+    "EET": "EET", "CET": "CET", "CEST": "CET", "WET": "WET", "MET": "MET", "EST": "America/New_York",
+    "EDT": "America/New_York", "ET": "America/New_York", "CT": "America/Chicago", "PT": "America/Los_Angeles",
+    "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "JST": "Asia/Tokyo", "HKT": "Asia/Hong_Kong",
+    "MSK": "Europe/Moscow",
 }  # fmt: skip
 # Behind a digit or AM/PM: an offset, UTC+2, an abbreviation, or Area/City; Java adds [Area/City] to an offset.
 _SUFFIX = re.compile(
@@ -39,6 +46,12 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         known = zoneinfo.available_timezones()
         raise SSSDError(f"data.timezone: no time zone {name!r}; {near_matches(name, known) if known else ''}") from None
+
+
+def zone_in_name(name: str) -> str | None:
+    """The zone that a column's name says its times are in, as ``Time (EET)``; None for none, and for UTC."""
+    match = re.search(r"[(\[]\s*([A-Z]{2,4})\s*[)\]]\s*$", name)
+    return _IN_NAMES.get(match[1]) if match else None
 
 
 def split_zone(text: str) -> re.Match[str] | None:
@@ -78,13 +91,15 @@ def localized(times: pd.Series, name: str, groups: pd.Series | None, where: str)
     forward = len(values) < 2 or values[-1] >= values[0]
     shown = values.tz_localize(name, ambiguous=np.ones(len(values), dtype=bool), nonexistent="NaT")
     later = values.tz_localize(name, ambiguous=np.zeros(len(values), dtype=bool), nonexistent="NaT")
-    skipped = np.flatnonzero(shown.isna() & ~values.isna())
+    known = np.asarray(values.notna())
+    skipped = np.flatnonzero(np.asarray(shown.isna()) & known)
     if len(skipped):
         raise SSSDError(
             f"{where}: column {times.name!r}, row {skipped[0] + 1}: {values[skipped[0]]} does not exist in {name}: the"
-            " clock goes forward over it; drop that row, or name the zone that the times are in: --set data.timezone=UTC"
+            " clock goes forward over it; drop that row, or name the zone that the times are in:"
+            " --set data.timezone=UTC"
         )
-    ambiguous = (shown != later) & ~values.isna()
+    ambiguous = np.asarray(shown != later) & known
     if (ambiguous & (repeats > 1)).any():
         row = int(np.argmax(ambiguous & (repeats > 1)))
         raise SSSDError(
