@@ -128,7 +128,7 @@ def _parse(
         frame: pd.DataFrame = pd.read_csv(
             io.BytesIO(body),
             low_memory=False,
-            float_precision="round_trip" if mark == "." else "high",
+            float_precision="round_trip",
             decimal=mark,
             skipinitialspace=True,
             **options,

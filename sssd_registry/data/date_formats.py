@@ -11,7 +11,10 @@ _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 WEEKDAY = re.compile(r"^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", re.IGNORECASE)
 CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?[ap]m)?\s*", re.IGNORECASE)
 
-_CLOCK_PART = r"(?P<clock>(?P<gap>[T ,_]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.,]\d{1,9})?)?(?P<half>\s?[ap]m)?)?"
+_CLOCK_PART = (
+    r"(?P<clock>(?P<gap>[T ,_]+)(?P<hour>\d{1,2}):\d{2}(?P<second>:\d{2}(?P<fraction>[.,]\d{1,9})?)?"
+    r"(?P<half>\s?[ap]m)?)?"
+)
 _NUMERIC = re.compile(r"(?P<a>\d{1,4})(?P<sep>[-/.])(?P<b>\d{1,2})(?P=sep)(?P<c>\d{1,4})" + _CLOCK_PART, re.IGNORECASE)
 _DAY_MONTH = re.compile(
     rf"\d{{1,2}}(?P<s1>[-\s./]*)(?P<month>{_MONTH})(?P<s2>[-\s,./]*)(?P<year>\d{{4}}|\d{{2}})" + _CLOCK_PART,

@@ -130,7 +130,7 @@ def _in_best_order(texts: pd.Series, asked: DateOrder | None) -> tuple[pd.Series
         return readings[asked], asked, True
     first = full[0]
     # Dots are between day, month and year, in this order, wherever dates are written with dots.
-    if len(full) == 1 or (first == "dmy" and "." in sample.iloc[0][:6] and not orders_of(sample.iloc[0])[-1] == "ymd"):
+    if len(full) == 1 or (first == "dmy" and "." in sample.iloc[0][:6] and orders_of(sample.iloc[0])[-1] != "ymd"):
         return readings[first], first, True
     scores = {order: evenness(readings[order]) for order in full}
     best, second = sorted(full, key=lambda order: -scores[order])[:2]

@@ -14,11 +14,11 @@ def evenness(times: pd.Series) -> float:
     of the month, or on its last, and at the same time of day.
     """
     index = pd.DatetimeIndex(times.dropna())
-    seconds = _alike(np.diff(index.as_unit("s").asi8))
+    clock = _alike(np.diff(index.as_unit("ns").asi8))
     same_clock = len(index) > 0 and (index - index.normalize()).nunique() == 1
     if not same_clock or not (index.day.nunique() == 1 or index.is_month_end.all()):
-        return seconds
-    return max(seconds, _alike(np.diff(index.year * 12 + index.month)))
+        return clock
+    return max(clock, _alike(np.diff(index.year * 12 + index.month)))
 
 
 def _alike(steps: npt.NDArray[np.int64]) -> float:

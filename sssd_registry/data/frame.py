@@ -168,15 +168,21 @@ def _read_file(path: Path, settings: ReadSettings) -> pd.DataFrame:
         raise SSSDError(f"no such file: {path}")
     if path.stat().st_size == 0:
         raise SSSDError(f"{path} is empty")
-    parquet = path.suffix.lower() in (".parquet", ".pq")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:  # pyarrow has no common kind for what a damaged file may raise
+            raise SSSDError(f"{path} is not readable as Parquet: {_reason(error)}") from None
     try:
-        frame = pd.read_parquet(path) if parquet else read_csv(path, settings)
+        return _without_counter(read_csv(path, settings))
     except SSSDError:
         raise
     except _UNREADABLE as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SSSDError(f"{path} is not readable as {'Parquet' if parquet else 'CSV'}: {reason}") from None
-    return frame if parquet else _without_counter(frame)
+        raise SSSDError(f"{path} is not readable as CSV: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return shortened(str(error).strip().splitlines()[0], 200) if str(error).strip() else type(error).__name__
 
 
 def _without_counter(frame: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +237,7 @@ def _long(frame: pd.DataFrame, settings: ReadSettings, reading: Reading) -> tupl
     long = pd.DataFrame(columns)
     long.attrs.update(frame.attrs)
     reading = replace(reading, first_line=0, skipped_lines=()).and_note(
-        f"each of {len(frame)} rows is a series, of up to {len(rest)} steps: columns unique_id, {settings.time or 'ds'}, y"
+        f"each of {len(frame)} rows is a series of up to {len(rest)} steps: unique_id, {settings.time or 'ds'}, y"
     )
     set_reading(long, reading)
     return long, reading

@@ -104,7 +104,7 @@ def _from_parts(frame: pd.DataFrame, names: Sequence[str], time: str | None) -> 
     taken = time in names and time not in found.values()
     if len(found) < 2 or taken or not frame[found["year"]].between(1700, 2200).all():
         return frame, ""
-    if any(_complete(frame[name], name) for name in names if name not in found.values()):
+    if any(_complete(frame[name]) for name in names if name not in found.values()):
         return frame, ""
     hours = frame[found["hour"]] if "hour" in found else 0
     minutes = frame[found["minute"]] if "minute" in found else 0
@@ -119,7 +119,7 @@ def _from_parts(frame: pd.DataFrame, names: Sequence[str], time: str | None) -> 
     )
 
 
-def _complete(column: pd.Series, name: str) -> bool:
+def _complete(column: pd.Series) -> bool:
     dated = isinstance(column.dtype, pd.DatetimeTZDtype | pd.PeriodDtype) or looks_like_dates(column)
     stamped = isinstance(column.dtype, np.dtype) and column.dtype.kind == "M"
     return dated or stamped

@@ -20,10 +20,10 @@ def headerless_layout(kinds: Sequence[str], sample: Sequence[Sequence[str]]) -> 
         sample: first rows.
     """
     first = sample[0] if sample else ()
-    if list(kinds[:2]) == ["date", "clock"] and set(kinds[2:]) <= {"number"} and 6 <= len(kinds) <= 9:
-        if _ordered(sample, 2):
-            extra = ["volume", "real_volume", "spread"] if len(kinds) > 7 else ["volume"]
-            return "MetaTrader", ["date", "time", *_PRICES, *extra][: len(kinds)]
+    dated = list(kinds[:2]) == ["date", "clock"] and set(kinds[2:]) <= {"number"}
+    if dated and 6 <= len(kinds) <= 9 and _ordered(sample, 2):
+        extra = ["volume", "real_volume", "spread"] if len(kinds) > 7 else ["volume"]
+        return "MetaTrader", ["date", "time", *_PRICES, *extra][: len(kinds)]
     if (
         len(kinds) == 12
         and set(kinds) <= {"number", "empty"}

@@ -36,14 +36,14 @@ def times_from_numbers(
     if finite.empty:
         return pd.Series(pd.NaT, index=column.index).dt.tz_localize("UTC"), "", None
     readings: list[tuple[pd.Series, str]] = []
-    if finite.abs().max() >= _SMALLEST_EPOCH:
-        readings.append((_epochs(column, numbers), ""))
     for format in _compact_formats(finite):
         texts = numbers.where(np.isfinite(numbers)).map("{:.0f}".format)
         times = pd.to_datetime(texts, format=format, utc=True, errors="coerce")
         if times.dt.year.between(1700, 2200).mean() > 0.5:
             readings.append((times, f"dates {_WORDS[format]}"))
-    if readings:
+    if finite.abs().max() >= _SMALLEST_EPOCH:
+        readings.append((_epochs(column, numbers), ""))
+    if readings:  # where all fits equally well, a calendar's date was meant: few numbers are one by chance
         times, note = max(readings, key=lambda one: (one[0].notna().mean(), evenness(one[0])))
         return times, note, None
     if _are_years(finite, str(column.name)):
