@@ -174,7 +174,8 @@ def _why_not(frame: pd.DataFrame, name: str, time: str) -> str | None:
     if pd.api.types.is_numeric_dtype(column.dtype):
         if reading_of(frame).layout == "Binance" and name == "ignore":
             return "says nothing"
-        if plain(name) in _COUNTERS and _counts_rows(column):
+        index = name == "Unnamed: 0" and pd.api.types.is_integer_dtype(column.dtype)
+        if index or (plain(name) in _COUNTERS and _counts_rows(column)):
             return "row numbers"
         return "time stamps" if _follows_time(column, frame[time]) else None
     if not (pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)):

@@ -112,7 +112,11 @@ def _kept_as_text(dialect: Dialect, names: Sequence[str], settings: ReadSettings
 def _decimal(dialect: Dialect) -> Decimal | None:
     """The decimal comma, where a column of the first rows can only be read with it; a point needs no word."""
     for column in zip(*dialect.sample, strict=False):
-        if any("," in field for field in column) and read_numbers(pd.Series(column, dtype=object)).decimal == ",":
+        # A stray comma or two are no decimal marks.
+        if (
+            sum("," in field for field in column) > 0.1 * len(column)
+            and read_numbers(pd.Series(column, dtype=object)).decimal == ","
+        ):
             return ","
     return None
 

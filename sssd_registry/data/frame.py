@@ -191,7 +191,8 @@ def _without_counter(frame: pd.DataFrame) -> pd.DataFrame:
     if first == "Unnamed: 0" and len(frame.columns) > 1:
         if any(np.array_equal(frame[first].to_numpy(), np.arange(len(frame)) + start) for start in (0, 1)):
             return frame.drop(columns=first)
-        if "time" not in frame.columns and (looks_like_dates(frame[first]) or frame[first].dtype.kind in "i"):
+        epochs = frame[first].dtype.kind == "i" and frame[first].min() >= 1e8
+        if "time" not in frame.columns and (looks_like_dates(frame[first]) or epochs):
             return frame.rename(columns={first: "time"})
     return frame
 

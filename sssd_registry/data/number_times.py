@@ -35,17 +35,10 @@ def times_from_numbers(
     finite = numbers[np.isfinite(numbers)]
     if finite.empty:
         return pd.Series(pd.NaT, index=column.index).dt.tz_localize("UTC"), "", None
-    readings: list[tuple[pd.Series, str]] = []
-    for format in _compact_formats(finite):
-        texts = numbers.where(np.isfinite(numbers)).map("{:.0f}".format)
-        times = pd.to_datetime(texts, format=format, utc=True, errors="coerce")
-        if times.dt.year.between(1700, 2200).mean() > 0.5:
-            readings.append((times, f"dates {_WORDS[format]}"))
+    if (compact := _compact(numbers, finite)) is not None:
+        return *compact, None
     if finite.abs().max() >= _SMALLEST_EPOCH:
-        readings.append((_epochs(column, numbers), ""))
-    if readings:  # where all fits equally well, a calendar's date was meant: few numbers are one by chance
-        times, note = max(readings, key=lambda one: (one[0].notna().mean(), evenness(one[0])))
-        return times, note, None
+        return _epochs(column, numbers), "", None
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
@@ -71,11 +64,19 @@ def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
     return times.where(np.isfinite(numbers) & (size < 9.2e18))
 
 
-def _compact_formats(finite: pd.Series) -> tuple[str, ...]:
+def _compact(numbers: pd.Series, finite: pd.Series) -> tuple[pd.Series, str] | None:
+    """Dates written as one number, where nearly all are: few numbers are dates of a calendar by chance."""
     if (finite != finite.round()).any() or (finite <= 0).any():
-        return ()
-    digits = len(f"{finite.iloc[0]:.0f}")
-    return _COMPACT.get(digits, ())
+        return None
+    digits = len(f"{finite.median():.0f}")
+    texts = numbers.where(np.isfinite(numbers)).map("{:.0f}".format)
+    earliest = 1900 if digits == 10 else 1700  # epochs of 2023 look like hours of the year 1700
+    found: list[tuple[pd.Series, str]] = []
+    for format in _COMPACT.get(digits, ()):
+        times = pd.to_datetime(texts, format=format, utc=True, errors="coerce")
+        if times.dt.year.between(earliest, 2200).mean() > 0.9:
+            found.append((times, f"dates {_WORDS[format]}"))
+    return max(found, key=lambda one: evenness(one[0])) if found else None
 
 
 def _are_years(finite: pd.Series, name: str) -> bool:

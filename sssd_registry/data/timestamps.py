@@ -20,6 +20,7 @@ _NAMES = (
     "month", "year", "unix", "epoch", "period", "week", "quarter",
 )  # fmt: skip
 _HEAD = 50
+_YEARS = (1678, 2261)  # what nanoseconds in 64 bits reach
 
 
 def plain(name: str) -> str:
@@ -110,8 +111,9 @@ def parse_times(
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        times, local = column.dt.tz_convert("UTC"), False
+        times, local = column.where(column.dt.year.between(*_YEARS)).dt.tz_convert("UTC"), False
     elif isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
+        column = column.where(column.dt.year.between(*_YEARS)).astype("datetime64[ns]")
         times, local = to_utc(column, settings.timezone, groups, where), True
     elif (numbers := _as_numbers(column)) is not None:
         times, note, step = times_from_numbers(numbers, frame, settings, groups)
@@ -121,7 +123,7 @@ def parse_times(
         _check_plain(frame, name, dates)
         times, local = dates.times, dates.local
         reading = reading.and_note(*([dates.note] if dates.note else []), date_order=dates.order)
-    _check_all(frame, name, column, times)
+    _check_all(frame, name, times)
     if settings.timezone and local:
         reading = reading.and_note(f"times without a zone are {settings.timezone}")
     return times.astype("datetime64[ns, UTC]"), reading
@@ -159,10 +161,10 @@ def _check_plain(frame: pd.DataFrame, name: str, dates: Dates) -> None:
         )
 
 
-def _check_all(frame: pd.DataFrame, name: str, column: pd.Series, times: pd.Series) -> None:
+def _check_all(frame: pd.DataFrame, name: str, times: pd.Series) -> None:
     bad = np.flatnonzero(times.isna().to_numpy())
     if len(bad):
-        entry = column.iloc[bad[0]]
+        entry = frame[name].iloc[bad[0]]
         what = "is empty" if pd.isna(entry) else f"{shortened(entry)!r} is not a timestamp"
         raise SSSDError(
             f"{source_name(frame)}: column {name!r}, {row_name(frame, int(bad[0]))}: {what};"

@@ -138,7 +138,9 @@ def _number(value: float, style: Style) -> str:
 
 def damage(data: bytes, rng: random.Random) -> bytes:
     """``data`` after an accident: bytes changed, lost or doubled, lines lost, swapped or cut."""
-    kind = rng.choice(["flip", "delete", "insert", "quote", "nul", "delimiter", "truncate", "double", "swap", "block", "text"])
+    kind = rng.choice(
+        ["flip", "delete", "insert", "quote", "nul", "delimiter", "truncate", "double", "swap", "block", "text"]
+    )
     at = rng.randrange(len(data))
     if kind == "flip":
         return data[:at] + bytes([rng.randrange(256)]) + data[at + 1 :]
