@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _PRICES: dict[Role, tuple[str, ...]] = {
     "close": ("close", "adjclose", "c"),
 }
 _VOLUMES = ("volume", "vol", "tickvolume", "tickvol", "v")
+_VOLUME_OF = re.compile(r"[Vv]olume[ _]\(?[A-Z]{2,6}\)?")  # Volume BTC
 # What is forecast when several columns are there and none is said, in this order; a close comes before value.
 _TARGETS = ("y", "target", "close", "value")
 _NOT_ASKED = "not asked for"
@@ -46,7 +48,8 @@ def find_roles(columns: Sequence[str]) -> tuple[Role, ...]:
     for role, index in found.items():
         if index is not None:
             roles[index] = role
-    volume = next((names[alias] for alias in _VOLUMES if alias in names), None)
+    ofcoins = next((index for index, name in enumerate(columns) if _VOLUME_OF.fullmatch(name)), None)
+    volume = next((names[alias] for alias in _VOLUMES if alias in names), ofcoins)
     if volume is not None and "close" in roles:
         roles[volume] = "volume"
     return tuple(roles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -128,17 +129,21 @@ def _parse(
     if texts:  # NA is a country, and 001 is not 1
         options["converters"] = dict.fromkeys(texts, str.strip)
     try:
-        # In chunks, a column could get mixed types; pandas' fast float parser may be off by a unit in the last place.
-        frame: pd.DataFrame = pd.read_csv(
-            io.BytesIO(body),
-            low_memory=False,
-            float_precision="round_trip",
-            decimal=mark,
-            skipinitialspace=True,
-            **options,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # fields that would be lost
+            # In chunks, a column could get mixed types; pandas' fast float parser may be off in the last place.
+            frame: pd.DataFrame = pd.read_csv(
+                io.BytesIO(body),
+                low_memory=False,
+                float_precision="round_trip",
+                decimal=mark,
+                skipinitialspace=True,
+                **options,
+            )
     except pd.errors.EmptyDataError:
         raise SSSDError(f"{path}: no rows of data") from None
+    except pd.errors.ParserWarning:
+        raise SSSDError(f"{path} is not readable as CSV: rows have more fields than the {len(names)} named") from None
     except pd.errors.ParserError as error:
         raise SSSDError(_reason(path, body, dialect, len(names), str(error))) from None
     for name in texts:

@@ -71,6 +71,7 @@ def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.Data
     reading = reading.and_note(*([joined] if joined else []))
     name = find_time_column(frame, settings.time, where)
     id = find_id(frame, settings.id)
+    check_columns(frame, [] if id is None else [id], "data.id")
     groups = None if id is None else frame[id]
     frame[name], reading = parse_times(frame, name, settings, groups, reading)
     frame, reading = _texts_to_numbers(frame, {name, id}, settings, reading)

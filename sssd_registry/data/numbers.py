@@ -23,7 +23,8 @@ _MANTISSA = r"\d[\d.,\u00a0\u202f\u2009 '’]*|[.,]\d+"
 _DRESSED = re.compile(
     rf"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<money>[$€£¥₹₽₩]|[A-Z]{{3}}(?=\s))?\s*(?P<sign2>[-+−])?"
     rf"(?P<body>{_MANTISSA})(?P<exponent>[eE][-+]?\d+)?\s*(?P<power>[KkMBT])?\s*(?P<unit>[%$€£¥₹₽₩]|[A-Z]{{3}})?"
-    r"\s*(?P<minus>-)?(?P<close>\))?"
+    r"\s*(?P<minus>-)?(?P<close>\))?",
+    re.ASCII,
 )
 # Something short before or behind a number: 12.5 kg, ~5. It looks like a number, and is none that is read.
 _ALMOST = re.compile(rf"[^\w\s]?\s*[-+−]?(?:{_MANTISSA})(?:\s?[^\W\d_°%/]{{1,4}}|\s?[°%*†‡+]\w?)?")
@@ -181,7 +182,8 @@ def _note(bodies: list[str], mark: str, units: set[str], matches: list[re.Match[
 
 
 def _example(texts: list[str], index: int = 0) -> str:
-    return f"texts, such as {texts[index][:40]!r}" if texts else "empty"
+    shown = next(filter(None, texts[index:]), "")
+    return f"texts, such as {shown[:40]!r}" if texts else "empty"
 
 
 def is_number(text: str) -> bool:

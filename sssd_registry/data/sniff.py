@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -59,7 +60,14 @@ def sniff(data: bytes) -> Dialect:
     width = _width(rows)
     start = next(i for i, row in enumerate(rows) if len(row) == width)
     kinds = _kinds(rows[start:], width)
-    first = next((i for i in range(start, len(rows)) if _is_data(rows[i], kinds, rows[start:])), None)
+    first = next(
+        (
+            i
+            for i in range(start, len(rows))
+            if _is_data(rows[i], kinds, rows[start:]) or (i > start and _has_number(rows[i], kinds))
+        ),
+        None,
+    )
     if first is None:  # nothing looks like data: one row of names, as usual
         first = min(start + 1, len(rows))
     header = [row for row in rows[start:first] if len(row) == width]
@@ -100,7 +108,9 @@ def split(line: str, delimiter: str) -> list[str]:
     """The fields of one line, without blanks around them."""
     if delimiter == WHITESPACE:
         return [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', line)]
-    return [field.strip() for field in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+    return [
+        field.strip() for field in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
+    ]
 
 
 def _head(data: bytes) -> list[tuple[int, str]]:
@@ -109,7 +119,18 @@ def _head(data: bytes) -> list[tuple[int, str]]:
     lines = chunk.decode("utf-8", "replace").split("\n")
     if len(data) > len(chunk) and len(lines) > 2:
         lines.pop()  # cut off
-    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()][:_HEAD_LINES]
+    found: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if found and _is_open(found[-1][1]):  # a quoted text with a break in it
+            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
+        elif line.strip():
+            found.append((number, line))
+    return found[:_HEAD_LINES]
+
+
+def _is_open(line: str) -> bool:
+    """Whether a quote is open at the end of ``line``; one that stays open is no quote."""
+    return line.count('"') % 2 == 1 and line.count("\n") < 20
 
 
 def _delimiter(texts: Sequence[str]) -> str:
@@ -126,13 +147,19 @@ def _delimiter(texts: Sequence[str]) -> str:
     if found:
         best = min(share for share, *_ in found)
         return min((one for one in found if one[0] <= best + 0.1), key=lambda one: one[1])[2]
+    for delimiter in _DELIMITERS:  # rows that leave fields away at their end are of several widths
+        if all(delimiter in text for text in texts[len(texts) // 3 :]):
+            return delimiter
     counts = [len(split(text, WHITESPACE)) for text in texts]
     width = _mode(counts[len(counts) // 3 :])
     return WHITESPACE if width > 1 and all(count == width for count in counts[1:]) else ","
 
 
 def _width(rows: Sequence[Sequence[str]]) -> int:
-    return _mode([len(row) for row in rows[len(rows) // 3 :]])
+    """Fields of a row: where some rows leave fields away at their end, as many as the header has."""
+    counts = Counter(len(row) for row in rows[len(rows) // 3 :])
+    usual = [width for width, count in counts.items() if count >= 0.2 * counts.total()]
+    return next((len(row) for row in rows if len(row) in usual), _mode([len(row) for row in rows]))
 
 
 def _mode(counts: Sequence[int]) -> int:
@@ -152,7 +179,8 @@ def kind_of(field: str) -> Kind:
 
 def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
     """What most fields of each column hold, the first rows apart, which may be header."""
-    body = [row for row in rows[min(3, len(rows) - 1) :] if len(row) == width] or [rows[-1]]
+    fitting = [row for row in rows if len(row) == width]
+    body = fitting[min(3, len(fitting) - 1) :]
     kinds: list[Kind] = []
     for column in zip(*body[:60], strict=False):
         counts = Counter(kind for kind in map(kind_of, column) if kind != "empty")
@@ -162,9 +190,9 @@ def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
 
 def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[str]]) -> bool:
     """Whether a row looks like those below: has dates where they have, or else times in numbers."""
-    if len(row) != len(kinds):
-        return False
     dated = [i for i, kind in enumerate(kinds) if kind in ("date", "clock")]
+    if len(row) > len(kinds) or (len(row) < len(kinds) and not (dated and len(row) > max(dated))):
+        return False
     if dated:
         return all(kind_of(row[i]) in (kinds[i], "empty") for i in dated) and any(row[i] for i in dated)
     if any(
@@ -182,6 +210,11 @@ def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[
         )
         or row is not rows[0]
     )
+
+
+def _has_number(row: Sequence[str], kinds: Sequence[Kind]) -> bool:
+    """Whether a row below the first has a number where numbers are: it is one of data, whatever its time is."""
+    return any(kind == "number" and kind_of(field) == "number" for field, kind in zip(row, kinds, strict=False))
 
 
 def _counts_up(row: Sequence[str]) -> bool:

@@ -19,6 +19,8 @@ _NAMES = (
     "time", "timestamp", "datetime", "date", "ds", "gmttime", "localtime", "opentime", "datum", "utc", "day",
     "month", "year", "unix", "epoch", "period", "week", "quarter",
 )  # fmt: skip
+# May be parts of a date, or features of it: a column of dates comes first.
+_PARTS = ("day", "month", "year", "week", "quarter", "period")
 _HEAD = 50
 _YEARS = (1678, 2261)  # what nanoseconds in 64 bits reach
 
@@ -49,11 +51,13 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
         if isinstance(frame[name].dtype, np.dtype | pd.DatetimeTZDtype) and frame[name].dtype.kind == "M"
     ]
     usable = [name for name in named if not looks_like_clocks(frame[name])]
-    # "month" and "year" may be parts of a date, or features of it: dates themselves come first.
     dated = [name for name in usable if name in typed or looks_like_dates(frame[name]) or _epochs(frame[name])]
-    for name in [*dated, *usable, *typed, *names]:
-        if name in named or name in typed or looks_like_dates(frame[name]):
+    strong = [name for name in usable if plain(name) not in _PARTS]
+    for name in [*dated, *strong, *typed, *names]:
+        if name in dated or name in strong or name in typed or looks_like_dates(frame[name]):
             return name
+    if usable:
+        return usable[0]
     raise SSSDError(f"{where}: no time column among {some(names)}; name it: --set data.time=NAME")
 
 

@@ -7,6 +7,7 @@ import zoneinfo
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.errors import SSSDError, near_matches
@@ -106,9 +107,25 @@ def localized(times: pd.Series, name: str, groups: pd.Series | None, where: str)
             f"{where}: column {times.name!r}, row {row + 1}: {values[row]} is there three times, and the change of the"
             f" clock in {name} explains two; keep one row for each time"
         )
-    second = repeats == 1
-    if not forward:  # newest first: what comes first in the file is after the change
-        twice = times.groupby(keys, sort=False, dropna=False).transform("size").to_numpy() == 2
-        second = twice & (repeats == 0)
+    twice = times.groupby(keys, sort=False, dropna=False).transform("size").to_numpy() == 2
+    # Newest first, what comes first in the file is after the change.
+    second = twice & (repeats == (1 if forward else 0))
     utc = shown.where(~(ambiguous & second), later).tz_convert("UTC")
+    alone = ambiguous & ~twice
+    if alone.any():
+        utc = utc.where(~(alone & _better_later(utc, later, groups, forward)), later.tz_convert("UTC"))
     return pd.Series(utc, index=times.index, name=times.name)
+
+
+def _better_later(
+    utc: pd.DatetimeIndex, later: pd.DatetimeIndex, groups: pd.Series | None, forward: bool
+) -> npt.NDArray[np.bool_]:
+    """Where only the later reading of a time is a usual step after the row before it."""
+    series = pd.Series(utc)
+    shift = 1 if forward else -1
+    before = series.shift(shift) if groups is None else series.groupby(groups.to_numpy()).shift(shift)
+    usual = (series - before).mode()
+    if usual.empty:
+        return np.zeros(len(series), dtype=bool)
+    step = pd.Series(later.tz_convert("UTC")) - before
+    return np.asarray((series - before != usual[0]) & (step == usual[0]))

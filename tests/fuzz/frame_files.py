@@ -14,6 +14,7 @@ TIME_FORMATS = (
     "%b %d, %Y %H:%M", "%Y%m%d %H%M%S", "%Y%m%d%H%M", "%Y%m%dT%H%M%S", "%d.%m.%Y %H:%M:%S.000 GMT+0000",
     "%Y-%m-%d %H:%M UTC", "%Y/%m/%d %H:%M:%S", "s", "ms", "us",
 )  # fmt: skip
+ABOVE = ("# exported", "Report of today", "https://www.example.org")
 NAMES = (("open", "high", "low", "close", "volume"), ("y", "temp", "load"), ("value",), ("Preis", "Menge", "target"))
 
 
@@ -81,7 +82,7 @@ def make_style(rng: random.Random) -> Style:
         line_end=rng.choice(["\n", "\n", "\r\n", "\r"]),
         encoding=rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "latin-1"]),
         mark=rng.random() < 0.1,
-        preamble=tuple(rng.choice(["# exported", "Report of today", "https://www.example.org"]) for _ in range(rng.choice([0, 0, 0, 1, 2]))),
+        preamble=tuple(rng.choice(ABOVE) for _ in range(rng.choice([0, 0, 0, 1, 2]))),
         repeat_header=rng.random() < 0.15,
         blank_lines=rng.choice([0, 0, 0, 3]),
         empty_rows=rng.choice([0, 0, 0, 2]),
