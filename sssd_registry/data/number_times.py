@@ -15,7 +15,14 @@ from sssd_registry.errors import SSSDError
 # Nanoseconds of one unit, and up to which magnitude epochs count it. Seconds below 1e8 are before March 1973.
 _EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
 _SMALLEST_EPOCH = 1e8
-_COMPACT = {6: ("%Y%m", "%y%m%d"), 8: ("%Y%m%d",), 10: ("%Y%m%d%H",), 12: ("%Y%m%d%H%M",), 14: ("%Y%m%d%H%M%S",)}
+_COMPACT = {
+    5: ("%y%m%d",),
+    6: ("%Y%m", "%y%m%d"),
+    8: ("%Y%m%d",),
+    10: ("%Y%m%d%H",),
+    12: ("%Y%m%d%H%M",),
+    14: ("%Y%m%d%H%M%S",),
+}
 _WORDS = {"%Y%m": "YYYYMM", "%y%m%d": "YYMMDD", "%Y%m%d": "YYYYMMDD", "%Y%m%d%H": "YYYYMMDDHH",
           "%Y%m%d%H%M": "YYYYMMDDHHMM", "%Y%m%d%H%M%S": "YYYYMMDDHHMMSS"}  # fmt: skip
 _SPREADSHEET = (20_000, 80_000)  # days from 1954 to 2119; who counts steps does not begin there
@@ -69,7 +76,8 @@ def _compact(numbers: pd.Series, finite: pd.Series) -> tuple[pd.Series, str] | N
     if (finite != finite.round()).any() or (finite <= 0).any():
         return None
     digits = len(f"{finite.median():.0f}")
-    texts = numbers.where(np.isfinite(numbers)).map("{:.0f}".format)
+    # Of years before 2010, two digits have lost their zero.
+    texts = numbers.where(np.isfinite(numbers)).map(("{:06.0f}" if digits == 5 else "{:.0f}").format)
     earliest = 1900 if digits == 10 else 1700  # epochs of 2023 look like hours of the year 1700
     found: list[tuple[pd.Series, str]] = []
     for format in _COMPACT.get(digits, ()):

@@ -90,7 +90,7 @@ def sniff(data: bytes) -> Dialect:
     if delimiter != ",":
         notes.insert(0, f"delimiter {'blanks' if delimiter == WHITESPACE else repr(delimiter)}")
     first_line = lines[first][0] if first < len(lines) else data.count(b"\n") + 2
-    raw = data[:_HEAD_BYTES].split(b"\n")[: first_line - 1]
+    raw = data.split(b"\n", first_line - 1)[: first_line - 1]
     above = tuple(line for line in raw if line.strip())
     return Dialect(
         delimiter=delimiter,
@@ -108,14 +108,19 @@ def split(line: str, delimiter: str) -> list[str]:
     """The fields of one line, without blanks around them."""
     if delimiter == WHITESPACE:
         return [field.strip('"') for field in re.findall(r'"[^"]*"|\S+', line)]
-    return [
-        field.strip() for field in next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
-    ]
+    try:
+        fields = next(csv.reader(io.StringIO(line), delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # a field longer than any: the delimiter is another one
+        fields = line.split(delimiter)
+    return [field.strip() for field in fields]
 
 
 def _head(data: bytes) -> list[tuple[int, str]]:
     """The first lines that are not blank, with their numbers from 1."""
-    chunk = data[:_HEAD_BYTES]
+    size = _HEAD_BYTES
+    while size < len(data) and data.count(b"\n", 0, size) < 20:  # a wide file has long lines
+        size *= 2
+    chunk = data[:size]
     lines = chunk.decode("utf-8", "replace").split("\n")
     if len(data) > len(chunk) and len(lines) > 2:
         lines.pop()  # cut off
@@ -182,7 +187,7 @@ def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
     fitting = [row for row in rows if len(row) == width]
     body = fitting[min(3, len(fitting) - 1) :]
     kinds: list[Kind] = []
-    for column in zip(*body[:60], strict=False):
+    for column in zip(*body[: min(60, 5 + 20_000 // width)], strict=False):
         counts = Counter(kind for kind in map(kind_of, column) if kind != "empty")
         kinds.append(counts.most_common(1)[0][0] if counts else "empty")
     return kinds

@@ -31,7 +31,7 @@ _SUFFIX = re.compile(
     r"(?P<base>.*?(?:\d|[AaPp]\.?[Mm]\.?))\s*"
     r"(?:(?P<prefix>UTC|GMT|Z)?(?P<sign>[-+−])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?(?P<seconds>:?00)?"
     r"|\(?(?P<name>(?!(?i:am|pm)\b)[A-Z][A-Za-z]{1,4}|Z|[A-Z][A-Za-z]+/[A-Za-z_/+\-0-9]+)\)?)"
-    r"\s*(?:\[[\w/+-]+\]|\([A-Za-z ]+\))?"
+    r"\s*(?:\[[\w/+-]+\]|\([A-Za-z ]+\)|[A-Z]{3,5})?"
 )
 
 
