@@ -76,11 +76,13 @@ def _compact(numbers: pd.Series, finite: pd.Series) -> tuple[pd.Series, str] | N
     if (finite != finite.round()).any() or (finite <= 0).any():
         return None
     digits = len(f"{finite.median():.0f}")
+    if digits not in _COMPACT:
+        return None
     # Of years before 2010, two digits have lost their zero.
     texts = numbers.where(np.isfinite(numbers)).map(("{:06.0f}" if digits == 5 else "{:.0f}").format)
     earliest = 1900 if digits == 10 else 1700  # epochs of 2023 look like hours of the year 1700
     found: list[tuple[pd.Series, str]] = []
-    for format in _COMPACT.get(digits, ()):
+    for format in _COMPACT[digits]:
         times = pd.to_datetime(texts, format=format, utc=True, errors="coerce")
         if times.dt.year.between(earliest, 2200).mean() > 0.9:
             found.append((times, f"dates {_WORDS[format]}"))

@@ -44,7 +44,8 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
             f"{where}: no time column {time!r} among {some(names)}; {near_some(time, names)}"
             " Name it: --set data.time=NAME"
         )
-    named = [name for wanted in _NAMES for name in names if plain(name) == wanted or _with_zone(name) == wanted]
+    plain_names = [(name, {plain(name), _with_zone(name)}) for name in names]
+    named = [name for wanted in _NAMES for name, forms in plain_names if wanted in forms]
     typed = [
         name
         for name in names
@@ -63,6 +64,8 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
 
 def looks_like_dates(column: pd.Series) -> bool:
     """Whether the first entries are texts with dates."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
     head = column.head(_HEAD)
     return (
         len(head) > 0

@@ -16,6 +16,8 @@ import frame_files as files
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import choose_columns
@@ -155,3 +157,24 @@ def test_parquet_reads_back_and_damage_to_it_is_one_line(tmp_path: Path, block: 
         path.write_bytes(files.damage(buffer.getvalue(), rng))
         message = refusal(lambda: read(path))
         assert message is None or str(path) in message
+
+
+CELL = st.one_of(
+    st.sampled_from(
+        ["2023-01-01", "1,5", "1.5", "", "NaN", '"', "10:30", "1e9", "TRUE", "01/02/2023", "-", "20230101"]
+    ),
+    st.text(max_size=6),
+    st.floats().map(repr),
+)
+TEXT = st.one_of(
+    st.lists(st.lists(CELL, min_size=1, max_size=4).map(",".join), max_size=8).map("\n".join),
+    st.lists(st.lists(CELL, min_size=1, max_size=4).map(";".join), max_size=8).map("\r\n".join),
+)
+
+
+@settings(max_examples=max(100, CASES // 4), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(TEXT.map(str.encode), TEXT.map(lambda text: ("time,y\n" + text).encode()), st.binary(max_size=200)))
+def test_any_bytes_are_a_frame_or_one_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "any.csv"
+    path.write_bytes(data)
+    refusal(lambda: read(path))
