@@ -49,7 +49,7 @@ def times_from_numbers(
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
-    if finite.between(*_SPREADSHEET).all() and settings.step is None:
+    if finite.between(*_SPREADSHEET).all() and settings.step_length is None:
         seconds = ((numbers - 25_569) * 86_400).round()  # their day 25569 is 1970-01-01
         return pd.to_datetime(seconds, unit="s", utc=True), "dates are days as spreadsheets count them", None
     return _steps(column, numbers, finite, frame, settings, groups)
@@ -112,7 +112,7 @@ def _steps(
             " (20240131), years, counted steps, nor seconds, milliseconds, microseconds or nanoseconds since 1970;"
             " name another time column: --set data.time=NAME"
         )
-    step = settings.step or _m4_step(groups)
+    step = settings.step_length or _m4_step(groups)
     if step is None:
         raise SSSDError(
             f"{where}: column {name!r} counts steps ({finite.iloc[0]:.0f}, …) and has no dates; say how long a step"

@@ -27,7 +27,7 @@ class ReadSettings:
         timezone: IANA name of the zone of times without one.
         decimal: decimal mark, where numbers such as ``2,034`` could be read either way.
         date_order: of dates such as 01/02/2023, where they could be read either way.
-        step: length of a step, such as ``1h``, where times are counted: 1, 2, 3.
+        step_length: of a counted step, such as ``1h``, where times are counted: 1, 2, 3.
     """
 
     time: str | None = None
@@ -35,7 +35,7 @@ class ReadSettings:
     timezone: str | None = None
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
-    step: str | None = None
+    step_length: str | None = None
 
     @classmethod
     def of(cls, how: object) -> ReadSettings:
@@ -45,7 +45,10 @@ class ReadSettings:
         if isinstance(how, ReadSettings):
             return how
         found: dict[str, Any] = {name: getattr(how, name, None) for name in cls.__dataclass_fields__}
-        return cls(**found | {"step": found["step"] or getattr(how, "bar", None)})
+        bar = getattr(how, "bar", None)
+        if found["step_length"] is None and isinstance(bar, str):
+            found["step_length"] = bar
+        return cls(**found)
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Reading:
         time: time column.
         delimiter: of a CSV.
         layout: name of a known layout, such as ``MetaTrader``.
-        decimal, date_order, step: as settled, for the same reading of other files; None where nothing had to be.
+        decimal, date_order, step_length: as settled, for the same reading of other files; None where nothing had to be.
         first_line: line of the file, from 1, with the first row of data; 0 where there are no lines.
         skipped_lines: lines after it that are not rows, ascending: blank ones, repeated headers.
     """
@@ -69,7 +72,7 @@ class Reading:
     layout: str | None = None
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
-    step: str | None = None
+    step_length: str | None = None
     first_line: int = 0
     skipped_lines: tuple[int, ...] = field(default=(), repr=False)
 

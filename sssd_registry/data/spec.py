@@ -44,7 +44,7 @@ class DataSpec(BaseModel):
     Attributes:
         time: time column.
         id: column naming the series of a panel, or None for a frame that is one series.
-        timezone, decimal, date_order, step: how the file is read, as in
+        timezone, decimal, date_order, step_length: how the file is read, as in
             :class:`sssd_registry.data.reading.ReadSettings`.
         columns: the V value columns.
         roles: what each of them is, parallel to ``columns``; decides how it is aggregated.
@@ -81,7 +81,7 @@ class DataSpec(BaseModel):
     timezone: str | None = None
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
-    step: str | None = None
+    step_length: str | None = None
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -142,7 +142,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         timezone=config.timezone,
         decimal=reading.decimal,
         date_order=config.date_order or reading.date_order,
-        step=reading.step,
+        step_length=reading.step_length,
     )
 
 

@@ -124,7 +124,7 @@ def parse_times(
         times, local = to_utc(column, settings.timezone, groups, where), True
     elif (numbers := _as_numbers(column)) is not None:
         times, note, step = times_from_numbers(numbers, frame, settings, groups)
-        reading, local = reading.and_note(*([note] if note else []), step=step or reading.step), False
+        reading, local = reading.and_note(*([note] if note else []), step_length=step or reading.step_length), False
     else:
         dates = read_dates(column, settings.date_order, settings.timezone, groups, where)
         _check_plain(frame, name, dates)

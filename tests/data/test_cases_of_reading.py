@@ -67,7 +67,7 @@ def test_a_file_without_a_header_keeps_its_first_row():
 
 def test_counted_steps_are_as_long_as_m4_says():
     spec = resolve(DataConfig(), frame := read_frame(CASES / "int_ds.csv"))
-    assert (spec.id, spec.source_seconds, spec.targets, spec.step) == ("unique_id", 3600, ("y",), "1h")
+    assert (spec.id, spec.source_seconds, spec.targets, spec.step_length) == ("unique_id", 3600, ("y",), "1h")
     assert any("steps of 1h" in note for note in reading_of(frame).notes)
     assert (frame["ds"] - frame["ds"].iloc[0]).iloc[1] == pd.Timedelta("1h")
 

@@ -118,7 +118,7 @@ def test_a_row_for_each_series_becomes_a_row_for_each_value(tmp_path, header):
     path.write_text("\n".join(lines))
     frame = read_frame(path)
     spec = resolve(DataConfig(), frame)
-    assert (spec.id, spec.targets, spec.source_seconds, spec.step) == ("unique_id", ("y",), 86_400, "1d")
+    assert (spec.id, spec.targets, spec.source_seconds, spec.step_length) == ("unique_id", ("y",), 86_400, "1d")
     for id, row in values.items():
         np.testing.assert_array_equal(frame["y"][frame["unique_id"] == id], row)
 

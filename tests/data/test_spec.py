@@ -105,7 +105,7 @@ def test_a_spec_survives_json():
     spec = resolve(DataConfig(target_kind="log-return", timestamps="end"), currency_hours())
     assert DataSpec.model_validate_json(spec.model_dump_json()) == spec
     # Models and engines saved before there were settings of the reading.
-    before = spec.model_dump(exclude={"timezone", "decimal", "date_order", "step"})
+    before = spec.model_dump(exclude={"timezone", "decimal", "date_order", "step_length"})
     assert DataSpec.model_validate(before) == spec
     assert isinstance(DataSpec.model_validate_json(spec.model_dump_json()).base, Timeframe)
 

@@ -65,10 +65,12 @@ def test_days_and_months_as_numbers_and_periods_are_dates():
 def test_steps_are_as_long_as_is_said():
     with pytest.raises(SSSDError, match=r"counts steps \(1, …\).*--set data\.bar=1h"):
         parsed([1, 2, 3])
-    assert (parsed([1, 2, 4], step="1h").hour == [1, 2, 4]).all()
-    assert (parsed([1, 2, 14], step="1mo") == pd.DatetimeIndex(["1970-02", "1970-03", "1971-03"], tz="UTC")).all()
+    assert (parsed([1, 2, 4], step_length="1h").hour == [1, 2, 4]).all()
+    assert (
+        parsed([1, 2, 14], step_length="1mo") == pd.DatetimeIndex(["1970-02", "1970-03", "1971-03"], tz="UTC")
+    ).all()
     config = DataConfig(bar="1d", time="t")
-    assert reading_of(read_frame(pd.DataFrame({"t": [1, 2, 3], "v": 1.0}), config)).step == "1d"
+    assert reading_of(read_frame(pd.DataFrame({"t": [1, 2, 3], "v": 1.0}), config)).step_length == "1d"
 
 
 @pytest.mark.parametrize(
