@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from sssd_registry.data.durations import shortened
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.options import parse_value
 
@@ -35,7 +36,7 @@ _Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
 
 
 class DataConfig(_Section):
-    """How to read the frame. Durations are strings as pandas reads them: ``5min``, ``1h``, ``4h``, ``1D``."""
+    """How to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
 
     time: _Name | None = Field(None, description="time column")
     id: _Name | None = Field(None, description="column naming the series, for panels in long format")
@@ -133,7 +134,7 @@ def load_config(file: Path | None = None, overrides: Sequence[str] = ()) -> Conf
             raise SSSDError(f"no such configuration file: {file}") from None
         except OSError as error:
             raise SSSDError(f"{file} cannot be read: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:  # also of a byte that is no UTF-8, or a number of thousands of digits
             raise SSSDError(f"{file} is not TOML: {error}") from None
     for override in overrides:
         _apply(tree, override)
@@ -147,7 +148,7 @@ def _reason(error: ValidationError) -> str:
     first = error.errors()[0]
     *above, last = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
-        return f"configuration {'.'.join([*above, last])}: {first['msg']}, got {first['input']!r}"
+        return f"configuration {'.'.join([*above, last])}: {first['msg']}, got {shortened(repr(first['input']))}"
     section = Config.model_fields[above[0]].annotation if above else Config
     known = section.model_fields  # type: ignore[union-attr]  # every field of Config is a section
     place = f"section [{above[0]}]" if above else "the configuration"

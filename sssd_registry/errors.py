@@ -1,6 +1,7 @@
-"""The one exception type of our own: something the user can put right.
+"""What the user can put right, as an exception; and what the user should know, as a warning.
 
-The command line turns it into one line and exit code 2; anything else is a bug and keeps its traceback.
+The command line turns an error into one line and exit code 2, and a :class:`DataWarning` into one line on standard
+error; anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ class SSSDError(ValueError):
 
 class UnknownNameError(SSSDError, LookupError):
     """A name that nothing answers to."""
+
+
+class DataWarning(UserWarning):
+    """Data were read, but not as their owner may think: says what was done, with which column, row or series."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

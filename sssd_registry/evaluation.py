@@ -13,15 +13,17 @@ import pandas as pd
 
 from sssd_registry.baselines import random_walk, seasonal_naive
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
     Origins,
     WindowSource,
     futures_at,
     history_at,
+    window_places,
     window_source,
     windows_at,
+    without_short,
 )
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import Forecaster
@@ -83,7 +85,8 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    source = window_source(to_panel(read_frame(data, spec), spec), spec)
+    panel = without_constants(to_panel(read_frame(data, spec), spec), spec)
+    source = without_short(window_source(panel, spec), max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples
@@ -99,9 +102,8 @@ def evaluate(
     rivals = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
     times = windows_at(source, origins.take(np.array([0, len(origins) - 1]))).times[spec.base.name][:, -1]
     begin, end = times.astype("datetime64[s]")
-    every = len(origins_from(source, first, max(bars)))
-    stride = max(1, every // len(origins))
-    scores = {name: score(drawn, y, origin, bars, stride=stride) for name, drawn in rivals.items()}
+    places = window_places(source, origins)
+    scores = {name: score(drawn, y, origin, bars, places=places) for name, drawn in rivals.items()}
     return Evaluation(scores, len(origins), begin, end, tuple(bars))
 
 

@@ -35,7 +35,7 @@ from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.schedulers import make_scheduler
 
 MARKER = "model_index.json"
-FORMAT = 2
+FORMAT = 3
 
 _REMEDY = "copy the whole model folder again, or train anew"
 

@@ -23,13 +23,15 @@ from gluonts.model.forecast import SampleForecast
 from gluonts.model.predictor import Predictor
 
 from sssd_registry.config import Config
-from sssd_registry.data.durations import format_duration
+from sssd_registry.data.durations import DAY, WEEK, Length, calendar_length
 from sssd_registry.data.windows import last_origins, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 
 _ID, _TIME = "item_id", "timestamp"
 _AT_ONCE = 64
+# As pandas names the frequencies of periods.
+_MONTHS = {"ME": 1, "QE": 3, "YE": 12}
 
 
 class SSSDPredictor(Predictor):  # type: ignore[misc]  # gluonts publishes no types
@@ -59,7 +61,7 @@ class SSSDPredictor(Predictor):  # type: ignore[misc]  # gluonts publishes no ty
             # Rolling windows repeat an id, and the same id twice would be one series.
             frame = pd.concat([_frame(entry, str(index)) for index, entry in enumerate(batch)])
             source = self.pipeline.source(frame)
-            windows = windows_at(source, last_origins(source))
+            windows = windows_at(source, last_origins(source, every=True))
             made = self.pipeline(
                 windows,
                 horizons=range(1, self.prediction_length + 1),
@@ -118,7 +120,7 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
             validation_data: not used: a validation series that holds its training part would be trained on twice.
 
         Raises:
-            SSSDError: no series, a frequency without a fixed length, values that are missing, or too short series.
+            SSSDError: no series, a frequency that cannot be read, values that are missing, or too short series.
         """
         from sssd_registry.training.loop import train
 
@@ -132,7 +134,7 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
         return SSSDPredictor(pipeline, self.prediction_length, self.num_inference_steps)
 
     def _config_for(self, entry: DataEntry) -> Config:
-        bar = format_duration(_bar_seconds(entry))
+        bar = str(_bar(entry))
         asked = self.config.data
         more: dict[str, Any] = {
             "time": _TIME,
@@ -151,28 +153,29 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
 
 def _frame(entry: DataEntry, name: str) -> pd.DataFrame:
     """One entry in long format; a column for each of its targets."""
-    _bar_seconds(entry)
+    _bar(entry)
     target = np.atleast_2d(np.asarray(entry["target"], dtype=np.float64))  # (C, T)
     times = period_index({"start": entry["start"], "target": target}).to_timestamp()
     columns = {f"target_{index}": row for index, row in enumerate(target)}
     return pd.DataFrame({_TIME: times, _ID: name, **columns})
 
 
-def _bar_seconds(entry: DataEntry) -> int:
+def _bar(entry: DataEntry) -> Length:
     """Length of a bar: that of the entry's frequency, business days being days with gaps.
 
     Raises:
-        SSSDError: months, quarters and years have no fixed length.
+        SSSDError: a frequency that is neither of the calendar's months nor of fixed length.
     """
     offset = entry["start"].freq
-    if offset.name.startswith("B"):
-        return 86_400 * int(offset.n)
+    unit, count = offset.name.split("-")[0], int(offset.n)
+    if unit in _MONTHS:
+        return calendar_length(_MONTHS[unit] * count)
+    if unit in ("B", "W"):
+        return Length((DAY if unit == "B" else WEEK) * count)
     try:
-        return int(pd.Timedelta(pd.tseries.frequencies.to_offset(offset)) // pd.Timedelta("1s"))
+        return Length(int(pd.Timedelta(pd.tseries.frequencies.to_offset(offset)) // pd.Timedelta("1s")))
     except ValueError:
-        if offset.name.startswith("W"):
-            return 7 * 86_400 * int(offset.n)
         raise SSSDError(
-            f"series of frequency {offset.freqstr!r} cannot be read: their bars have no fixed length; weeks, days,"
-            " hours, minutes and seconds have"
+            f"series of frequency {offset.freqstr!r} cannot be read; years, quarters, months, weeks, days, hours,"
+            " minutes and seconds can"
         ) from None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.calendar import future_times
-from sssd_registry.data.durations import format_duration, parse_horizons
+from sssd_registry.data.durations import parse_horizons
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import Origins, Windows, WindowSource
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
 
@@ -24,13 +26,13 @@ def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> li
     if horizons is None:
         return [float(h) for h in spec.horizons]
     named = [h for h in horizons if isinstance(h, str)]
-    bars = [float(h) for h in horizons if not isinstance(h, str)]
-    bars += [float(h) for h in parse_horizons(named, spec.bar_seconds)] if named else []
     longest = max(spec.horizons)
+    bars = [_number(h) for h in horizons if not isinstance(h, str)]
+    bars += [float(h) for h in parse_horizons(named, spec.bar)] if named else []
     for bar in bars:
         if not 1 <= bar <= longest:
             raise SSSDError(
-                f"horizon {bar:g} is outside of 1 to {longest} bars of {format_duration(spec.bar_seconds)}, what the"
+                f"horizon {bar:g} is outside of 1 to {longest} bars of {spec.base.name}, what the"
                 " model was trained for, or the engine exported for: train with longer data.horizons, or export again"
             )
     if not bars:
@@ -38,17 +40,20 @@ def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> li
     return sorted(set(bars))
 
 
+def _number(horizon: float) -> float:
+    try:
+        return float(horizon)
+    except OverflowError:  # an integer of more digits than a float has
+        return math.inf
+
+
 def dated_forecast(
     samples: npt.NDArray[np.float64],
     windows: Windows,
     spec: DataSpec,
     horizons: Sequence[float],
-    histories: Sequence[npt.NDArray[np.int64]] | None = None,
 ) -> Forecast:
-    """Samples ``(B, S, K, C)`` as a forecast, with its times.
-
-    ``histories`` are the times of each window's whole series, where there is more than the window itself.
-    """
+    """Samples ``(B, S, K, C)`` as a forecast, with its times."""
     base = windows.times[spec.base.name]  # (B, L)
     return Forecast(
         samples=samples,
@@ -56,7 +61,7 @@ def dated_forecast(
         targets=spec.targets,
         series=windows.series,
         origin_times=base[:, -1].astype("datetime64[s]").astype("datetime64[ns]"),
-        times=forecast_times(list(base) if histories is None else histories, spec, horizons),
+        times=forecast_times(list(base), spec, horizons),
         id_column=spec.id,
         time_column=spec.time,
     )
@@ -75,5 +80,21 @@ def forecast_times(
     """
     index = np.ceil(np.asarray(horizons)).astype(int) - 1
     steps = int(index.max()) + 1
-    rows = [future_times(times, spec.bar_seconds, steps)[index] for times in histories]
+    rows = [future_times(times, spec.bar, steps)[index] for times in histories]
     return np.stack(rows).astype("datetime64[s]").astype("datetime64[ns]")
+
+
+def forecast_of_series(made: Forecast, source: WindowSource, origins: Origins) -> Forecast:
+    """``made`` from the last windows of whole series, of which more is known than their windows tell.
+
+    Trading hours show better in them, and a target that never changed is forecast to stay.
+    """
+    series = [source.panel.series[index] for index in origins.series]
+    samples = made.samples.copy()
+    for window, one in enumerate(series):
+        for column, index in enumerate(source.spec.target_indices):
+            if np.ptp(one.values[:, index]) == 0:
+                log = source.spec.target_kind == "log-return"
+                samples[window, ..., column] = 0.0 if log else one.values[-1, index]
+    times = forecast_times([one.times for one in series], source.spec, made.horizons)
+    return replace(made, samples=samples, times=times)

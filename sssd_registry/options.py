@@ -39,7 +39,7 @@ def parse_value(text: str) -> Any:
     """``text`` as a TOML value if it is one, else ``text`` itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # no TOML, or a number of thousands of digits
         return text.strip()
 
 

@@ -17,11 +17,18 @@ from torch import Tensor
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows, WindowSource, last_origins, window_source, windows_at
+from sssd_registry.data.windows import (
+    Windows,
+    WindowSource,
+    last_origins,
+    warn_of_early_ends,
+    window_source,
+    windows_at,
+)
 from sssd_registry.distilled import Distilled, check_solver
 from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
-from sssd_registry.horizons import check_horizons, dated_forecast
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.hub import local_folder
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.noise import draw_noise
@@ -141,11 +148,12 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
         """
         if isinstance(data, Windows):
-            windows, histories = data, None
+            windows = data
         else:
             source = self.source(data)
-            windows = windows_at(source, last_origins(source))
-            histories = [series.times for series in source.panel.series]
+            origins = last_origins(source)
+            warn_of_early_ends(source, origins)
+            windows = windows_at(source, origins)
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps or self.preset.steps)
         shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
@@ -157,7 +165,8 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             part = windows.part(start, start + at_once)
             noise = _noise(generator, start, len(part), shape)
             parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
-        return dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars, histories)
+        made = dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars)
+        return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         """diffusers' bar, but none for a single batch."""

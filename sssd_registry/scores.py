@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.effective_windows import WindowPlaces, effective_windows, one_series
+
 Array = npt.NDArray[np.float64]
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -35,9 +37,9 @@ class Scores:
         directional_accuracy: share of observations on the median's side of the origin. Those that equal the
             origin have no side and are left out.
         directional_half_width: half the width of its 95 % interval (normal approximation).
-        n_effective: independent observations that this interval is for: at horizon h the windows are taken
-            for one in h, the targets of a window for one, and the horizons for one another's copies, so it is
-            a lower bound.
+        n_effective: independent observations that this interval is for: at horizon h a series' windows are
+            taken for one in h, series that move together and the targets of a window for one, and the horizons
+            for one another's copies, so it is a lower bound.
     """
 
     crps: float
@@ -73,7 +75,9 @@ class Scores:
         }
 
 
-def score(samples: Array, y: Array, origin: Array, horizons: Sequence[float], *, stride: float = 1) -> Scores:
+def score(
+    samples: Array, y: Array, origin: Array, horizons: Sequence[float], *, places: WindowPlaces | None = None
+) -> Scores:
     """Score one forecaster.
 
     Args:
@@ -81,7 +85,7 @@ def score(samples: Array, y: Array, origin: Array, horizons: Sequence[float], *,
         y: what came to be, ``(B, K, C)``.
         origin: last known value, ``(B, C)``; 0 where the forecast is of log-returns.
         horizons: K, in bars.
-        stride: bars from one window's origin to the next.
+        places: where the windows lie; default: one series, a window for each bar.
 
     Raises:
         ValueError: shapes that do not belong together.
@@ -89,12 +93,13 @@ def score(samples: Array, y: Array, origin: Array, horizons: Sequence[float], *,
     windows, _, count, targets = samples.shape
     if y.shape != (windows, count, targets) or origin.shape != (windows, targets) or len(horizons) != count:
         raise ValueError(f"samples {samples.shape}, y {y.shape}, origin {origin.shape}, {len(horizons)} horizons")
+    places = one_series(windows) if places is None else places
     values = crps(samples, y)  # (B, K, C)
     gluonts = _gluonts(samples, y)
-    right, half_width, n_effective = _direction(samples, y, origin, horizons, stride)
+    right, half_width, n_effective = _direction(samples, y, origin, horizons, places)
     return Scores(
         crps=float(values.mean()),
-        crps_se=standard_error(values, horizons, stride),
+        crps_se=standard_error(values, horizons, places),
         crps_by_horizon={float(h): float(v) for h, v in zip(horizons, values.mean(axis=(0, 2)), strict=True)},
         weighted_quantile_loss=float(gluonts["mean_wQuantileLoss"]),
         mse=float(gluonts["MSE"]),
@@ -173,7 +178,7 @@ def coverage(samples: Array, y: Array, level: float) -> float:
 
 
 def _direction(
-    samples: Array, y: Array, origin: Array, horizons: Sequence[float], stride: float
+    samples: Array, y: Array, origin: Array, horizons: Sequence[float], places: WindowPlaces
 ) -> tuple[float, float, float]:
     """Share, half-width and effective number."""
     move = np.sign(y - origin[:, None])  # (B, K, C)
@@ -182,27 +187,24 @@ def _direction(
         return math.nan, math.nan, 0.0
     forecast = np.sign(np.median(samples, axis=1) - origin[:, None])
     share = float((forecast == move)[counted].mean())
-    windows = counted.any(axis=2).sum(axis=0)  # (K,)
+    right = ((forecast == move) & counted).mean(axis=2)  # (B, K)
+    windows = counted.any(axis=2).mean(axis=0) * effective_windows(right, horizons, places)  # (K,)
     weights = counted.sum(axis=(0, 2)) / counted.sum()  # (K,)
     # The error of a weighted mean is at most the weighted mean of the errors, whatever their correlation.
-    root = float((weights / np.sqrt(_independent(windows, horizons, stride))).sum())  # 1 / √n
+    root = float((weights / np.sqrt(np.maximum(windows, 1.0))).sum())  # 1 / √n
     return share, 1.96 * math.sqrt(share * (1 - share)) * root, root**-2
 
 
-def standard_error(values: Array, horizons: Sequence[float], stride: float) -> float:
-    """Standard error over windows of the mean of ``values (B, K, C)``, overlapping windows counted as fewer."""
+def standard_error(values: Array, horizons: Sequence[float], places: WindowPlaces) -> float:
+    """Standard error over windows of the mean of ``values (B, K, C)``, windows that are alike counted as fewer.
+
+    See :func:`~sssd_registry.effective_windows.effective_windows`.
+    """
     if len(values) < 2:
         return math.nan
-    deviation = values.mean(axis=2).std(axis=0, ddof=1)  # (K,)
-    counts = np.full(len(horizons), len(values))
-    return float((deviation / np.sqrt(_independent(counts, horizons, stride))).mean())
-
-
-def _independent(windows: npt.NDArray[np.int64], horizons: Sequence[float], stride: float) -> Array:
-    """How many of the windows do not overlap, at each horizon."""
-    shares = np.minimum(1.0, stride / np.asarray(horizons, dtype=np.float64))
-    result: Array = np.maximum(windows * shares, 1.0)
-    return result
+    by_window = values.mean(axis=2)  # (B, K)
+    deviation = by_window.std(axis=0, ddof=1)  # (K,)
+    return float((deviation / np.sqrt(effective_windows(by_window, horizons, places))).mean())
 
 
 def _json(value: Any) -> Any:

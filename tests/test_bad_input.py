@@ -87,10 +87,6 @@ DATA: dict[str, tuple[Change, str]] = {
     "inf": (at("high", 31, np.inf), "column 'high', row 31 (2024-01-02 06:00:00+00:00): the value is infinite"),
     "minus inf": (at("low", 31, -np.inf), "column 'low', row 31 (2024-01-02 06:00:00+00:00): the value is infinite"),
     "text": (at("close", 32, "n.a.?"), "column 'close', row 32: 'n.a.?' is not a number; correct it"),
-    "constant": (
-        lambda frame: frame.assign(close=1.25),
-        "column 'close': all 600 values are 1.25; a constant cannot be forecast, leave it out",
-    ),
 }  # fmt: skip
 
 TOO_SHORT = 'needed for the lookbacks{}; shrink data.timeframes, now {{"1h" = 24, "4h" = 6}}, or bring more rows'

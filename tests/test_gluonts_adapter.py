@@ -88,9 +88,13 @@ def test_frequencies_of_fixed_length(freq: str) -> None:
     assert next(iter(made.predict(dataset(freq), num_samples=3))).samples.shape == (3, 2)
 
 
-def test_months_are_refused() -> None:
-    with pytest.raises(SSSDError, match="no fixed length"):
-        SSSDEstimator(prediction_length=2, context_length=10, config=CONFIG).train(dataset("M"))
+@pytest.mark.parametrize("freq", ["M", "Q", "2M", "Y"])
+def test_frequencies_of_the_calendar(freq: str) -> None:
+    data = dataset(freq)
+    made = SSSDEstimator(prediction_length=2, context_length=10, config=CONFIG).train(data)
+    forecast = next(iter(made.predict(data, num_samples=3)))
+    assert forecast.samples.shape == (3, 2)
+    assert forecast.start_date == pd.Period("2024-01-01", freq=freq) + 200
 
 
 def test_missing_values_and_empty_datasets_are_named() -> None:

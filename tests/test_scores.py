@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sssd_registry.baselines import gaussian_crps
+from sssd_registry.effective_windows import one_series
 from sssd_registry.scores import DECILES, Scores, crps, score
 
 HORIZONS = (1.0, 4.0, 24.0)
@@ -112,7 +113,9 @@ def test_direction_counts_moves_only() -> None:
 
 def test_windows_that_overlap_count_as_fewer() -> None:
     samples, y, origin = calibrated(240)
-    one = [score(samples[:, :, :1], y[:, :1], origin, [24], stride=stride) for stride in (1, 6, 24, 48)]
+    one = [
+        score(samples[:, :, :1], y[:, :1], origin, [24], places=one_series(240, stride)) for stride in (1, 6, 24, 48)
+    ]
     assert [scores.n_effective for scores in one] == pytest.approx([10, 60, 240, 240])
     assert one[0].crps_se == pytest.approx(one[2].crps_se * math.sqrt(24))
     several = score(samples, y, origin, HORIZONS)

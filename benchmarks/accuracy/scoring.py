@@ -9,6 +9,8 @@ import numpy.typing as npt
 from summary import FEW
 from tasks import Task
 
+from sssd_registry.data.windows import window_places
+from sssd_registry.effective_windows import WindowPlaces
 from sssd_registry.scores import DECILES, coverage, crps, score
 
 Array = npt.NDArray[np.float64]
@@ -26,8 +28,8 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
     origin = np.zeros_like(observed[:, 0]) if task.log else np.stack(
         [task.history(index)[-1] for index in range(len(task.origins))]
     )  # fmt: skip
-    stride = float(np.diff(task.origin_rows).min()) / series
-    total = score(samples, observed, origin, task.horizons, stride=stride)
+    places = window_places(task.prepared.source, task.origins)
+    total = score(samples, observed, origin, task.horizons, places=places)
     losses = _decile_losses(samples, observed)  # (B, K, C)
     windows = losses.reshape(len(task.origin_rows), -1)
     size = np.abs(observed).reshape(len(task.origin_rows), -1)
@@ -52,12 +54,12 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
         tree["CRPS9 by window"] = (windows.mean(axis=1) * factor).tolist()
     if task.name == "exchange_rate":
         few = FEW * series
-        first = score(samples[:few], observed[:few], origin[:few], task.horizons, stride=stride)
+        first = score(samples[:few], observed[:few], origin[:few], task.horizons)
         tree["wQL, five windows"] = first.weighted_quantile_loss
         tree["coverage 90, five windows"] = first.coverage_90
     if task.log:
         tree["direction"] = {
-            str(horizon): _direction(samples[:, :, [k]], observed[:, [k]], origin, horizon, stride)
+            str(horizon): _direction(samples[:, :, [k]], observed[:, [k]], origin, horizon, places)
             for k, horizon in enumerate(task.horizons)
         }
     return tree
@@ -73,8 +75,8 @@ def _decile_losses(samples: Array, observed: Array) -> Array:
     return total / len(DECILES)
 
 
-def _direction(samples: Array, observed: Array, origin: Array, horizon: int, stride: float) -> dict[str, float]:
-    made = score(samples, observed, origin, (horizon,), stride=stride)
+def _direction(samples: Array, observed: Array, origin: Array, horizon: int, places: WindowPlaces) -> dict[str, float]:
+    made = score(samples, observed, origin, (horizon,), places=places)
     return {
         "share": made.directional_accuracy,
         "half width": made.directional_half_width,

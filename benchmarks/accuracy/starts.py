@@ -54,7 +54,7 @@ class FromYesterday(_Start):
 
     def start(self, levels: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:
         ago = _DAY - 1 - (horizons.long() - 1) % _DAY  # 0 is the last bar of the window
-        return levels[:, levels.shape[1] - 1 - ago], self.movement.unit(levels)
+        return levels[:, levels.shape[1] - 1 - ago], self.movement.unit(levels, self.spec.target_indices)
 
 
 def _moments(levels: Tensor) -> tuple[Tensor, Tensor]:

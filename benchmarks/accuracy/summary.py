@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sssd_registry.atomic import atomic_file
+from sssd_registry.effective_windows import one_series
 from sssd_registry.scores import standard_error
 
 ROOT = Path(__file__).parents[2]
@@ -97,8 +98,8 @@ def _at_horizon(entry: Mapping[str, Any], name: str, horizon: str) -> Any:
 
 
 def _mean_and_error(entry: Mapping[str, Any], values: Any, horizon: str) -> tuple[float, float]:
-    stride = float(entry["data"]["stride"])
-    return float(values.mean()), standard_error(values[:, None, None], (float(horizon),), stride)
+    places = one_series(len(values), int(entry["data"]["stride"]))
+    return float(values.mean()), standard_error(values[:, None, None], (float(horizon),), places)
 
 
 def best_of_ours(entry: Mapping[str, Any]) -> str:

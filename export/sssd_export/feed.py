@@ -59,7 +59,7 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
 
     spec = DataSpec.model_validate(manifest["spec"])
     source = window_source(to_panel(read_frame(data, spec), spec), spec)
-    return dict(engine_inputs(windows_at(source, last_origins(source))))
+    return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
 
 
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

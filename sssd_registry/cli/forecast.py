@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from sssd_registry.data.windows import WindowSource
+    from sssd_registry.data.windows import Origins, WindowSource
     from sssd_registry.forecast import Forecast
 
 
@@ -29,36 +28,35 @@ def forecast(
     from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.data.frame import read_frame
     from sssd_registry.data.panel import to_panel
-    from sssd_registry.data.windows import last_origins, window_source, windows_at
+    from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
     from sssd_registry.forecast import write_forecast
     from sssd_registry.forecaster import open_forecaster
-    from sssd_registry.horizons import forecast_times
+    from sssd_registry.horizons import forecast_of_series
 
     wanted = None if horizons is None else split_horizons(horizons, unit)
     forecaster = open_forecaster(model, scheduler, steps)
     source = window_source(to_panel(read_frame(data, forecaster.spec), forecaster.spec), forecaster.spec)
-    windows = windows_at(source, last_origins(source))
-    made = forecaster(windows, horizons=wanted, num_samples=samples, seed=seed)
-    # A whole series shows its trading hours better than the window that the forecaster saw.
-    times = forecast_times([series.times for series in source.panel.series], source.spec, made.horizons)
-    made = replace(made, times=times)
+    origins = last_origins(source)
+    warn_of_early_ends(source, origins)
+    made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
+    made = forecast_of_series(made, source, origins)
     if out is not None:
         write_forecast(made, out)
     if plot is not None:
-        draw(made, source, plot)
+        draw(made, source, origins, plot)
     if out is None:
         typer.echo(made.to_frame().to_string(index=False))
 
 
-def draw(made: Forecast, source: WindowSource, path: Path) -> None:
+def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> None:
     """The fan chart of the first series, after its recent history."""
     import numpy as np
 
-    from sssd_registry.data.windows import history_at, last_origins
+    from sssd_registry.data.windows import history_at
     from sssd_registry.plot import fan_chart
 
-    origins = last_origins(source).take(np.array([0]))
-    known = source.panel.series[0].times
+    origins = origins.take(np.array([0]))
+    known = source.panel.series[origins.series[0]].times
     length = min(len(known), max(24, 4 * int(max(made.horizons))))
     history = history_at(source, origins, length)[0]  # (H, C)
     if source.spec.target_kind == "log-return":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+from sssd_registry.data.durations import shortened
 from sssd_registry.errors import SSSDError
 
 
@@ -41,7 +42,7 @@ def _part(text: str, unit: str) -> float | str:
     except ValueError:
         return text
     if not math.isfinite(number):
-        raise SSSDError(f"--horizons: {text!r} is not a horizon: give bars or durations, such as 4 or 1h")
+        raise SSSDError(f"--horizons: {shortened(text)!r} is not a horizon: give bars or durations, such as 4 or 1h")
     if unit == "min":
         return f"{text}min"
     return int(number) if number == int(number) else number

@@ -18,7 +18,8 @@ from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.state import State
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between, origins_from
-from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, windows_at
+from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
+from sssd_registry.effective_windows import WindowPlaces
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import Report, silent
 from sssd_registry.noise import draw_noise
@@ -69,8 +70,7 @@ def compare(
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
-    every = _origins(pipeline, source, setting.part, max(horizons))
-    origins = evenly(every, setting.max_windows)
+    origins = evenly(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
     state = State(state_file, _fingerprint(model, source, origins, setting))
     windows = encode_windows(pipeline.network, source, origins, horizons)
     found: list[Quality] = []
@@ -85,8 +85,8 @@ def compare(
     skipped += broken
     report(len(candidates), len(candidates), "timing")
     milliseconds = time_candidates(pipeline, windows_at(source, origins.take(np.array([0]))), candidates, setting)
-    stride = max(1, len(every) // len(origins))
-    rows = make_rows(candidates, found, milliseconds, horizons, stride, setting.tolerance)
+    places = window_places(source, origins)
+    rows = make_rows(candidates, found, milliseconds, horizons, places, setting.tolerance)
     return Comparison(
         rows, tuple(skipped), setting.tolerance, setting.part, len(origins), setting.samples, torch.get_num_threads(),
         pipeline.record is not None and pipeline.record.network_in_use,
@@ -98,14 +98,14 @@ def make_rows(
     found: Sequence[Quality],
     milliseconds: Sequence[float],
     horizons: Sequence[int],
-    stride: int,
+    places: WindowPlaces,
     tolerance: float,
 ) -> tuple[Row, ...]:
     """Rows by CRPS, each beside the best."""
 
     def excess(one: Quality, other: Quality) -> tuple[float, float]:
         """How far ``one`` is above ``other``, as a share, and its standard error: same windows, same noise."""
-        error = standard_error((one.crps - other.crps)[..., None], horizons, stride)
+        error = standard_error((one.crps - other.crps)[..., None], horizons, places)
         base = abs(float(other.crps.mean()))
         return float((one.crps - other.crps).mean()) / base, error / base
 
@@ -116,7 +116,7 @@ def make_rows(
         rows.append(
             Row(
                 candidate.scheduler, candidate.steps, candidate.tableau.num_calls,
-                float(one.crps.mean()), standard_error(one.crps[..., None], horizons, stride),
+                float(one.crps.mean()), standard_error(one.crps[..., None], horizons, places),
                 above, error, above <= tolerance,
                 one.coverage_50, one.coverage_90, taken,
             )

@@ -8,26 +8,33 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.data.durations import WEEK
+from sssd_registry.data.defaults import never_closes
+from sssd_registry.data.durations import WEEK, Length
+from sssd_registry.data.months import later_months
 from sssd_registry.data.resample import MONDAY
 
 _WEEKS = 8
 
 
-def future_times(times: npt.NDArray[np.int64], bar_seconds: int, steps: int) -> npt.NDArray[np.int64]:
+def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) -> npt.NDArray[np.int64]:
     """Starts of the next ``steps`` bars, int64 ``(steps,)``, seconds since 1970 UTC.
 
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
     weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday
     evening. Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular
-    slots), one bar follows the other.
+    slots, or bars on all days and at all hours, of which some are missing), one bar follows the other.
+    Months, quarters and years follow the calendar, see :func:`later_months`.
 
     Args:
         times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.
-        bar_seconds: length of a bar.
+        bar: length of a bar, or its seconds.
     """
-    last = int(times[-1])
-    slots = _traded_slots(times, bar_seconds)
+    length = bar if isinstance(bar, Length) else Length(bar)
+    if length.months:
+        return later_months(times, length.months, steps)
+    bar_seconds, last = length.seconds, int(times[-1])
+    open_all_week = bar_seconds >= WEEK or never_closes(bar_seconds, [times])
+    slots = np.empty(0, dtype=np.int64) if open_all_week else _traded_slots(times, bar_seconds)
     if not len(slots):
         return last + bar_seconds * np.arange(1, steps + 1, dtype=np.int64)
     found: list[int] = []
@@ -44,7 +51,7 @@ def _traded_slots(times: npt.NDArray[np.int64], bar_seconds: int) -> npt.NDArray
     """Seconds since Monday 00:00 at which bars start, ascending; empty when no week shows."""
     last = int(times[-1])
     span = min(_WEEKS * WEEK, last - int(times[0]) + bar_seconds)
-    if bar_seconds >= WEEK or span < WEEK:
+    if span < WEEK:
         return np.empty(0, dtype=np.int64)
     recent = times[times > last - span]
     slots, seen = np.unique((recent - MONDAY) % WEEK, return_counts=True)

@@ -7,31 +7,40 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.data.durations import DAY, HOUR, MINUTE, WEEK
-from sssd_registry.data.resample import bin_starts
+from sssd_registry.data.durations import DAY, HOUR, MINUTE, WEEK, Length
+from sssd_registry.data.resample import MONDAY, bin_starts
 
 Times = npt.NDArray[np.int64]
 
 _LADDER = (MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, DAY, WEEK)
 # Gregorian mean, 365.2425 days.
 YEAR = 31_556_952
+# Of a season longer than these, so many horizons show the shape.
+_MOST_HORIZONS = 24
+# Bars ahead for bars of so many months: what the M4 competition asked for, but a year of months.
+_MONTHS_AHEAD = {1: 12, 3: 8}
 
 
-def default_timeframes(bar_seconds: int, times: Sequence[Times]) -> dict[int, int]:
+def default_timeframes(bar: Length, times: Sequence[Times], season: int) -> dict[int, int]:
     """Seconds -> lookback: the bar and up to three coarser rungs that look about equally far back.
 
-    Rungs are at least three times as long as the one before. Rungs with fewer than four bars are left out.
-    The finest lookback is at most an eighth of the bars there are, so that a few hundred rows still train.
+    Rungs are at least three times as long as the one before. Rungs with fewer than four bars are left out, and
+    bars of months have none. The finest lookback is at most an eighth of the bars there are, so that a few hundred
+    rows still train; or a quarter, where that holds two seasons of data without nights and weekends.
 
     Args:
         times: starts of the bars of each series.
+        season: in bars.
     """
+    bar_seconds, length = bar.seconds, _typical_length(times)
     wanted = 240 if bar_seconds < HOUR else 168 if bar_seconds < DAY else 60
-    lookback = max(8, min(wanted, _typical_length(times) // 8))
+    lookback = max(8, min(wanted, length // 8))
+    if 2 * season <= min(wanted, length // 4) and (bar.months or never_closes(bar_seconds, times)):
+        lookback = max(lookback, 2 * season)
     frames = {bar_seconds: lookback}
     rung = bar_seconds
     for seconds in _LADDER:
-        if seconds % bar_seconds or seconds < 3 * rung or len(frames) == 4:
+        if bar.months or seconds % bar_seconds or seconds < 3 * rung or len(frames) == 4:
             continue
         bars = round(lookback / _rows_in_a_bar(seconds, bar_seconds, times))
         if bars >= 4:
@@ -40,32 +49,57 @@ def default_timeframes(bar_seconds: int, times: Sequence[Times]) -> dict[int, in
     return frames
 
 
-def default_horizons(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...]:
-    """Horizons in bars: 15 min, 1 h, 4 h for minutes; 1, 4, 24 for hours; 1, 5, 20 for days.
+def default_horizons(bar: Length, times: Sequence[Times], season: int, market: bool) -> tuple[int, ...]:
+    """Horizons in bars.
 
-    None is longer than a tenth of the bars there are.
+    Where the data have a season and no nights or weekends, every bar of it (of two, up to seven bars), or 24 evenly
+    spaced ones; 1 to 12 for months. Else, and of a market's prices, which have none to speak of: 15 min, 1 h, 4 h for
+    minutes; 1, 4, 24 for hours; 1, 5, 20 for days; 1, 4, 12 for weeks. None is longer than a tenth of the bars there
+    are.
     """
-    if MINUTE <= bar_seconds < HOUR:
-        horizons = tuple(span // bar_seconds for span in (15 * MINUTE, HOUR, 4 * HOUR) if not span % bar_seconds)
-    elif bar_seconds < DAY:
-        horizons = (1, 4, 24)
+    if bar.months:
+        horizons = tuple(range(1, 1 + _MONTHS_AHEAD.get(bar.months, 6)))
+    elif not market and season > 1 and bar.seconds < WEEK and never_closes(bar.seconds, times):
+        horizons = _through(2 * season if season <= 7 else season)
+    elif not market and bar.seconds == WEEK:
+        horizons = tuple(range(1, 14))
     else:
-        horizons = (1, 5, 20) if bar_seconds < WEEK else (1, 4, 12)
+        horizons = _of_a_market(bar.seconds)
     limit = _typical_length(times) // 10
     return tuple(horizon for horizon in horizons if horizon <= limit) or (1,)
 
 
-def season_length(bar_seconds: int, times: Sequence[Times]) -> int:
+def _through(bars: int) -> tuple[int, ...]:
+    """1 to ``bars``, or the first and 24 evenly spaced ones."""
+    if bars <= _MOST_HORIZONS:
+        return tuple(range(1, bars + 1))
+    return tuple(sorted({1, *(round(bars * part / _MOST_HORIZONS) for part in range(1, _MOST_HORIZONS + 1))}))
+
+
+def _of_a_market(bar_seconds: int) -> tuple[int, ...]:
+    if MINUTE <= bar_seconds < HOUR:
+        return tuple(span // bar_seconds for span in (15 * MINUTE, HOUR, 4 * HOUR) if not span % bar_seconds)
+    if bar_seconds < DAY:
+        return (1, 4, 24)
+    return (1, 5, 20) if bar_seconds < WEEK else (1, 4, 12)
+
+
+def season_length(bar: Length, times: Sequence[Times]) -> int:
     """Bars in a day; in a week for days; in a year for weeks and longer; 1 if the data hold less than two.
 
-    Counted in the data: business days have weeks of five bars, an exchange's hours have days of seven.
+    By the clock where bars may come at any time, some of them missing; else counted in the data: business days have
+    weeks of five bars, an exchange's hours have days of seven.
     """
-    if bar_seconds >= WEEK:
+    bar_seconds = bar.seconds
+    if bar.months:
+        season = 12 // bar.months if 12 % bar.months == 0 else 1
+    elif bar_seconds >= WEEK:
         season = round(YEAR / bar_seconds)
     else:
         period = DAY if bar_seconds < DAY else WEEK
         season = round(_rows_in_a_bar(period, bar_seconds, times))
-        if 0.9 * period <= season * bar_seconds < period:  # a day with a few bars missing is still a day
+        nearly = 0.9 * period <= season * bar_seconds < period  # a day with a few bars missing is still a day
+        if nearly or (period % bar_seconds == 0 and never_closes(bar_seconds, times)):
             season = period // bar_seconds
     return season if 1 < season <= _typical_length(times) // 2 else 1
 
@@ -77,6 +111,25 @@ def calendar_periods(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...
     """
     span = max(int(one[-1] - one[0]) for one in times if len(one))
     return tuple(period for period in (DAY, WEEK, YEAR) if bar_seconds < period and 4 * period <= span)
+
+
+def never_closes(bar_seconds: int, times: Sequence[Times]) -> bool:
+    """Whether bars come on every day of the week and at every hour: a sensor's do, a market's do not.
+
+    Bars may be missing, as long as no day and no hour has half as many as another.
+    """
+    if bar_seconds >= WEEK:
+        return True
+    present = [one for one in times if len(one)]
+    span = sum(int(one[-1] - one[0]) + bar_seconds for one in present)
+    if max((int(one[-1] - one[0]) for one in present), default=0) < 2 * WEEK:
+        return sum(map(len, present)) * bar_seconds >= 0.9 * span
+    rows = np.concatenate(present)
+    slots = [np.bincount((rows - MONDAY) % WEEK // DAY, minlength=7)] if bar_seconds <= DAY else []
+    if bar_seconds < DAY:
+        slot = max(bar_seconds, HOUR)
+        slots.append(np.bincount(rows % DAY // slot, minlength=-(-DAY // slot)))
+    return all(2 * counts.min() >= counts.max() for counts in slots)
 
 
 def _rows_in_a_bar(seconds: int, bar_seconds: int, times: Sequence[Times]) -> float:

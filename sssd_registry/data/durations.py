@@ -1,34 +1,90 @@
-"""Durations as text: ``5min``, ``1h``, ``1d``, ``1w``."""
+"""Durations as text: ``5min``, ``1h``, ``1d``, ``1w``, and the calendar's: ``1mo``, ``1q``, ``1y``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sssd_registry.errors import SSSDError
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
+# No month, quarter or year is longer.
+_LONGEST = {1: 31 * DAY, 3: 92 * DAY, 6: 184 * DAY}
+_LONGEST_YEAR = 366 * DAY
 
 _UNITS = {"s": 1, "sec": 1, "m": MINUTE, "min": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
+_MONTHS = {"mo": 1, "me": 1, "ms": 1, "q": 3, "qe": 3, "qs": 3, "y": 12, "ye": 12, "ys": 12}
+# What is looked ahead or back to lies within these: longer numbers are slips, and would ask for all memory.
+MOST_BARS = 1_000_000
+_MOST_DIGITS = 12
+
+
+class Length(NamedTuple):
+    """Of a bar or a row: ``months`` of the calendar, or where they are 0, ``seconds``.
+
+    Seconds of a length in months are the most that it can have, so that bars leave no gap between them.
+    """
+
+    seconds: int
+    months: int = 0
+
+    def __str__(self) -> str:
+        return format_months(self.months) if self.months else format_duration(self.seconds)
+
+
+def calendar_length(months: int) -> Length:
+    """A length of ``months`` months."""
+    years, rest = divmod(months, 12)
+    longest = _LONGEST.get(months, rest * _LONGEST[1] + years * _LONGEST_YEAR)
+    return Length(longest, months)
+
+
+def parse_length(text: str) -> Length:
+    """The length in ``text``: as :func:`parse_duration`, or ``1mo``, ``1q``, ``1y``, or as pandas names these.
+
+    Raises:
+        SSSDError: not such a text, or zero.
+    """
+    number, unit = _split(text)
+    if unit.lower() in _MONTHS and unit != "m":
+        return calendar_length(number * _MONTHS[unit.lower()])
+    return Length(number * _UNITS[unit.lower()])
 
 
 def parse_duration(text: str) -> int:
     """Seconds in ``text``: a whole number and a unit, ``s``, ``min`` or ``m``, ``h``, ``d`` or ``D``, ``w``.
 
     Raises:
-        SSSDError: not such a text, zero, or a unit without a fixed length (``M``, months).
+        SSSDError: not such a text, zero, or a unit without a fixed length (months).
     """
+    length = parse_length(text)
+    if length.months:
+        raise SSSDError(f"duration {text!r}: a month has no fixed length; give it in days, such as 30d")
+    return length.seconds
+
+
+def _split(text: str) -> tuple[int, str]:
+    """The number and the unit, which is known."""
     match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+)\s*", text)
     unit = match[2] if match else ""
     if unit == "M":
-        raise SSSDError(f"duration {text!r}: a month has no fixed length; write minutes as 'min', or days as 'd'")
-    if match is None or unit.lower() not in _UNITS:
-        raise SSSDError(f"{text!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w")
-    seconds = int(match[1] or 1) * _UNITS[unit.lower()]
-    if seconds == 0:
+        raise SSSDError(f"duration {text!r}: M may be months or minutes; write months as 'mo', minutes as 'min'")
+    if match is None or unit.lower() not in _UNITS | _MONTHS:
+        raise SSSDError(
+            f"{shortened(text)!r} is not a duration; expected a whole number and a unit, such as 5min, 1h, 1d, 1w, 1mo"
+        )
+    if len(match[1]) > _MOST_DIGITS:
+        raise SSSDError(f"duration {shortened(text)!r} is longer than any data")
+    if match[1] and not int(match[1]):
         raise SSSDError(f"duration {text!r} is zero")
-    return seconds
+    return int(match[1] or 1), unit
+
+
+def shortened(text: object) -> str:
+    """``text`` for a message, which stays one line however long it was."""
+    whole = str(text)
+    return whole if len(whole) <= 40 else f"{whole[:20]}…{whole[-8:]}"
 
 
 def format_duration(seconds: int) -> str:
@@ -39,23 +95,33 @@ def format_duration(seconds: int) -> str:
     return f"{seconds}s"
 
 
+def format_months(months: int) -> str:
+    """``months`` for :func:`parse_length`: ``1mo``, ``1q``, ``2y``."""
+    if months % 12 == 0:
+        return f"{months // 12}y"
+    return "1q" if months == 3 else f"{months}mo"
+
+
 def parse_horizons(
-    values: Sequence[str | int], bar_seconds: int, unit: Literal["bars", "min"] = "bars"
+    values: Sequence[str | int], bar: int | Length, unit: Literal["bars", "min"] = "bars"
 ) -> tuple[int, ...]:
     """Horizons in bars, ascending.
 
     Args:
         values: plain numbers count ``unit``; texts such as ``4h`` are durations of trading time, that is,
             they count as many bars as fit into them, whatever gaps lie between.
-        bar_seconds: length of one bar.
+        bar: length of one bar, or its seconds.
         unit: what a plain number means: bars, or minutes.
 
     Raises:
-        SSSDError: none, not positive, not a whole number of bars, or the same one twice.
+        SSSDError: none, not positive, not a whole number of bars, the same one twice, or more than a million bars.
     """
+    length = bar if isinstance(bar, Length) else Length(bar)
     found: dict[int, str | int] = {}
     for value in values:
-        bars = _bars(value, bar_seconds, unit)
+        bars = _bars(value, length, unit)
+        if bars > MOST_BARS:
+            raise SSSDError(f"horizon {_shown(value)} is farther than {MOST_BARS:,} bars: give a nearer one")
         if bars in found:
             raise SSSDError(f"horizons {found[bars]} and {value} are the same: {bars} bars; name each once")
         found[bars] = value
@@ -64,18 +130,37 @@ def parse_horizons(
     return tuple(sorted(found))
 
 
-def _bars(value: str | int, bar_seconds: int, unit: Literal["bars", "min"]) -> int:
-    number = int(value) if isinstance(value, int) or re.fullmatch(r"\s*[+-]?\d+\s*", value) else None
+def _bars(value: str | int, bar: Length, unit: Literal["bars", "min"]) -> int:
+    number = _whole(value)
     if number is not None and number <= 0:
-        raise SSSDError(f"horizon {value} is not positive; the next bar is horizon 1")
+        raise SSSDError(f"horizon {_shown(value)} is not positive; the next bar is horizon 1")
     if number is not None and unit == "bars":
         return number
-    seconds = number * MINUTE if number is not None else parse_duration(str(value))
-    bars, rest = divmod(seconds, bar_seconds)
+    asked = Length(number * MINUTE) if number is not None else parse_length(str(value))
+    if bool(asked.months) != bool(bar.months):
+        fits = "bars, mo, q or y" if bar.months else "bars, or a duration such as 5d"
+        raise SSSDError(f"horizon {asked} is not a whole number of {bar} bars: give it in {fits}")
+    size, span = (bar.months, asked.months) if bar.months else (bar.seconds, asked.seconds)
+    bars, rest = divmod(span, size)
     if rest:
-        near = [count * bar_seconds for count in (bars, bars + 1) if count]
-        raise SSSDError(
-            f"horizon {value}{'min' if number is not None else ''} is not a whole number of"
-            f" {format_duration(bar_seconds)} bars; nearest: {' or '.join(map(format_duration, near))}"
-        )
+        text = format_months if bar.months else format_duration
+        near = [text(count * size) for count in (bars, bars + 1) if count]
+        shown = f"{value}{'min' if number is not None else ''}"
+        raise SSSDError(f"horizon {shown} is not a whole number of {bar} bars; nearest: {' or '.join(near)}")
     return bars
+
+
+def _whole(value: str | int) -> int | None:
+    """``value`` where it is a plain number, and no farther than any: Python reads none of thousands of digits."""
+    most = int(10**_MOST_DIGITS)
+    if isinstance(value, int):
+        return max(-most, min(value, most))
+    match = re.fullmatch(r"\s*([+-]?)0*(\d+)\s*", value)
+    if match is None:
+        return None
+    number: int = int(match[2]) if len(match[2]) <= _MOST_DIGITS else most
+    return -number if match[1] == "-" else number
+
+
+def _shown(value: str | int) -> str:
+    return shortened(value if isinstance(value, str) else _whole(value))

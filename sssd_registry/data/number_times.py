@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from sssd_registry.data.durations import parse_duration
+from sssd_registry.data.durations import parse_length
 from sssd_registry.data.evenness import evenness
 from sssd_registry.data.reading import ReadSettings, source_name
 from sssd_registry.errors import SSSDError
@@ -26,7 +26,6 @@ _COMPACT = {
 _WORDS = {"%Y%m": "YYYYMM", "%y%m%d": "YYMMDD", "%Y%m%d": "YYYYMMDD", "%Y%m%d%H": "YYYYMMDDHH",
           "%Y%m%d%H%M": "YYYYMMDDHHMM", "%Y%m%d%H%M%S": "YYYYMMDDHHMMSS"}  # fmt: skip
 _SPREADSHEET = (20_000, 80_000)  # days from 1954 to 2119; who counts steps does not begin there
-_MONTHS = {"mo": 1, "me": 1, "ms": 1, "q": 3, "qe": 3, "qs": 3, "y": 12, "ye": 12, "ys": 12}
 _M4 = {"H": "1h", "D": "1d", "W": "1w", "M": "1mo", "Q": "1q", "Y": "1y"}
 
 
@@ -131,12 +130,11 @@ def _m4_step(groups: pd.Series | None) -> str | None:
 
 
 def _counted(numbers: pd.Series, step: str) -> pd.Series:
-    match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+)\s*", step)
-    months = int(match[1] or 1) * _MONTHS.get(match[2].lower(), 0) if match and match[2] != "M" else 0
+    length = parse_length(step)
     finite = np.isfinite(numbers)
     counts = numbers.where(finite, 0).astype("int64").to_numpy()
-    if months:
-        times = (np.datetime64("1970-01", "M") + months * counts).astype("datetime64[s]")
+    if length.months:
+        times = (np.datetime64("1970-01", "M") + length.months * counts).astype("datetime64[s]")
     else:
-        times = np.datetime64(0, "s") + parse_duration(step) * counts
+        times = np.datetime64(0, "s") + length.seconds * counts
     return pd.Series(times.astype("datetime64[ns]"), index=numbers.index).dt.tz_localize("UTC").where(finite)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
+from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
+from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import DataWarning, SSSDError
+
+# Series, in a message.
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -33,41 +41,126 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """All series of a frame, in the order in which they first appear in it."""
+    """All usable series of a frame, in the order in which they first appear in it.
+
+    Attributes:
+        left_out: id of a series that is none of them -> why.
+        source: what to call the frame in a message.
+    """
 
     series: tuple[Series, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    source: str = "data"
+
+    def without(self, left_out: Mapping[str, str]) -> Panel:
+        """The others, with a word about those.
+
+        Raises:
+            SSSDError: none is left.
+        """
+        if not left_out:
+            return self
+        kept = tuple(series for series in self.series if series.id not in left_out)
+        _tell_left_out(self.source, left_out, bool(kept))
+        return Panel(kept, {**self.left_out, **left_out}, self.source)
 
 
 def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     """Check ``frame`` against ``spec`` and bring its rows to bars of ``spec.bar_seconds``.
 
-    Where the rows are finer than the bar, a last bar that is not over yet is left out.
+    Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
+    any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
 
     Raises:
         SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or
-            not numbers, a constant target, or values that are not positive where log-returns are taken.
+            not numbers, rows farther apart or nearer to each other than the model's, or values that are not
+            positive where log-returns are taken.
     """
     frame = read_frame(frame, spec)
     check_columns(frame, spec.columns, "a column that the model looks at")
     rows = series_rows(frame, spec.time, spec.id)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)
-    _check_finite(frame, spec, values)
-    _check_constant(frame, spec, values, rows)
-    _check_positive(frame, spec, values)
-    return Panel(tuple(_series(one, values, spec) for one in rows))
+    verdicts = {
+        one.id: judge_rows(one.times, spec.step, spec.source_seconds, spec.bar, _lookback(spec)) for one in rows
+    }
+    left_out = {name: verdict.fault for name, verdict in verdicts.items() if verdict.fault}
+    left_out |= _without_values(rows, values, spec) if spec.id else {}
+    source, kept = source_name(frame), [one for one in rows if one.id not in left_out]
+    if left_out:
+        _tell_left_out(source, left_out, bool(kept))
+    _tell_notes(source, {one.id: verdicts[one.id].note for one in kept if verdicts[one.id].note})
+    looked_at = np.zeros(len(frame), dtype=np.bool_)
+    looked_at[np.concatenate([one.rows for one in kept])] = True
+    _check_finite(frame, spec, values, looked_at)
+    _check_positive(frame, spec, values, looked_at)
+    series = tuple(_series(one, values, spec, verdicts[one.id].row_seconds) for one in kept)
+    return Panel(series, left_out, source)
 
 
-def _series(rows: SeriesRows, values: npt.NDArray[np.float64], spec: DataSpec) -> Series:
-    times = rows.times - (spec.source_seconds if spec.timestamps == "end" else 0)
-    if spec.bar_seconds == spec.source_seconds:
+def without_constants(panel: Panel, spec: DataSpec) -> Panel:
+    """``panel`` without the series that have a constant target: nothing can be learnt or scored of them.
+
+    Raises:
+        SSSDError: none is left.
+    """
+    return panel.without(
+        {
+            series.id: f"column {spec.columns[column]!r}: all {len(series.times)} values are"
+            f" {series.values[0, column]:g}; nothing is learnt from a constant, or scored"
+            for series in panel.series
+            for column in spec.target_indices
+            if len(series.times) > 1 and np.ptp(series.values[:, column]) == 0
+        }
+    )
+
+
+def _without_values(rows: tuple[SeriesRows, ...], values: npt.NDArray[np.float64], spec: DataSpec) -> dict[str, str]:
+    return {
+        one.id: f"column {spec.columns[column]!r} has no value"
+        for one in rows
+        for column in spec.target_indices
+        if np.isnan(values[one.rows, column]).all()
+    }
+
+
+def _tell_left_out(source: str, left_out: Mapping[str, str], others: bool) -> None:
+    """Warn, or raise SSSDError where there are no ``others``."""
+    named = [f"{f'series {name!r}: ' if name else ''}{reason}" for name, reason in left_out.items()]
+    if not others:
+        raise SSSDError(f"{source}: {named[0]}{_more(len(named) - 1)}")
+    warnings.warn(
+        f"{source}: left out: {'; '.join(named[:_NAMED])}{_more(len(named) - _NAMED)}", DataWarning, stacklevel=3
+    )
+
+
+def _tell_notes(source: str, notes: Mapping[str, str]) -> None:
+    for name, note in list(notes.items())[:1]:
+        series = f"series {name!r}: " if name else ""
+        warnings.warn(f"{source}: {series}{note}{_more(len(notes) - 1)}", DataWarning, stacklevel=3)
+
+
+def _more(series: int) -> str:
+    return f"; and {series} more series" if series > 0 else ""
+
+
+def _lookback(spec: DataSpec) -> int:
+    """Base bars that a window reaches back."""
+    return max(one.lookback * one.seconds // spec.bar_seconds for one in spec.timeframes)
+
+
+def _series(rows: SeriesRows, values: npt.NDArray[np.float64], spec: DataSpec, row_seconds: int) -> Series:
+    times = row_starts(rows.times, Length(row_seconds, spec.bar_months), spec.timestamps)
+    if spec.bar_months or spec.bar_seconds == row_seconds == spec.source_seconds:
         return Series(rows.id, times, values[rows.rows])
-    bars = resample(times, values[rows.rows], spec.roles, spec.bar_seconds, spec.source_seconds)
-    over = bars.known <= times[-1] + spec.source_seconds
+    bars = resample(times, values[rows.rows], spec.roles, spec.bar_seconds, row_seconds)
+    over = bars.known <= times[-1] + row_seconds
     return Series(rows.id, bars.starts[over], bars.values[over])
 
 
-def _check_finite(frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64]) -> None:
-    bad = np.argwhere(~np.isfinite(values))
+def _check_finite(
+    frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64], looked_at: npt.NDArray[np.bool_]
+) -> None:
+    bad = np.argwhere(~np.isfinite(values) & looked_at[:, None])
     if len(bad):
         row, column = bad[0]
         what = "is missing (NaN)" if np.isnan(values[row, column]) else "is infinite"
@@ -76,25 +169,13 @@ def _check_finite(frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.fl
         )
 
 
-def _check_constant(
-    frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64], rows: tuple[SeriesRows, ...]
+def _check_positive(
+    frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64], looked_at: npt.NDArray[np.bool_]
 ) -> None:
-    for column in spec.target_indices:
-        for one in rows:
-            target = values[one.rows, column]
-            if len(target) > 1 and (target == target[0]).all():
-                series = f", series {one.id!r}" if spec.id else ""
-                raise SSSDError(
-                    f"{source_name(frame)}: column {spec.columns[column]!r}{series}: all"
-                    f" {len(target)} values are {target[0]:g}; a constant cannot be forecast, leave it out"
-                )
-
-
-def _check_positive(frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64]) -> None:
     """Returns are taken of every column but volumes, the target's reference among them."""
     if spec.target_kind != "log-return":
         return
-    bad = np.argwhere((values <= 0) & [role != "volume" for role in spec.roles])
+    bad = np.argwhere((values <= 0) & looked_at[:, None] & [role != "volume" for role in spec.roles])
     if len(bad):
         row, column = bad[0]
         raise SSSDError(

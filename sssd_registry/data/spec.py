@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
-from sssd_registry.data.defaults import calendar_periods, default_horizons, default_timeframes, season_length
-from sssd_registry.data.durations import format_duration, parse_duration, parse_horizons
+from sssd_registry.data.defaults import (
+    calendar_periods,
+    default_horizons,
+    default_timeframes,
+    season_length,
+)
+from sssd_registry.data.durations import MOST_BARS, Length, format_duration, parse_horizons, parse_length
 from sssd_registry.data.frame import find_id, read_frame, source_name
+from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
+from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
 from sssd_registry.errors import SSSDError
 
@@ -53,6 +61,9 @@ class DataSpec(BaseModel):
         timestamps: which end of its row a timestamp marks.
         source_seconds: length of a row of the frame.
         bar_seconds: length of a bar: rows are resampled to it where it is longer than ``source_seconds``.
+        bar_months: months of the calendar in a bar, or 0 where it has a fixed length; ``bar_seconds`` are then the
+            most that it can have, and rows are bars.
+        step_seconds: most frequent distance between the training data's rows, where it is not ``source_seconds``.
         timeframes: finest first; the first one is the bar itself.
         horizons: in bars, ascending.
         season: in bars: a day, or else a week, or else a year, as the data have them; 1 where none fits.
@@ -72,6 +83,8 @@ class DataSpec(BaseModel):
     timestamps: Literal["start", "end"]
     source_seconds: int
     bar_seconds: int
+    bar_months: int = Field(0, ge=0, le=12_000)
+    step_seconds: int = Field(0, ge=0)
     timeframes: tuple[Timeframe, ...]
     horizons: tuple[int, ...]
     season: int
@@ -89,6 +102,16 @@ class DataSpec(BaseModel):
         return tuple(self.columns.index(name) for name in self.targets)
 
     @property
+    def bar(self) -> Length:
+        """Length of a bar, of the calendar or fixed."""
+        return Length(self.bar_seconds, self.bar_months)
+
+    @property
+    def step(self) -> Length:
+        """How far apart rows lie."""
+        return Length(self.step_seconds or self.source_seconds, self.bar_months)
+
+    @property
     def base(self) -> Timeframe:
         """The finest timeframe: the bar itself."""
         return self.timeframes[0]
@@ -99,6 +122,13 @@ class DataSpec(BaseModel):
             raise ValueError("one role for each column, and targets among the columns, expected")
         if not self.timeframes or self.base.seconds != self.bar_seconds:
             raise ValueError("the first timeframe must be the bar")
+        lookbacks, lengths = [one.lookback for one in self.timeframes], [one.seconds for one in self.timeframes]
+        if any(not 1 <= one <= MOST_BARS for one in (*lookbacks, *self.horizons, self.season)) or not self.horizons:
+            raise ValueError(f"lookbacks, horizons and the season must be 1 to {MOST_BARS:,} bars")
+        if min(*lengths, self.source_seconds, *self.periods) < 1 or self.bar_seconds % self.source_seconds:
+            raise ValueError("lengths must be positive, and the bar's a multiple of the rows'")
+        if any(earlier >= later for ordered in (lengths, self.horizons) for earlier, later in pairwise(ordered)):
+            raise ValueError("timeframes and horizons must ascend")
         return self
 
 
@@ -106,8 +136,8 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     """Settle everything that ``config`` leaves open from the data.
 
     Raises:
-        SSSDError: columns that are not there or not numbers, timestamps out of order, or timeframes and
-            horizons that do not fit the data's bar.
+        SSSDError: columns that are not there or not numbers, timestamps out of order or at irregular times, or
+            timeframes and horizons that do not fit the data's bar.
     """
     frame = read_frame(frame, config)
     where, reading = source_name(frame), reading_of(frame)
@@ -116,13 +146,15 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     rows = series_rows(frame, time, config.id)
     columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
-    source_seconds = parse_duration(config.bar) if config.bar else _most_frequent_difference(rows, where)
-    asked = _asked_timeframes(config.timeframes or {}, source_seconds)
-    bar_seconds = asked[0].seconds if asked else source_seconds
-    bars = _bar_times(rows, source_seconds, bar_seconds, config.timestamps)
-    horizons = (
-        default_horizons(bar_seconds, bars) if config.horizons is None else parse_horizons(config.horizons, bar_seconds)
-    )
+    spacing = find_spacing([one.times for one in rows])
+    source = row_length(config, spacing, [one.times for one in rows], where)
+    asked = _asked_timeframes(config.timeframes or {}, source)
+    bar = Length(asked[0].seconds if asked else source.seconds, source.months)
+    bars = _bar_times(rows, source, bar, config.timestamps)
+    season = season_length(bar, bars)
+    if season > 1 and "close" not in roles:
+        tell_missing(bar, bars, where)
+    step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
         time=time,
         id=config.id,
@@ -131,12 +163,16 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         targets=pick_targets(config, columns, roles, frame),
         target_kind=config.target_kind,
         timestamps=config.timestamps,
-        source_seconds=source_seconds,
-        bar_seconds=bar_seconds,
-        timeframes=asked or _sorted_timeframes(default_timeframes(bar_seconds, bars)),
-        horizons=horizons,
-        season=season_length(bar_seconds, bars),
-        periods=calendar_periods(bar_seconds, bars),
+        source_seconds=source.seconds,
+        bar_seconds=bar.seconds,
+        bar_months=bar.months,
+        step_seconds=0 if step == source.seconds else step,
+        timeframes=asked or _sorted_timeframes(default_timeframes(bar, bars, season), bar),
+        horizons=default_horizons(bar, bars, season, "close" in roles)
+        if config.horizons is None
+        else parse_horizons(config.horizons, bar),
+        season=season,
+        periods=calendar_periods(bar.seconds, bars),
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
         timezone=config.timezone,
@@ -146,45 +182,46 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     )
 
 
-def _most_frequent_difference(rows: Sequence[SeriesRows], where: str) -> int:
-    differences = np.concatenate([np.diff(series.times) for series in rows])
-    if not len(differences):
-        raise SSSDError(f"{where}: no series has two rows, so the length of a row is unknown: --set data.bar=1h")
-    values, counts = np.unique(differences, return_counts=True)
-    return int(values[np.argmax(counts)])
-
-
-def _asked_timeframes(asked: Mapping[str, int], source_seconds: int) -> tuple[Timeframe, ...]:
-    """Those configured, checked: whole multiples of the rows and of the finest one."""
+def _asked_timeframes(asked: Mapping[str, int], source: Length) -> tuple[Timeframe, ...]:
+    """Those configured, checked: whole multiples of the rows and of the finest one; of months, the rows' own only."""
     lookbacks: dict[int, int] = {}
     for text, lookback in asked.items():
-        seconds = parse_duration(text)
+        length = parse_length(text)
         if lookback < 1:
             raise SSSDError(f"data.timeframes: the lookback of {text} must be 1 or more, got {lookback}")
-        if seconds in lookbacks:
-            raise SSSDError(f"data.timeframes: {format_duration(seconds)} is named twice")
-        lookbacks[seconds] = lookback
-    finest = min(lookbacks, default=source_seconds)
-    for seconds in sorted(lookbacks):
-        for unit, what in ((source_seconds, "rows"), (finest, "bars, the finest timeframe")):
+        if lookback > MOST_BARS:
+            raise SSSDError(f"data.timeframes: the lookback of {text} is more than {MOST_BARS:,} bars")
+        if length.months != source.months:
+            raise SSSDError(
+                f"data.timeframes: {length} cannot be put together from rows of {source}; look at these:"
+                f" data.timeframes='{{\"{source}\" = {lookback}}}'"
+            )
+        if length.seconds in lookbacks:
+            raise SSSDError(f"data.timeframes: {length} is named twice")
+        lookbacks[length.seconds] = lookback
+    finest = min(lookbacks, default=source.seconds)
+    for seconds in () if source.months else sorted(lookbacks):
+        for unit, what in ((source.seconds, "rows"), (finest, "bars, the finest timeframe")):
             if seconds % unit:
                 raise SSSDError(
                     f"data.timeframes: {format_duration(seconds)} is not a whole number of"
                     f" {format_duration(unit)} {what}"
                 )
-    return _sorted_timeframes(lookbacks)
+    return _sorted_timeframes(lookbacks, source)
 
 
-def _sorted_timeframes(lookbacks: Mapping[int, int]) -> tuple[Timeframe, ...]:
-    return tuple(Timeframe(format_duration(seconds), seconds, lookbacks[seconds]) for seconds in sorted(lookbacks))
+def _sorted_timeframes(lookbacks: Mapping[int, int], bar: Length) -> tuple[Timeframe, ...]:
+    return tuple(
+        Timeframe(str(bar) if bar.months else format_duration(seconds), seconds, lookbacks[seconds])
+        for seconds in sorted(lookbacks)
+    )
 
 
 def _bar_times(
-    rows: Sequence[SeriesRows], source_seconds: int, bar_seconds: int, timestamps: Literal["start", "end"]
+    rows: Sequence[SeriesRows], source: Length, bar: Length, timestamps: Literal["start", "end"]
 ) -> list[npt.NDArray[np.int64]]:
     """Starts of the bars of each series, as :func:`sssd_registry.data.panel.to_panel` will find them."""
-    shift = source_seconds if timestamps == "end" else 0
-    starts = [series.times - shift for series in rows]
-    if bar_seconds == source_seconds:
+    starts = [row_starts(series.times, source, timestamps) for series in rows]
+    if bar.seconds == source.seconds:
         return starts
-    return [np.unique(bin_starts(times, bar_seconds, source_seconds)) for times in starts]
+    return [np.unique(bin_starts(times, bar.seconds, source.seconds)) for times in starts]

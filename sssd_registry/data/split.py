@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.data.durations import format_duration
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Origins, WindowSource, all_origins
 from sssd_registry.errors import SSSDError
@@ -111,7 +110,7 @@ def _boundaries(source: WindowSource, spec: DataSpec) -> tuple[int, int]:
 
 
 def _empty(part: str, origins: int, spec: DataSpec, farthest: int) -> str:
-    lookback = format_duration(spec.base.lookback * spec.bar_seconds)
+    lookback = f"{spec.base.lookback} bars of {spec.base.name}"
     return (
         f"nothing is left for {part}: {origins} forecast origins, lookback {lookback}, farthest horizon"
         f" {farthest} bars, validation_fraction {spec.validation_fraction:g},"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.durations import DAY
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
-from sssd_registry.errors import SSSDError
+from sssd_registry.effective_windows import WindowPlaces
+from sssd_registry.errors import DataWarning, SSSDError
 
 
 @dataclass(frozen=True)
@@ -75,17 +78,58 @@ def all_origins(source: WindowSource, *, max_horizon: int = 0) -> Origins:
     return Origins(series[chosen], row[chosen])
 
 
-def last_origins(source: WindowSource) -> Origins:
-    """The last bar of every series: where a forecast starts.
+def last_origins(source: WindowSource, *, every: bool = False) -> Origins:
+    """The last bar of every series: where a forecast starts. A series too short for it is left out with a word.
+
+    Args:
+        every: a series that is left out is an error.
 
     Raises:
-        SSSDError: a series is too short for the lookback.
+        SSSDError: no series is long enough for the lookback.
     """
-    ready, lengths = _ready(source), source.lengths
-    full = [n > 0 and ready[end - 1] for n, end in zip(lengths, source.offsets[1:], strict=True)]
-    if not all(full):
-        raise SSSDError(_too_short(source, np.flatnonzero(~np.array(full)).tolist(), 0))
-    return Origins(np.arange(len(lengths), dtype=np.int64), lengths - 1)
+    short = np.flatnonzero(~_servable(source, 0))
+    left_out = dict(source.panel.left_out)
+    if every and left_out:
+        name, reason = next(iter(left_out.items()))
+        raise SSSDError(f"{source.panel.source}: series {name!r}: {reason}")
+    if len(short) == len(source.lengths) or (every and len(short)):
+        raise SSSDError(_too_short(source, short.tolist(), 0))
+    if len(short):
+        _tell_short(source, short, 0)
+    series = np.setdiff1d(np.arange(len(source.lengths), dtype=np.int64), short)
+    return Origins(series, source.lengths[series] - 1)
+
+
+def without_short(source: WindowSource, max_horizon: int) -> WindowSource:
+    """``source`` without the series that hold no window with ``max_horizon`` bars after it, with a word about them.
+
+    As it is where all are too short: :func:`all_origins` says what they lack.
+    """
+    short = ~_servable(source, max_horizon)
+    if not short.any() or short.all():
+        return source
+    reasons = _tell_short(source, np.flatnonzero(short), max_horizon)
+    kept = tuple(series for series, lacks in zip(source.panel.series, short, strict=True) if not lacks)
+    panel = replace(source.panel, series=kept, left_out={**source.panel.left_out, **reasons})
+    return window_source(panel, source.spec)
+
+
+def warn_of_early_ends(source: WindowSource, origins: Origins) -> None:
+    """A word about series that end so long before the last one that their forecast is over when its begins."""
+    spec, ends = source.spec, source.base.starts[source.offsets[origins.series] + origins.row]
+    starts = np.unique(source.base.starts)  # of bars of any series: weekends do not count
+    missed = len(starts) - np.searchsorted(starts, ends, side="right")
+    late = missed > max(max(spec.horizons), DAY // spec.bar_seconds)
+    if late.any():
+        index = int(np.flatnonzero(late)[0])
+        name = source.panel.series[origins.series[index]].id
+        more = f", as do {late.sum() - 1} more series sooner than others" if late.sum() > 1 else ""
+        warnings.warn(
+            f"{source.panel.source}: series {name!r} ends at {_utc(ends[index])}{more}, and is forecast from there;"
+            f" the last one ends at {_utc(ends.max())}",
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def windows_at(source: WindowSource, origins: Origins) -> Windows:
@@ -149,6 +193,12 @@ def origin_times(source: WindowSource, origins: Origins) -> npt.NDArray[np.datet
     return np.asarray(seconds, dtype="datetime64[ns]")
 
 
+def window_places(source: WindowSource, origins: Origins) -> WindowPlaces:
+    """Where the windows that end at ``origins`` lie: how their scores' errors are told."""
+    time = source.base.starts[source.offsets[origins.series] + origins.row]
+    return WindowPlaces(origins.series, origins.row, time)
+
+
 def _levels(source: WindowSource) -> npt.NDArray[np.float64]:
     return source.base.values[:, list(source.spec.target_indices)]
 
@@ -157,6 +207,26 @@ def _ready(source: WindowSource) -> npt.NDArray[np.bool_]:
     """Whether each of the N base bars has a full lookback in every timeframe."""
     full = [source.tables[frame.name].count >= frame.lookback for frame in source.spec.timeframes]
     return np.asarray(np.stack(full).all(axis=0), dtype=np.bool_)
+
+
+def _servable(source: WindowSource, max_horizon: int) -> npt.NDArray[np.bool_]:
+    """Whether each series has a window with ``max_horizon`` bars after it."""
+    ready, ends = _ready(source), source.offsets[1:]
+    last = ends - 1 - max_horizon
+    inside = last >= source.offsets[:-1]
+    return np.asarray(inside & ready[np.maximum(last, 0)], dtype=np.bool_) if len(ready) else inside
+
+
+def _tell_short(source: WindowSource, short: npt.NDArray[np.intp], max_horizon: int) -> dict[str, str]:
+    """Warn of the series at ``short``; id -> why each is left out."""
+    reasons = {source.panel.series[i].id: _too_short(source, [i], max_horizon) for i in short.tolist()}
+    message = f"{source.panel.source}: left out: {_too_short(source, short.tolist(), max_horizon)}"
+    warnings.warn(message, DataWarning, stacklevel=3)
+    return reasons
+
+
+def _utc(seconds: np.int64) -> str:
+    return f"{str(seconds.astype('datetime64[s]')).replace('T', ' ')} UTC"
 
 
 def _too_short(source: WindowSource, series: Sequence[int], max_horizon: int) -> str:

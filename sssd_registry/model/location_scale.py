@@ -10,6 +10,10 @@ In units of the window's own one-bar movement, at horizon h and for each target 
                                                        of changes, of changes from season to season and of the level
                                                        about its mean; ranges (Parkinson 1980); hour and day of week
 
+The location has weights of its own at every horizon up to 1,000 bars: between two horizons a daily shape would be
+lost. The scale is smoother, and is interpolated. It stays within the range that it had in training, whatever the
+features of a new window are.
+
 Diffusion that starts from a location and scale of the window's own is what TMDM (Li et al. 2024) and NsDiff (Ye et
 al. 2025) learn with networks; a linear one is fitted in seconds, and cannot overfit far.
 """
@@ -24,6 +28,7 @@ from torch import Tensor
 from sssd_registry.data.durations import DAY, WEEK
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.calendar import phase
+from sssd_registry.model.horizon_grid import interpolation, location_points
 from sssd_registry.model.movement import Movement
 from sssd_registry.model.precision import ExactBuffers
 
@@ -35,6 +40,8 @@ _TURNING = 3
 _MAX_TURNING_TARGETS = 16
 # A scale is exponential in its features: none counts for more than this many deviations from its training mean.
 FARTHEST = 4.0
+# A log scale that no window reaches. Not infinite: shares of horizons are 0, and 0 times infinity is no number.
+_UNBOUNDED = 100.0
 # Volatility over a short span may be 0; it then counts as this part of the window's.
 _QUIETEST = 0.05
 
@@ -44,41 +51,52 @@ class LinearLocationScale(ExactBuffers):
 
     Args:
         spec: columns, roles, targets and timeframes.
-        horizons: float ``(G,)`` bars, ascending, what it is fitted at; a horizon between two is interpolated.
+        movement: the normaliser's.
+        horizons: float ``(G,)`` bars, ascending, what the scale is fitted at; a horizon between two is interpolated.
     """
 
-    location: Tensor  # (G, P, C), of what `design` gives
+    location_horizons: Tensor  # (G',) bars, ascending, what the location is fitted at
+    location: Tensor  # (G', P, C), of what `design` gives
     bias: Tensor  # (G, C), log scale where every feature has its mean
+    lowest: Tensor  # (G, C), the least log scale in training
+    highest: Tensor  # (G, C), the largest
     weights: Tensor  # (G, F, C)
     center: Tensor  # (F, C), mean of the features
     spread: Tensor  # (F, C), their standard deviation
 
-    def __init__(self, spec: DataSpec, horizons: Tensor) -> None:
+    def __init__(self, spec: DataSpec, movement: Movement, horizons: Tensor) -> None:
         super().__init__()
         self.spec = spec
-        self.movement = Movement(spec)
+        self.__dict__["movement"] = movement  # its buffers are the normaliser's, and are saved there
         self.num_lags = min(spec.base.lookback - 1, MAX_LAGS)
         points, features, channels = len(horizons), self._num_features(), len(spec.targets)
-        self.register_buffer("location", torch.zeros(points, self.num_terms, channels))
+        own = location_points(spec.horizons)
+        self.register_buffer("location_horizons", torch.tensor(own, dtype=torch.float32))
+        self.register_buffer("location", torch.zeros(len(own), self.num_terms, channels))
+        self.register_buffer("lowest", torch.full((points, channels), -_UNBOUNDED))
+        self.register_buffer("highest", torch.full((points, channels), _UNBOUNDED))
         self.register_buffer("bias", horizons.sqrt().log().unsqueeze(-1).repeat(1, channels))
         self.register_buffer("weights", torch.zeros(points, features, channels))
         self.register_buffer("center", torch.zeros(features, channels))
         self.register_buffer("spread", torch.ones(features, channels))
 
     def forward(
-        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], interpolation: Tensor
+        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor, share: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Raw windows, and which share of each fitted horizon ``(K, G)``, to location and scale ``(B, K, C)``.
+        """Raw windows and horizons ``(K,)`` in bars to location and scale ``(B, K, C)``.
 
-        Both float64, in units of the window's one-bar movement.
+        Both float64, in units of the window's one-bar movement. ``share`` is how much each of the horizons that the
+        scale was fitted at makes up of those asked for, ``(K, G)``.
         """
         waves = self.waves(times)
         terms = self.design(self.lags(values), waves)
-        location = torch.einsum("kg,gpc,bpc->bkc", interpolation, self.location, terms)
+        weights = torch.einsum("kg,gpc->kpc", interpolation(self.location_horizons, horizons), self.location)
+        location = torch.einsum("kpc,bpc->bkc", weights, terms)
         features = self.features(values, waves)
         standard = ((features - self.center) / self.spread).clamp(-FARTHEST, FARTHEST)
-        slope = torch.einsum("kg,gfc,bfc->bkc", interpolation, self.weights, standard)
-        return location.double(), (interpolation @ self.bias + slope).double().exp()
+        slope = torch.einsum("kg,gfc,bfc->bkc", share, self.weights, standard)
+        log_scale = torch.minimum(share @ self.bias + slope, share @ self.highest)
+        return location.double(), torch.maximum(log_scale, share @ self.lowest).double().exp()
 
     @property
     def num_terms(self) -> int:
@@ -99,13 +117,13 @@ class LinearLocationScale(ExactBuffers):
         """The N levels before the last, relative to it: float32 ``(B, N, C)``."""
         levels = values[self.spec.base.name][..., list(self.spec.target_indices)]
         past = self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1])
-        return (past / self.movement.unit(levels)).float()
+        return (past / self.movement.unit(levels, self.spec.target_indices)).float()
 
     def features(self, values: Mapping[str, Tensor], waves: Tensor) -> Tensor:
         """What the scale depends on, with the waves ``(B, 1 + H)``: float32 ``(B, F, C)``."""
         base = values[self.spec.base.name]
         levels = base[..., list(self.spec.target_indices)]  # (B, L, C)
-        length, unit = levels.shape[1], self.movement.unit(levels)  # (B, 1, C)
+        length, unit = levels.shape[1], self.movement.unit(levels, self.spec.target_indices)  # (B, 1, C)
         away = self.movement.between(levels.mean(dim=1, keepdim=True), levels) / (unit * length**0.5)
         rows = [unit.log(), away[:, -1:], away[:, -1:].abs(), _log_rms(away, length), *_log_rms_each(away)]
         for timeframe in self.spec.timeframes:

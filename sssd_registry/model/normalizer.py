@@ -13,8 +13,9 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.calendar import phase
+from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
-from sssd_registry.model.movement import Movement
+from sssd_registry.model.movement import STILL_SHARE, Movement
 from sssd_registry.model.precision import ExactBuffers
 
 
@@ -22,7 +23,7 @@ class WindowNormalizer(ExactBuffers):
     """Raw windows to features, and targets to and from standard units.
 
     A target's standard unit at horizon h is ``scale * growth(h)``: ``scale`` is the root mean square of the
-    window's one-bar changes, ``growth`` how much larger changes over h bars are, on average over the training
+    window's one-bar changes (of what is typical, where it stands still), ``growth`` how much larger changes over h bars are, on average over the training
     data. Changes are differences, or log-returns when the target is a log-return.
 
     Args:
@@ -44,7 +45,7 @@ class WindowNormalizer(ExactBuffers):
         self.register_buffer(
             "growth", torch.tensor(points, dtype=torch.float32).sqrt().unsqueeze(-1).repeat(1, channels)
         )
-        self.linear = LinearLocationScale(spec, self.growth_horizons) if linear else None
+        self.linear = LinearLocationScale(spec, self.movement, self.growth_horizons) if linear else None
 
     @property
     def num_features(self) -> int:
@@ -70,14 +71,16 @@ class WindowNormalizer(ExactBuffers):
 
         Highs and lows are told relative to their bar's close, volumes relative to the window's.
         """
-        levels = values[..., self.movement.columns("open", "close", "value")]  # (B, L, V of levels)
-        unit = self.movement.unit(levels)  # (B, 1, V)
+        columns = self.movement.columns("open", "close", "value")
+        levels = values[..., columns]  # (B, L, V of levels)
+        unit = self.movement.unit(levels, columns)  # (B, 1, V)
         change = (self.movement.change(levels) / unit).float()
         distance = (self.movement.between(levels[:, -1:], levels) / (unit * levels.shape[1] ** 0.5)).float()
         features = [change, change.abs(), distance]
         if extremes := self.movement.columns("high", "low"):
-            close = values[..., self.movement.columns("close")]
-            features.append((self.movement.between(close, values[..., extremes]) / self.movement.unit(close)).float())
+            close = values[..., closes := self.movement.columns("close")]
+            unit = self.movement.unit(close, closes)
+            features.append((self.movement.between(close, values[..., extremes]) / unit).float())
         if volumes := self.movement.columns("volume"):
             features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
         return torch.cat(features, dim=-1)  # (B, L, F but for the calendar)
@@ -88,7 +91,18 @@ class WindowNormalizer(ExactBuffers):
 
     def scale(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' one-bar unit, float64 ``(B, C)``."""
-        return self.movement.unit(values[self.spec.base.name][..., list(self.spec.target_indices)])[:, 0]
+        return self.movement.unit(self._targets(values), self.spec.target_indices)[:, 0]
+
+    def weight(self, values: Mapping[str, Tensor], full: float = STILL_SHARE) -> Tensor:
+        """How much a window counts where errors are in its own units, float64 ``(B, C)``: less if it stands still.
+
+        See :meth:`Movement.weight`.
+        """
+        return self.movement.weight(self._targets(values), self.spec.target_indices, full)
+
+    def _targets(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Their levels, float64 ``(B, L, C)``."""
+        return values[self.spec.base.name][..., list(self.spec.target_indices)]
 
     def location_scale(
         self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
@@ -102,7 +116,7 @@ class WindowNormalizer(ExactBuffers):
         if self.linear is None:
             location, growth = torch.zeros_like(unit), (share @ self.growth).double()
         else:
-            location, growth = self.linear(values, times, share)
+            location, growth = self.linear(values, times, horizons, share)
         scale = unit * growth  # (B, K, C)
         location = (unit * location).expand_as(scale)
         return location if self.movement.log else location + self.origin(values).unsqueeze(1), scale
@@ -121,44 +135,30 @@ class WindowNormalizer(ExactBuffers):
         return standard.double() * scale.unsqueeze(1) + location.unsqueeze(1)
 
     @torch.no_grad()
-    def fit_growth(self, changes: Mapping[int, Sequence[Tensor]]) -> None:
-        """Set ``growth`` from training data: horizon -> scaled changes ``(n, C)`` over that many bars."""
+    def fit_growth(self, changes: Mapping[int, Sequence[Tensor]], weights: Tensor | None = None) -> None:
+        """Set ``growth`` from training data: horizon -> scaled changes ``(n, C)`` over that many bars.
+
+        ``weights (n, C)`` are how much each of them counts, see :func:`typical_size`.
+        """
         for row, horizon in enumerate(int(h) for h in self.growth_horizons):
-            self.growth[row] = typical_size(torch.cat(list(changes[horizon])).double()).float()
+            self.growth[row] = typical_size(torch.cat(list(changes[horizon])).double(), weights).float()
 
 
-def typical_size(values: Tensor) -> Tensor:
+def typical_size(values: Tensor, weights: Tensor | None = None) -> Tensor:
     """Root mean square over the first axis ``(n, …)``, in which no value counts for more than six deviations.
 
     The deviation is the median's, for which a Gaussian has 0.6745. The revaluation of one pegged currency, thousands
     of its days' units, would else be everybody's unit. (The Gaussian of lowest CRPS is narrower where tails are fat,
-    and its intervals then cover too little.)
+    and its intervals then cover too little.) ``weights`` are how much each value counts, of the same shape; where none
+    does, all do.
     """
     size = values.abs().double()
-    deviation = size.median(dim=0).values / 0.6745
+    counted = torch.ones_like(size) if weights is None else weights.double()
+    counted = torch.where(counted.sum(dim=0) > 0, counted, 1.0)
+    deviation = torch.nanmedian(size.masked_fill(counted <= 0, torch.nan), dim=0).values / 0.6745
     limit = torch.where(deviation > 0, 6 * deviation, size.amax(dim=0))
-    return torch.minimum(size, limit).square().mean(dim=0).sqrt().clamp(min=1e-6)
-
-
-def growth_points(longest: int) -> tuple[int, ...]:
-    """The horizons at which growth is fitted: every bar up to 40, or else about 40 at equal ratios."""
-    if longest <= 40:
-        return tuple(range(1, longest + 1))
-    return tuple(sorted({round(longest ** (i / 39)) for i in range(40)}))
-
-
-def interpolation(points: Tensor, horizons: Tensor) -> Tensor:
-    """How much of each of G ascending points makes up a horizon, ``(K, G)``: linear in log h, rows sum to 1.
-
-    Written as hat functions because a search does not export.
-    """
-    if len(points) == 1:
-        return torch.ones(len(horizons), 1, device=points.device)
-    grid = torch.log(points)
-    position = torch.log(horizons.to(grid.dtype)).clamp(grid[0], grid[-1]).unsqueeze(-1)  # (K, 1)
-    slope = (position - grid[:-1]) / (grid[1:] - grid[:-1])  # (K, G - 1)
-    rise, fall = torch.ones_like(slope[:, :1]), 1 - slope
-    return torch.minimum(torch.cat([rise, slope], dim=1), torch.cat([fall, rise], dim=1)).clamp(min=0)
+    square = (counted * torch.minimum(size, limit).square()).sum(dim=0) / counted.sum(dim=0)
+    return square.sqrt().clamp(min=1e-6)
 
 
 def _calendar_features(times: Tensor, seconds: int, periods: Sequence[int]) -> Tensor:

@@ -12,10 +12,18 @@ from torch import Tensor
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.data.split import Split, split_origins
-from sssd_registry.data.windows import Origins, Windows, WindowSource, futures_at, window_source, windows_at
+from sssd_registry.data.windows import (
+    Origins,
+    Windows,
+    WindowSource,
+    futures_at,
+    window_source,
+    windows_at,
+    without_short,
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     """
     frame = read_frame(data, config)
     spec = resolve(config, frame)
-    source = window_source(to_panel(frame, spec), spec)
+    panel = without_constants(to_panel(frame, spec), spec)
+    source = without_short(window_source(panel, spec), max(spec.horizons))
     return TrainingData(spec, source, split_origins(source, spec, spec.horizons))
 
 

@@ -24,9 +24,13 @@ _SHARED_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _OWN_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 # A location that explains less than this of the variance is noise, and is left out.
 _LEAST_EXPLAINED = 0.01
+# One that explains this much may fail in one block of time.
+_MUCH_EXPLAINED = 0.1
 # In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
 _AT_ONCE, _FOLDS = 2048, 4
+# Penalties are chosen by so many of the horizons, evenly spaced.
+_CHOSEN_BY = 40
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Regression:
         moved: float64 ``(n, G, C)``, what came to be.
         size: ``(P,)``, what a weight's square is multiplied by in a penalty.
         plain: how many of the terms, the first, do not turn with the hour.
-        row_weights: ``(n, C)``, how much a row counts.
+        row_weights: ``(n, C)``, how much a row counts; 1 on average.
         folds: what is left out in turn; together all rows, or none.
     """
 
@@ -109,6 +113,10 @@ class Moments:
         gram, right, square = self.gram - other.gram, self.right - other.right, self.square - other.square
         return Moments(self.rows - other.rows, gram, right, square)
 
+    def at(self, points: Tensor) -> Moments:
+        """Of some of the horizons, by their positions."""
+        return Moments(self.rows, self.gram, self.right[:, :, points], self.square[:, points])
+
     def squared_error(self, weights: Tensor) -> Tensor:
         """Of weights ``(C, P, G)`` for the first P terms, summed over rows: ``(C, G)``."""
         count = weights.shape[1]
@@ -143,16 +151,22 @@ def best_penalties(data: Regression) -> Penalties | None:
     """By the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
 
     Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
+    Where much is explained, one block may be an exception: a sensor that was stuck, a month of strikes.
     """
     if not data.folds:
         return None
     explained: dict[Penalties, list[float]] = {}  # by fold, as shares of the whole variance
+    points = torch.linspace(0, data.moved.shape[1] - 1, min(_CHOSEN_BY, data.moved.shape[1])).round().long()
+    whole = data.sums.whole.at(points).square.clamp(min=1e-12)
     for fit, score in zip(data.sums.fits, data.sums.scores, strict=True):
-        for penalties, weights in _candidates(fit, data):
-            gain = (score.square - score.squared_error(weights)) / data.sums.whole.square.clamp(min=1e-12)
+        left_out = score.at(points)
+        for penalties, weights in _candidates(fit.at(points), data):
+            gain = (left_out.square - left_out.squared_error(weights)) / whole
             explained.setdefault(penalties, []).append(float(gain.mean()))
     best = max(explained, key=lambda penalties: sum(explained[penalties]))
-    return best if sum(explained[best]) > _LEAST_EXPLAINED and min(explained[best]) > 0 else None
+    total = sum(explained[best])
+    worst, second = sorted(explained[best])[:2]
+    return best if total > _LEAST_EXPLAINED and (worst > 0 or (total > _MUCH_EXPLAINED and second > 0)) else None
 
 
 def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
@@ -166,10 +180,13 @@ def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
 
 
 def reweighted(data: Regression, residual: Tensor) -> Regression:
-    """Rows weigh ``1 / (_FAR + q)^2``, where q is a row's mean size of ``residual (n, G, C)``, the average row's 1."""
+    """Rows weigh ``1 / (_FAR + q)^2`` times what they did, where q is a row's mean size of ``residual (n, G, C)``.
+
+    The average row's q is 1.
+    """
     size = residual.abs()
-    typical = size.mean(dim=0, keepdim=True).clamp(min=1e-12)
-    row_weights = (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
+    typical = (data.row_weights.unsqueeze(1) * size).mean(dim=0, keepdim=True).clamp(min=1e-12)
+    row_weights = data.row_weights * (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
     return replace(data, row_weights=row_weights / row_weights.mean(dim=0))
 
 

@@ -1,5 +1,8 @@
 """Fits what diffusion starts from, on the training part alone: a linear location by ridge (`location.py`), a
-log-linear scale by maximum likelihood. How much of each is cross-validated in blocks of time."""
+log-linear scale by maximum likelihood. How much of each is cross-validated in blocks of time.
+
+Windows that stand still count little: in their units whatever comes after them is huge.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,27 @@ from sssd_registry.model.normalizer import typical_size
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch
 from sssd_registry.training.location import Regression, fit_location, make_folds
 
-# Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing.
-_MAX_ROWS, _AT_ONCE = 1 << 17, 512
+# Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing. Times
+# horizons, more would fill the memory.
+_MAX_ROWS, _MAX_VALUES, _AT_ONCE = 1 << 17, 1 << 25, 512
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class _Sample:
-    """n training windows in order of time; ``features (n, F, C)``, and how far a future reaches, in rows."""
+    """n training windows in order of time.
+
+    Attributes:
+        regression: of the location, at every horizon that has one.
+        features: ``(n, F, C)``.
+        weights: ``(n, C)``, how much each window counts; 1 on average.
+        gap: how far a future reaches, in rows.
+    """
 
     regression: Regression
     features: Tensor
+    weights: Tensor
     gap: int
 
 
@@ -37,26 +49,35 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     if linear is None:
         raise ValueError("this network starts from the random walk")
     sample = _gather(network, linear, data)
-    regression = sample.regression
+    regression, counted = sample.regression, sample.weights
     residual = regression.moved
     if (fitted := fit_location(regression)) is not None:
         location, residual = fitted
         linear.location.copy_(location.float())
-    center, spread = sample.features.mean(dim=0), sample.features.std(dim=0)
+    points = torch.searchsorted(linear.location_horizons, network.normalizer.growth_horizons)
+    residual = residual[:, points]  # the scale is fitted at some of the location's horizons
+    center = (counted.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
+    spread = (counted.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
-    weights, bias = _log_scale(standard, residual, _best_scale_penalty(standard, residual, sample.gap))
+    penalty = _best_scale_penalty(standard, residual, counted, sample.gap)
+    weights, bias = _log_scale(standard, residual, counted, penalty)
     left = residual * torch.exp(-_apply(standard, weights, bias))
-    bias = bias + typical_size(left).log()  # unit variance on the training part
-    for name, value in (("center", center), ("spread", spread), ("weights", weights), ("bias", bias)):
+    bias = bias + typical_size(left, counted.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
+    lowest, highest = _range(_apply(standard, weights, bias), counted)
+    fitted_buffers = {
+        "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,
+    }  # fmt: skip
+    for name, value in fitted_buffers.items():
         linear.get_buffer(name).copy_(value.float())
 
 
 def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingData) -> _Sample:
     normalizer = network.normalizer
-    horizons = tuple(int(h) for h in normalizer.growth_horizons)
-    origins = evenly(data.split.train, _MAX_ROWS // len(data.spec.targets))
-    lags, waves, features, moved = [], [], [], []
+    horizons = tuple(int(h) for h in linear.location_horizons)
+    most = min(_MAX_ROWS, _MAX_VALUES // len(horizons)) // len(data.spec.targets)
+    origins = evenly(data.split.train, max(1, most))
+    lags, waves, features, moved, weights = [], [], [], [], []
     for start in range(0, len(origins), _AT_ONCE):
         part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
         batch = make_batch(data, part, horizons, _CPU)
@@ -66,22 +87,38 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         since = normalizer.origin(batch.values).unsqueeze(1)
         unit = normalizer.scale(batch.values).unsqueeze(1)
         moved.append(normalizer.movement.between(since, batch.future) / unit)
+        weights.append(normalizer.weight(batch.values, full=1.0))  # errors are squared: as in data units
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
-    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved), gap)
-    return _Sample(regression, torch.cat(features).double(), gap)
+    counted = _mean_one(torch.cat(weights))
+    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved), counted, gap)
+    return _Sample(regression, torch.cat(features).double(), counted, gap)
 
 
-def _regression(linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved: Tensor, gap: int) -> Regression:
+def _mean_one(weights: Tensor) -> Tensor:
+    """Weights ``(n, C)`` with a mean of 1 for each target; all the same where every window stands still."""
+    weights = torch.where(weights.sum(dim=0) > 0, weights, 1.0)
+    return weights / weights.mean(dim=0)
+
+
+def _regression(
+    linear: LinearLocationScale, lags: Tensor, waves: Tensor, moved: Tensor, weights: Tensor, gap: int
+) -> Regression:
     """Penalties are relative to the mean square of the lags; waves, and the constant, count as of size 1."""
-    size = torch.full((linear.num_terms,), float(lags.double().square().mean().clamp(min=1e-12)), dtype=torch.float64)
+    square = float((weights.unsqueeze(1) * lags.double().square()).mean().clamp(min=1e-12))
+    size = torch.full((linear.num_terms,), square, dtype=torch.float64)
     size[linear.num_lags : linear.num_plain_terms] = 1.0
-    equally = torch.ones(len(moved), moved.shape[2], dtype=torch.float64)
 
     def terms(rows: slice) -> Tensor:
         return linear.design(lags[rows], waves[rows]).double()
 
-    return Regression(terms, moved, size, linear.num_plain_terms, equally, make_folds(len(moved), gap))
+    return Regression(terms, moved, size, linear.num_plain_terms, weights, make_folds(len(moved), gap))
+
+
+def _range(theta: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and largest log scale ``(G, C)`` of those windows ``(n, G, C)`` that count for half of the average or more."""
+    counts = (weights >= 0.5).unsqueeze(1)
+    return theta.masked_fill(~counts, torch.inf).amin(dim=0), theta.masked_fill(~counts, -torch.inf).amax(dim=0)
 
 
 def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
@@ -89,8 +126,12 @@ def _apply(standard: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
     return torch.einsum("gfc,nfc->ngc", weights, standard) + bias
 
 
-def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 12) -> tuple[Tensor, Tensor]:
+def _log_scale(
+    standard: Tensor, residual: Tensor, counted: Tensor, penalty: float, steps: int = 12
+) -> tuple[Tensor, Tensor]:
     """Weights ``(G, F, C)`` and bias ``(G, C)`` of a log-linear Laplace scale, by Newton's method.
+
+    Row n counts ``counted (n, C)``, 1 on average.
 
     The negative log-likelihood ``theta + |r| exp(-theta)`` is convex in theta, and less swayed by fat tails than a
     Gaussian's.
@@ -100,17 +141,18 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
     x = torch.cat([ones, standard], dim=1)  # (n, 1 + F, C)
     size = residual.abs()
     beta = torch.zeros(residual.shape[1], features + 1, channels, dtype=standard.dtype)  # (G, 1 + F, C)
-    beta[:, 0] = size.mean(dim=0).clamp(min=1e-12).log()
+    beta[:, 0] = (counted.unsqueeze(1) * size).mean(dim=0).clamp(min=1e-12).log()
     ridge = penalty * torch.eye(features + 1, dtype=standard.dtype)
     ridge[0, 0] = 1e-9
     for c in range(channels):
         row, missed, own = x[:, :, c].contiguous(), size[:, :, c].contiguous(), beta[:, :, c]
+        share = counted[:, [c]]
         pairs = (row.unsqueeze(2) * row.unsqueeze(1)).flatten(1)  # (n, (1 + F)^2): all steps weigh the same products
         for _ in range(steps):
-            relative = (missed * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
+            relative = share * (missed * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
             pull = own @ ridge
             pull[:, 0] = 0.0
-            gradient = (1 - relative).T @ row / count + pull  # (G, 1 + F)
+            gradient = (share - relative).T @ row / count + pull  # (G, 1 + F)
             curvature = (relative.T @ pairs).reshape(-1, *ridge.shape) / count + ridge  # (G, 1 + F, 1 + F)
             move = torch.linalg.solve(curvature, gradient)
             longest = (move @ row.T).abs().amax(dim=1, keepdim=True)  # a Newton step may overshoot
@@ -118,18 +160,19 @@ def _log_scale(standard: Tensor, residual: Tensor, penalty: float, steps: int = 
     return beta[:, 1:], beta[:, 0]
 
 
-def _best_scale_penalty(standard: Tensor, residual: Tensor, gap: int) -> float:
+def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, gap: int) -> float:
     """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
-    features, moved = standard[::every], residual[::every][:, points]
+    features, moved, share = standard[::every], residual[::every][:, points], counted[::every]
     scores = {}
     for penalty in sorted(_SCALE_PENALTIES, reverse=True):
         total = 0.0
         for fold in make_folds(len(moved), gap // every + 1):
             fit = torch.ones(len(moved), dtype=torch.bool)
             fit[fold.near] = False
-            theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], penalty, steps=8))
-            total += float((theta + moved[fold.score].abs() * torch.exp(-theta)).mean())
+            theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], share[fit], penalty, steps=8))
+            loss = theta + moved[fold.score].abs() * torch.exp(-theta)
+            total += float((share[fold.score].unsqueeze(1) * loss).mean())
         scores[penalty] = total
     return min(scores, key=scores.__getitem__)

@@ -71,7 +71,17 @@ def denoising_loss(
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
     z, target = diffuse(network.schedule, x0, eps, t)
     predicted = model(batch.values, batch.times, batch.horizons, z, t.float() + float(network.schedule.timesteps[0]))
-    return F.mse_loss(predicted.float(), target)
+    return weighted_error(predicted.float(), target, network.normalizer.weight(batch.values))
+
+
+def weighted_error(predicted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Mean squared error over draws and horizons ``(B, S, K, D)``, a scalar; window b counts the mean of ``weights[b]``.
+
+    Args:
+        weights: ``(B, C)``, less than 1 for windows that stand still: in their units what came to be may be huge.
+    """
+    error = F.mse_loss(predicted, target, reduction="none").flatten(1).mean(dim=1)  # (B,)
+    return (weights.mean(dim=1).to(error.dtype) * error).mean()
 
 
 def draw_horizons(trained: tuple[int, ...], random: np.random.Generator) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sssd_registry.baselines import choose_random_walk_window
-from sssd_registry.data.windows import Origins, futures_at, history_at
+from sssd_registry.data.windows import Origins, futures_at, history_at, window_places
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.scores import Array, crps, standard_error
 from sssd_registry.tableau import SolverTableau
@@ -25,11 +25,11 @@ def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: Training
 def surely_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
     """Whether ``scores`` are lower than those of the start, on the same windows, by more than one standard error.
 
-    Windows that overlap count as fewer: on a month of prices most networks are "better" by the drift of that month.
+    Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are "better" by the drift of that month.
     """
-    stride = max(1.0, len(data.split.validation) / len(origins)) / len(data.source.lengths)
     difference = scores - start
-    return bool(difference.mean() < -standard_error(difference, data.spec.horizons, stride))
+    error = standard_error(difference, data.spec.horizons, window_places(data.source, origins))
+    return bool(difference.mean() < -error)
 
 
 def random_walk_window(data: TrainingData) -> int:

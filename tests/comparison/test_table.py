@@ -14,6 +14,7 @@ from sssd_registry.cli.compare import split_schedulers, split_steps, split_toler
 from sssd_registry.comparison.candidates import Candidate
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.comparison.run import make_rows
+from sssd_registry.effective_windows import one_series
 from sssd_registry.comparison.table import Row, cheapest, front
 from sssd_registry.errors import SSSDError
 from sssd_registry.tableau import SolverTableau
@@ -60,7 +61,7 @@ def test_the_best_is_always_good_enough_and_without_noise_it_is_the_tolerance_th
     base = random.uniform(0.5, 1.5, size=(40, 2))
     # The same windows times a constant: differences as noisy as the windows, but all of one sign.
     found = [Quality(base * factor, 0.5, 0.9) for factor in (1.0, 1.005, 1.05, 1.5)]
-    rows = make_rows([candidate(n) for n in (8, 4, 3, 2)], found, [1.0] * 4, [1, 4], 1, tolerance)
+    rows = make_rows([candidate(n) for n in (8, 4, 3, 2)], found, [1.0] * 4, [1, 4], one_series(len(found[0].crps)), tolerance)
     assert rows[0].good_enough
     assert [row.crps for row in rows] == sorted(row.crps for row in rows)
     for row in rows:
@@ -76,7 +77,7 @@ def test_a_lead_that_says_nothing_shows_in_its_error() -> None:
     noise = random.normal(scale=0.3, size=base.shape)
     lucky = Quality(base + noise - noise.mean() - 0.02, 0.5, 0.9)
     good, bad = Quality(base, 0.5, 0.9), Quality(base * 1.2, 0.5, 0.9)
-    rows = make_rows([candidate(n) for n in (40, 8, 4)], [lucky, good, bad], [1.0] * 3, [1], 1, 0.01)
+    rows = make_rows([candidate(n) for n in (40, 8, 4)], [lucky, good, bad], [1.0] * 3, [1], one_series(len(good.crps)), 0.01)
     assert {row.steps: row.good_enough for row in rows} == {40: True, 8: False, 4: False}
     by_steps = {row.steps: row for row in rows}
     assert by_steps[8].excess < by_steps[8].excess_se

@@ -52,9 +52,9 @@ def change_after(frame, cutoff, change, random, spec):
         after["time"] += pd.to_timedelta(moves, unit="s")
         after = after.drop_duplicates(["id", "time"])
     else:
-        step = pd.to_timedelta(random.integers(1, 9) * spec.source_seconds, unit="s")
         more = frame.tail(40).copy()
-        more["time"] = frame["time"].max() + step * np.arange(1, len(more) + 1)
+        steps = random.integers(1, 9, len(more)).cumsum() * spec.source_seconds
+        more["time"] = frame["time"].max() + pd.to_timedelta(steps, unit="s")
         after = pd.concat([after, more])
     return pd.concat([before, after], ignore_index=True)
 

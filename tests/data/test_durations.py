@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sssd_registry.data.durations import format_duration, parse_duration, parse_horizons
+from sssd_registry.data.durations import (
+    Length,
+    calendar_length,
+    format_duration,
+    format_months,
+    parse_duration,
+    parse_horizons,
+    parse_length,
+)
 from sssd_registry.errors import SSSDError
 
 
@@ -81,3 +89,48 @@ def test_durations_and_bars_mix_and_come_sorted():
 def test_horizons_that_do_not_fit_are_errors(values, unit, message):
     with pytest.raises(SSSDError, match=message):
         parse_horizons(values, 300, unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("1mo", 1),
+        ("mo", 1),
+        ("6mo", 6),
+        ("ME", 1),
+        ("2MS", 2),
+        ("1q", 3),
+        ("QS", 3),
+        ("2QE", 6),
+        ("1Y", 12),
+        ("YS", 12),
+    ],
+)
+def test_lengths_of_the_calendar_are_read(text, months):
+    assert parse_length(text) == calendar_length(months)
+    with pytest.raises(SSSDError, match="no fixed length"):
+        parse_duration(text)
+
+
+@given(st.integers(1, 5000))
+def test_months_are_written_as_they_are_read(months):
+    assert parse_length(format_months(months)) == calendar_length(months)
+    assert str(calendar_length(months)) == format_months(months)
+
+
+@pytest.mark.parametrize(("months", "days"), [(1, 31), (3, 92), (6, 184), (12, 366), (24, 732)])
+def test_bars_of_the_calendar_leave_no_gap(months, days):
+    assert calendar_length(months).seconds == days * 86400
+
+
+def test_horizons_in_months():
+    assert parse_horizons(["1y", "1q", 2], calendar_length(1)) == (2, 3, 12)
+    assert parse_horizons(["1y"], calendar_length(3)) == (4,)
+    with pytest.raises(SSSDError, match=r"horizon 1mo is not a whole number of 1q bars; nearest: 1q$"):
+        parse_horizons(["1mo"], calendar_length(3))
+    with pytest.raises(SSSDError, match="horizon 7mo is not a whole number of 1q bars; nearest: 6mo or 9mo"):
+        parse_horizons(["7mo"], calendar_length(3))
+    with pytest.raises(SSSDError, match="give it in bars, mo, q or y"):
+        parse_horizons([60], calendar_length(1), "min")
+    with pytest.raises(SSSDError, match="give it in bars, or a duration such as 5d"):
+        parse_horizons(["1mo"], Length(86400))

@@ -4,8 +4,8 @@ import pytest
 from synthetic_frames import currency_hours, currency_minutes, make_spec
 
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
-from sssd_registry.errors import SSSDError
+from sssd_registry.data.panel import to_panel, without_constants
+from sssd_registry.errors import DataWarning, SSSDError
 
 HOURS = currency_hours(weeks=2)
 SPEC = make_spec({("1h", 3600): 8})
@@ -70,7 +70,6 @@ def changed(column, row, value):
             r"column 'high', row 7 \(2024-01-01 06:00:00\+00:00\): .* missing \(NaN\)",
         ),
         (changed("close", 9, -np.inf), r"column 'close', row 9 \(2024-01-01 08:00:00\+00:00\): .* infinite"),
-        (HOURS.assign(close=1.25), r"column 'close': all \d+ values are 1\.25; a constant"),
         (
             HOURS.assign(close=HOURS["close"].astype(str).replace(str(HOURS["close"][2]), "x")),
             r"'close', row 3: 'x'",
@@ -94,13 +93,75 @@ def test_only_log_returns_need_positive_values_and_volumes_need_none():
         to_panel(changed("low", 5, -2.0), spec)
 
 
+def panel(**series):
+    return pd.concat([frame.assign(symbol=name) for name, frame in series.items()], ignore_index=True)
+
+
+PANEL = make_spec({("1h", 3600): 8}, id="symbol")
+
+
 def test_in_a_panel_the_series_is_named():
-    frame = pd.concat([HOURS.assign(symbol="a"), HOURS.assign(symbol="b", close=3.0)], ignore_index=True)
-    with pytest.raises(SSSDError, match=r"column 'close', series 'b': all 240 values are 3"):
-        to_panel(frame, make_spec({("1h", 3600): 8}, id="symbol"))
+    frame = panel(a=HOURS, b=HOURS)
     frame.loc[250, "open"] = np.nan
     with pytest.raises(SSSDError, match=r"column 'open', series 'b', row 251 \(2024-01-01 10:00:00\+00:00\)"):
-        to_panel(frame, make_spec({("1h", 3600): 8}, id="symbol"))
+        to_panel(frame, PANEL)
+
+
+def test_a_constant_is_read_and_left_out_of_what_is_learnt():
+    frame = panel(a=HOURS, b=HOURS.assign(close=3.0))
+    everything = to_panel(frame, PANEL)
+    assert [series.id for series in everything.series] == ["a", "b"]
+    with pytest.warns(DataWarning, match=r"left out: series 'b': column 'close': all 240 values are 3; nothing is l"):
+        varying = without_constants(everything, PANEL)
+    assert [series.id for series in varying.series] == ["a"]
+    assert set(varying.left_out) == {"b"}
+    assert without_constants(varying, PANEL) is varying
+
+
+def test_where_nothing_but_constants_are_it_is_an_error(tmp_path):
+    path = tmp_path / "flat.csv"
+    HOURS.assign(close=1.25).to_csv(path, index=False)
+    with pytest.raises(SSSDError, match=r"flat\.csv: column 'close': all 240 values are 1\.25; nothing is learnt"):
+        without_constants(to_panel(read_frame(path), SPEC), SPEC)
+    with pytest.raises(SSSDError, match=r"series 'a': column 'close': all 240 .*; and 1 more series"):
+        without_constants(to_panel(panel(a=HOURS.assign(close=1.0), b=HOURS.assign(close=2.0)), PANEL), PANEL)
+
+
+def test_series_without_values_or_of_other_rows_are_left_out_and_the_others_served():
+    days = HOURS.iloc[::8].assign(time=pd.date_range("2024-01-01", periods=30, tz="UTC"))
+    frame = panel(a=HOURS, empty=HOURS.assign(close=np.nan), days=days)
+    with pytest.warns(DataWarning) as told:
+        left = to_panel(frame, PANEL)
+    assert len(told) == 1
+    assert str(told[0].message) == (
+        "data: left out: series 'days': rows are 1d apart, and the model's are 1h: bring rows of 1h, or train on rows"
+        " such as these; series 'empty': column 'close' has no value"
+    )
+    assert [series.id for series in left.series] == ["a"]
+    assert set(left.left_out) == {"empty", "days"}
+
+
+def test_many_series_that_are_left_out_are_counted():
+    frame = panel(a=HOURS, **{f"e{index}": HOURS.assign(close=np.nan) for index in range(9)})
+    with pytest.warns(DataWarning, match=r"series 'e0': .*series 'e1': .*series 'e2': .*; and 6 more series$"):
+        to_panel(frame, PANEL)
+
+
+def test_rows_of_another_length_are_refused():
+    with pytest.raises(SSSDError, match=r"^data: rows are 4h apart, and the model's are 1h: bring rows of 1h, or t"):
+        to_panel(HOURS.iloc[::4], SPEC)
+
+
+def test_rows_as_long_as_the_bar_need_not_be_put_together():
+    """Of a model of 5-minute bars made from minutes: the last bar is whole then, too."""
+    spec = make_spec(FIVE_MINUTES, source_seconds=60)
+    minutes = currency_minutes(days=1)
+    (made,) = to_panel(minutes, spec).series
+    bars = minutes.set_index("time").resample("5min")
+    whole = bars.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
+    (given,) = to_panel(whole.reset_index(), spec).series
+    np.testing.assert_array_equal(given.times, made.times)
+    np.testing.assert_allclose(given.values, made.values)
 
 
 def test_the_file_is_named(tmp_path):

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,11 +8,12 @@ from pydantic import ValidationError
 from synthetic_frames import business_days, currency_hours, currency_minutes, make_spec, ohlcv
 
 from sssd_registry.config import DataConfig
+from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.source import window_source
 from sssd_registry.data.spec import DataSpec, Timeframe, resolve
 from sssd_registry.data.split import split_origins
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import DataWarning, SSSDError
 
 
 def lookbacks(spec):
@@ -90,7 +94,11 @@ def test_configured_timeframes_set_the_bar_and_their_lookbacks():
 def test_the_bar_is_the_most_frequent_difference_and_can_be_set():
     days = business_days()
     assert resolve(DataConfig(targets="gbp"), days).source_seconds == 86400
-    assert resolve(DataConfig(bar="7D", targets="gbp"), days).source_seconds == 604800
+    assert resolve(DataConfig(bar="24h", targets="gbp"), days).source_seconds == 86400
+    with pytest.warns(DataWarning, match=r"data\.bar is 1h, and rows are 1d apart: the bars in between are taken as m"):
+        spec = resolve(DataConfig(bar="1h", targets="gbp"), days)
+    assert (spec.source_seconds, spec.step.seconds) == (3600, 86400)
+    assert len(to_panel(days, spec).series[0].times) == len(days)  # rows as far apart as in training
 
 
 def test_panels_are_judged_within_each_series():
@@ -171,3 +179,108 @@ def test_the_calendar_is_looked_at_as_far_as_the_data_repeat_it(
     times = pd.date_range("2020-01-01", periods=rows, freq=freq)
     frame = pd.DataFrame({"time": times, "value": np.sin(np.arange(rows))})
     assert resolve(DataConfig(horizons=(1,), timeframes={"1D" if freq == "D" else "1h": 8}), frame).periods == expected
+
+
+CASES = Path(__file__).parent.parent / "cases"
+
+
+def plain(times: pd.DatetimeIndex) -> pd.DataFrame:
+    """Numbers that are no prices."""
+    return pd.DataFrame({"time": times, "value": np.random.default_rng(3).normal(size=len(times))})
+
+
+@pytest.mark.parametrize(
+    ("name", "bar", "season", "horizons", "lookback"),
+    [
+        ("monthly_me", "1mo", 12, range(1, 13), 24),
+        ("monthly_ms", "1mo", 12, range(1, 13), 24),
+        ("quarterly", "1q", 4, range(1, 9), 20),
+        ("yearly", "1y", 1, range(1, 7), 17),
+    ],
+)
+def test_months_quarters_and_years(name: str, bar: str, season: int, horizons: range, lookback: int) -> None:
+    spec = resolve(DataConfig(), read_frame(CASES / f"{name}.csv"))
+    assert (str(spec.bar), spec.season, spec.horizons) == (bar, season, tuple(horizons))
+    assert lookbacks(spec) == {bar: lookback}
+    assert DataSpec.model_validate_json(spec.model_dump_json()) == spec
+    assert resolve(DataConfig(bar=bar, timeframes={bar: lookback}), read_frame(CASES / f"{name}.csv")) == spec
+
+
+def test_stamps_at_the_end_of_months_move_the_bars_by_a_month() -> None:
+    frame = read_frame(CASES / "monthly_me.csv")
+    spec = resolve(DataConfig(timestamps="end"), frame)
+    times = to_panel(frame, spec).series[0].times.astype("datetime64[s]").astype("datetime64[D]")
+    assert [str(times[0]), str(times[1]), str(times[-1])] == ["2007-12-31", "2008-01-31", "2021-03-31"]
+
+
+def test_a_model_from_before_there_were_months_is_read() -> None:
+    stored = json.loads(resolve(DataConfig(), currency_hours()).model_dump_json())
+    for name in ("bar_months", "step_seconds"):
+        del stored[name]
+    spec = DataSpec.model_validate(stored)
+    assert (str(spec.bar), str(spec.step)) == ("1h", "1h")
+
+
+def test_missing_days_are_a_word_and_no_shorter_week() -> None:
+    full = resolve(DataConfig(), read_frame(CASES / "full.csv"))
+    with pytest.warns(
+        DataWarning, match=r"missing30\.csv: 30% of the bars of 1d are missing; .*: fill the missing rows"
+    ):
+        some = resolve(DataConfig(), read_frame(CASES / "missing30.csv"))
+    assert (full.season, some.season) == (7, 7)
+    assert full.horizons == some.horizons == tuple(range(1, 15))
+
+
+@pytest.mark.parametrize(
+    ("freq", "season", "horizons"),
+    [
+        ("h", 24, range(1, 25)),
+        ("4h", 6, range(1, 13)),
+        ("15min", 96, (1, *range(4, 97, 4))),
+        ("D", 7, range(1, 15)),
+        ("B", 5, (1, 5, 20)),
+        ("W-SUN", 52, range(1, 14)),
+    ],
+)
+@pytest.mark.parametrize("kept", [1.0, 0.6])
+def test_horizons_show_a_season_where_there_is_one(freq: str, season: int, horizons: object, kept: float) -> None:
+    times = pd.date_range("2020-01-01", periods=3000, freq=freq)
+    if kept < 1 and freq in ("h", "4h", "15min", "D"):
+        times = times[np.random.default_rng(0).random(3000) < kept]
+        with pytest.warns(DataWarning, match="missing"):
+            spec = resolve(DataConfig(), plain(times))
+    else:
+        spec = resolve(DataConfig(), plain(times))
+    assert (spec.season, spec.horizons) == (season, tuple(horizons))  # type: ignore[call-overload]
+
+
+def test_rows_at_irregular_times_need_a_bar_and_the_advice_works() -> None:
+    seconds = np.random.default_rng(0).integers(3, 60, 4000).cumsum()
+    frame = plain(pd.Timestamp("2024-01-01") + pd.to_timedelta(seconds, unit="s"))
+    with pytest.raises(SSSDError, match=r"irregular times .*--set data\.timeframes='\{\"5min\" = 60\}'"):
+        resolve(DataConfig(), frame)
+    spec = resolve(DataConfig(timeframes={"5min": 60}), frame)
+    assert (spec.source_seconds, spec.bar_seconds) == (1, 300)
+    (series,) = to_panel(frame, spec).series
+    assert len(series.times) == pytest.approx(seconds[-1] / 300, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (DataConfig(bar="7D"), r"data\.bar, the length of a row, is 1w, and rows are 1d apart; .*'\{\"1w\" = 60\}'"),
+        (DataConfig(bar="1mo"), r"data\.bar is 1mo, and rows are 1d apart: bring one row for each 1mo"),
+        (DataConfig(timeframes={"1mo": 12}), r"1mo cannot be put together from rows of 1d; look at these: .*\"1d\" ="),
+        (DataConfig(timeframes={"1d": 10**9}), r"the lookback of 1d is more than 1,000,000 bars"),
+        (DataConfig(horizons=("1mo",)), r"horizon 1mo is not a whole number of 1d bars"),
+    ],
+)
+def test_lengths_that_do_not_fit_the_rows(config: DataConfig, message: str) -> None:
+    with pytest.raises(SSSDError, match=message):
+        resolve(config.model_copy(update={"targets": ("gbp",)}), business_days())
+
+
+@pytest.mark.parametrize("text", ["3mo", "31d", "1w"])
+def test_months_are_looked_at_in_their_own_length_only(text: str) -> None:
+    with pytest.raises(SSSDError, match=r"cannot be put together from rows of 1mo; look at these: .*\"1mo\" = 9"):
+        resolve(DataConfig(timeframes={text: 9}), read_frame(CASES / "monthly_ms.csv"))

@@ -11,10 +11,12 @@ from sssd_registry.data.windows import (
     history_at,
     last_origins,
     origin_times,
+    warn_of_early_ends,
     window_source,
     windows_at,
+    without_short,
 )
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import DataWarning, SSSDError
 
 LOOKBACKS = {("1h", 3600): 30, ("4h", 14400): 9, ("1d", 86400): 3}
 HOURS = currency_hours(weeks=3)
@@ -128,12 +130,42 @@ def test_as_many_rows_as_the_message_says_are_enough(offset):
     assert len(all_origins(enough, max_horizon=24)) >= 1
 
 
-def test_a_series_too_short_to_forecast_is_named():
-    frame = pd.concat([HOURS.assign(symbol="a"), HOURS.head(20).assign(symbol="tiny")], ignore_index=True)
+def test_a_series_too_short_to_forecast_is_named_and_left_out():
+    frame = pd.concat([HOURS.head(20).assign(symbol="tiny"), HOURS.assign(symbol="a")], ignore_index=True)
     source = window_source(to_panel(frame, SPEC), SPEC)
-    with pytest.raises(SSSDError, match=r"too few bars of 1h: series 'tiny' 20; up to 95 needed"):
-        last_origins(source)
-    assert set(all_origins(source).series) == {0}
+    reason = r"too few bars of 1h: series 'tiny' 20; up to 95 needed"
+    with pytest.warns(DataWarning, match=f"left out: {reason}"):
+        origins = last_origins(source)
+    assert origins.series.tolist() == [1]
+    assert origins.row.tolist() == [len(HOURS) - 1]
+    with pytest.raises(SSSDError, match=reason):
+        last_origins(source, every=True)
+    assert set(all_origins(source).series) == {1}
+
+
+def test_a_series_without_a_window_to_train_on_is_named_and_left_out():
+    frame = pd.concat([HOURS.head(100).assign(symbol="tiny"), HOURS.assign(symbol="a")], ignore_index=True)
+    source = window_source(to_panel(frame, SPEC), SPEC)
+    assert without_short(source, 1) is source
+    with pytest.warns(DataWarning, match="left out: too few bars of 1h: series 'tiny' 100; .* 48 ahead"):
+        rest = without_short(source, 48)
+    assert [series.id for series in rest.panel.series] == ["a"]
+    assert set(rest.panel.left_out) == {"tiny"}
+    tiny = all_origins(source, max_horizon=48)
+    assert set(tiny.series) == {1}  # nothing is lost
+    np.testing.assert_array_equal(all_origins(rest, max_horizon=48).row, tiny.row)
+
+
+def test_series_that_ended_long_ago_are_named():
+    def warn(rows: int) -> None:
+        frame = pd.concat([HOURS.assign(symbol="a"), HOURS.iloc[:-rows].assign(symbol="b")], ignore_index=True)
+        source = window_source(to_panel(frame, SPEC), SPEC)
+        warn_of_early_ends(source, last_origins(source))
+
+    warn(3)
+    end = str(HOURS["time"].iloc[-49]).removesuffix("+00:00")
+    with pytest.warns(DataWarning, match=f"series 'b' ends at {end} UTC, and is forecast from there; the last one"):
+        warn(48)
 
 
 def test_a_panel_of_short_series_names_the_first_few():
