@@ -12,9 +12,9 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sssd_registry.data.durations import shortened
 from sssd_registry.errors import SSSDError, near_matches
@@ -34,13 +34,32 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _listed(value: object) -> object:
+    """A single name stands for a list of it."""
+    return [value] if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+
+# Columns of wide files are called 1, 2, 3: on the command line these are numbers.
+_Name = Annotated[str, Field(coerce_numbers_to_str=True)]
+_Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
+
+
 class DataConfig(_Section):
     """How to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
 
-    time: str | None = Field(None, description="time column")
-    id: str | None = Field(None, description="column naming the series, for panels in long format")
-    columns: tuple[str, ...] | None = Field(None, description="numeric columns to look at; default: all")
-    targets: tuple[str, ...] | None = Field(None, description="columns to forecast; default: close, or all")
+    time: _Name | None = Field(None, description="time column")
+    id: _Name | None = Field(None, description="column naming the series, for panels in long format")
+    columns: _Names | None = Field(None, description="numeric columns to look at; default: all")
+    targets: Literal["all"] | _Names | None = Field(
+        None, description="columns to forecast, or all; default: the only one, or y, target, close or value"
+    )
+    timezone: str | None = Field(None, description="zone of times that name none, such as Europe/Berlin; default: UTC")
+    decimal: Literal[".", ","] | None = Field(
+        None, description="decimal mark, where 2,034 may be either; default: what the file shows"
+    )
+    date_order: Literal["dmy", "mdy", "ymd"] | None = Field(
+        None, description="of dates such as 01/02/2023; default: the one with even steps"
+    )
     target_kind: Literal["level", "log-return"] = Field(
         "level", description="forecast the value itself, or the log-return since the origin"
     )

@@ -85,7 +85,7 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    panel = without_constants(to_panel(read_frame(data, spec.time), spec), spec)
+    panel = without_constants(to_panel(read_frame(data, spec), spec), spec)
     source = without_short(window_source(panel, spec), max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)

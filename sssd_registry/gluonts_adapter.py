@@ -144,6 +144,8 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
         }
         if self.context_length is not None:
             more["timeframes"] = {bar: self.context_length}
+        if asked.targets is None:
+            more["targets"] = "all"
         if "test_fraction" not in asked.model_fields_set:
             more["test_fraction"] = 0.0
         return self.config.model_copy(update={"data": asked.model_copy(update=more)})

@@ -119,7 +119,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
-        return window_source(to_panel(read_frame(data, self.spec.time), self.spec), self.spec)
+        return window_source(to_panel(read_frame(data, self.spec), self.spec), self.spec)
 
     @torch.no_grad()
     def __call__(

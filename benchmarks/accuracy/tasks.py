@@ -114,7 +114,13 @@ def etth1(path: Path) -> Task:
     train = frame.iloc[:8640][columns]
     frame[columns] = (frame[columns] - train.mean()) / train.std(ddof=0)
     frame = frame.rename(columns={frame.columns[0]: "time"})
-    data = DataConfig(horizons=tuple(range(1, 25)), timeframes={"1h": 168}, validation_fraction=0.2, test_fraction=0.2)
+    data = DataConfig(
+        targets="all",
+        horizons=tuple(range(1, 25)),
+        timeframes={"1h": 168},
+        validation_fraction=0.2,
+        test_fraction=0.2,
+    )
     rows = 11_519 + 24 * np.arange(120)
     return Task("etth1", frame, data, rows, 8640, 24, 1, ("z", 1.0), False)
 

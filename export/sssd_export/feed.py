@@ -58,7 +58,7 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
     from sssd_registry.data.windows import last_origins, window_source, windows_at
 
     spec = DataSpec.model_validate(manifest["spec"])
-    source = window_source(to_panel(read_frame(data, spec.time), spec), spec)
+    source = window_source(to_panel(read_frame(data, spec), spec), spec)
     return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
 
 

@@ -39,7 +39,7 @@ def forecast(
             check_file(file)
     wanted = None if horizons is None else split_horizons(horizons, unit)
     forecaster = open_forecaster(model, scheduler, steps)
-    source = window_source(to_panel(read_frame(data, forecaster.spec.time), forecaster.spec), forecaster.spec)
+    source = window_source(to_panel(read_frame(data, forecaster.spec), forecaster.spec), forecaster.spec)
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)

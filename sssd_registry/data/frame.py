@@ -1,113 +1,210 @@
-"""From a file or a DataFrame to a frame with one UTC time column; rows stay as and where they are."""
+"""From a file or a DataFrame to a frame with one UTC time column, oldest rows first."""
 
 from __future__ import annotations
 
+import lzma
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sssd_registry.data.csv_file import ID_NAMES, read_csv
+from sssd_registry.data.joined_time import join_time
+from sssd_registry.data.layouts import is_wide
+from sssd_registry.data.numbers import read_numbers
+from sssd_registry.data.order import newest_first
+from sssd_registry.data.reading import (
+    Decimal,
+    Reading,
+    ReadSettings,
+    near_some,
+    reading_of,
+    row_name,
+    set_reading,
+    shortened,
+    was_read,
+)
+from sssd_registry.data.reading import source_name as source_name
 from sssd_registry.data.timestamps import find_time_column, looks_like_dates, parse_times
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.errors import SSSDError
 
-_UNREADABLE = (OSError, ValueError, EOFError, zlib.error)
+_UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
-def read_frame(source: Path | str | pd.DataFrame, time: str | None = None) -> pd.DataFrame:
-    """The rows of ``source`` in their order, the time column as ``datetime64[ns, UTC]``.
+def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.DataFrame:
+    """The rows of ``source``, the time column as ``datetime64[ns, UTC]``, texts that are numbers as numbers.
 
-    Reads CSV (also compressed, also tab- or semicolon-separated), Parquet, or a DataFrame whose time is a
-    column or the index. Naive times are taken as UTC. Reading its own result again changes nothing.
+    Reads CSV (also compressed; any usual delimiter, decimal mark and notation of dates), Parquet, or a DataFrame
+    whose time is a column or the index. Rows keep their order, but for files with the newest first. What was
+    understood is in :func:`sssd_registry.data.reading.reading_of`; the index has the rows as they are in the file,
+    from 0. Reading its own result again changes nothing.
 
     Args:
-        time: name of the time column; found by name or content when not given.
+        how: a ``DataConfig``, or the ``DataSpec`` of a model, so that its data are read as those of its training; or
+            just the name of the time column.
 
     Raises:
-        SSSDError: no such file, unreadable, empty, no time column, or an entry of it that is not a timestamp.
+        SSSDError: no such file, unreadable, empty, no time column, an entry of it that is not a timestamp, or one
+            that may be read in several ways; says where, and which setting tells.
     """
+    settings = ReadSettings.of(how)
     if isinstance(source, pd.DataFrame):
         frame = source.copy(deep=False)
+        if _is_result(frame, settings):
+            return frame
     else:
-        frame = _read_file(Path(source))
+        frame = _read_file(Path(source), settings)
         frame.attrs["source"] = str(source)
-    where = source_name(frame)
-    frame = _index_to_column(frame, time)
-    if isinstance(frame.columns, pd.MultiIndex):
-        raise SSSDError(f"{where}: columns have several levels; flatten them to plain names")
-    frame.columns = pd.Index([str(name) for name in frame.columns])
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise SSSDError(f"{where}: two columns are named {twice[0]!r}; rename one")
+    where, reading = source_name(frame), reading_of(frame)
+    frame = _with_names(_index_to_column(frame, settings.time), where)
     if frame.empty:
         raise SSSDError(f"{where}: no rows of data")
-    name = find_time_column(frame, time, where)
-    frame[name] = parse_times(frame[name], where)
+    if is_wide([str(name) for name in frame.columns]) and _names_series(frame, settings):
+        frame, reading = _long(frame, settings, reading)
+    frame, joined = join_time(frame, settings.time)
+    reading = reading.and_note(*([joined] if joined else []))
+    name = find_time_column(frame, settings.time, where)
+    id = find_id(frame, settings.id)
+    check_columns(frame, [] if id is None else [id], "data.id")
+    groups = None if id is None else frame[id]
+    frame[name], reading = parse_times(frame, name, settings, groups, reading)
+    frame, reading = _texts_to_numbers(frame, {name, id}, settings, reading)
+    order = newest_first(frame[name], groups)
+    if order is not None:
+        frame, reading = frame.iloc[order], reading.and_note("newest first: sorted")
+    set_reading(frame, replace(reading, time=name))
     return frame
 
 
-def source_name(frame: pd.DataFrame) -> str:
-    """What to call ``frame`` in an error message: the file that it came from, if any."""
-    return str(frame.attrs.get("source", "data"))
+def find_id(frame: pd.DataFrame, id: str | None) -> str | None:
+    """The column that names the series: ``id`` if given, else one under a name that means nothing else."""
+    return id if id is not None else next((name for name in ID_NAMES if name in frame.columns), None)
 
 
 def check_columns(frame: pd.DataFrame, names: Iterable[str], setting: str) -> None:
     """Raise SSSDError, with near matches, for the first of ``names`` that is not a column of ``frame``."""
     for name in names:
         if name not in frame.columns:
-            raise SSSDError(
-                f"{source_name(frame)}: no column {name!r} ({setting}); {near_matches(name, frame.columns)}"
-            )
+            near = near_some(name, frame.columns)
+            raise SSSDError(f"{source_name(frame)}: no column {name!r} ({setting}); {near}")
 
 
 def number_column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
-    """Column ``name`` as float64 ``(rows,)``; entries that are missing are NaN.
+    """Column ``name`` as float64 ``(rows,)``; entries that are missing are NaN, true and false 1 and 0.
 
     Raises:
         SSSDError: an entry is not a number; names the column, the row and the entry.
     """
-    column = frame[name]
-    numbers = cast("pd.Series[float]", pd.to_numeric(column, errors="coerce"))
-    bad = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
-    if len(bad):
+    column, place = frame[name], f"{source_name(frame)}: column {name!r}"
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.dtype.categories.dtype)
+    if column.dtype.kind in "Mmc" or isinstance(column.dtype, pd.PeriodDtype):
+        raise SSSDError(f"{place} holds {column.dtype}, not numbers; leave it out: --set data.columns='[…]'")
+    if pd.api.types.is_numeric_dtype(column.dtype):  # and true or false
+        return np.asarray(column.to_numpy(dtype="float64", na_value=np.nan), dtype=np.float64)
+    truths = _truths(column)
+    if truths is not None:
+        return truths
+    numbers = read_numbers(column, reading_of(frame).decimal)
+    if numbers.values is not None:
+        return numbers.values
+    if numbers.ambiguous is not None:
         raise SSSDError(
-            f"{source_name(frame)}: column {name!r}, row {bad[0] + 1}: {str(column.iloc[bad[0]])!r} is not a"
-            " number; correct it, or leave the column out: --set data.columns='[…]'"
+            f"{place}: {numbers.ambiguous!r} may be {_as(numbers.ambiguous, '.')} or {_as(numbers.ambiguous, ',')}; say"
+            " which mark the decimals have: --set data.decimal=, or --set data.decimal=."
         )
-    return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan), dtype=np.float64)
+    row = numbers.bad if numbers.bad is not None else _first_bad(column)
+    raise SSSDError(
+        f"{place}, {row_name(frame, row)}: {shortened(column.iloc[row])!r} is not a"
+        f" number{f' ({numbers.note})' if 'units' in numbers.note or 'marks' in numbers.note else ''}; correct it, or"
+        " leave the column out: --set data.columns='[…]'"
+    )
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _as(text: str, mark: Decimal) -> str:
+    other = "," if mark == "." else "."
+    return f"{float(text.replace(other, '').replace(',', '.')):g}"
+
+
+def _truths(column: pd.Series) -> npt.NDArray[np.float64] | None:
+    """1 and 0 for true and false, yes and no; None for anything else."""
+    known = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
+    if not set(column.head(100).dropna().map(lambda entry: str(entry).strip().lower())) <= set(known):
+        return None
+    texts = column.map(lambda entry: str(entry).strip().lower(), na_action="ignore")
+    if not texts.dropna().isin(list(known)).all() or texts.isna().all():
+        return None
+    return np.asarray(texts.map(known).to_numpy(dtype="float64"), dtype=np.float64)
+
+
+def _first_bad(column: pd.Series) -> int:
+    bad = pd.to_numeric(column, errors="coerce").isna() & column.notna()
+    return int(np.argmax(bad.to_numpy()))
+
+
+def _is_result(frame: pd.DataFrame, settings: ReadSettings) -> bool:
+    """Whether ``frame`` comes from a reading, and is still as that left it."""
+    name = reading_of(frame).time
+    return (
+        was_read(frame)
+        and name in frame.columns
+        and settings.time in (None, name)
+        and str(frame[name].dtype) == "datetime64[ns, UTC]"
+        and pd.api.types.is_integer_dtype(frame.index.dtype)
+        and not frame.empty
+        and not frame[name].isna().any()
+    )
+
+
+def _read_file(path: Path, settings: ReadSettings) -> pd.DataFrame:
     if path.is_dir():
         raise SSSDError(f"{path} is a directory; expected a CSV or Parquet file")
     if not path.exists():
         raise SSSDError(f"no such file: {path}")
     if path.stat().st_size == 0:
         raise SSSDError(f"{path} is empty")
-    parquet = path.suffix.lower() in (".parquet", ".pq")
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            return pd.read_parquet(path)
+        except Exception as error:  # pyarrow has no common kind for what a damaged file may raise
+            raise SSSDError(f"{path} is not readable as Parquet: {_reason(error)}") from None
     try:
-        return pd.read_parquet(path) if parquet else _read_csv(path)
-    except pd.errors.EmptyDataError:
-        raise SSSDError(f"{path} is empty") from None
+        return _without_counter(read_csv(path, settings))
+    except SSSDError:
+        raise
     except _UNREADABLE as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SSSDError(f"{path} is not readable as {'Parquet' if parquet else 'CSV'}: {reason}") from None
+        raise SSSDError(f"{path} is not readable as CSV: {_reason(error)}") from None
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    header = " ".join(str(name) for name in pd.read_csv(path, nrows=0).columns)
-    separator = max(",;\t", key=header.count)  # of a comma-separated header none is left to count: "," comes first
-    # In chunks, a column could get mixed types; pandas' fast float parser may be off by a unit in the last place.
-    frame = pd.read_csv(path, sep=separator, low_memory=False, float_precision="round_trip")
-    first = str(frame.columns[0])
-    if first == "Unnamed: 0":  # written with its index
-        if np.array_equal(frame[first].to_numpy(), np.arange(len(frame))):
+def _reason(error: Exception) -> str:
+    return shortened(str(error).strip().splitlines()[0], 200) if str(error).strip() else type(error).__name__
+
+
+def _without_counter(frame: pd.DataFrame) -> pd.DataFrame:
+    """A first column without a name is an index that was written: of rows, or of times."""
+    first = str(frame.columns[0]) if len(frame.columns) else ""
+    if first == "Unnamed: 0" and len(frame.columns) > 1:
+        if any(np.array_equal(frame[first].to_numpy(), np.arange(len(frame)) + start) for start in (0, 1)):
             return frame.drop(columns=first)
-        if looks_like_dates(frame[first]) and "time" not in frame.columns:
+        epochs = frame[first].dtype.kind == "i" and frame[first].min() >= 1e8
+        if "time" not in frame.columns and (looks_like_dates(frame[first]) or epochs):
             return frame.rename(columns={first: "time"})
+    return frame
+
+
+def _with_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise SSSDError(f"{where}: columns have several levels; flatten them to plain names")
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise SSSDError(f"{where}: two columns are named {twice[0]!r}; rename one")
     return frame
 
 
@@ -118,3 +215,66 @@ def _index_to_column(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
         name = time or str(index.name or "time")
         return frame.reset_index(names=name, drop=name in frame.columns)
     return frame.reset_index(drop=all(name is None or name in frame.columns for name in index.names))
+
+
+def _names_series(frame: pd.DataFrame, settings: ReadSettings) -> bool:
+    """Whether the first column of a wide file names series; otherwise each column is one."""
+    first = frame[frame.columns[0]]
+    if settings.time in frame.columns or first.duplicated().any() or looks_like_dates(first):
+        return False
+    return _is_text(first) or bool(pd.api.types.is_integer_dtype(first.dtype) and first.max() < 1e5)
+
+
+def _long(frame: pd.DataFrame, settings: ReadSettings, reading: Reading) -> tuple[pd.DataFrame, Reading]:
+    """A file with one series in each row, as one row for each value: ``unique_id, ds, y``."""
+    first, *rest = frame.columns
+    values = frame[rest].to_numpy()
+    here = np.asarray(frame[rest].notna())
+    row, step = np.nonzero(here)
+    columns = {
+        "unique_id": frame[first].astype(str).to_numpy()[row],
+        settings.time or "ds": step + 1,
+        "y": values[here],
+    }
+    long = pd.DataFrame(columns)
+    long.attrs.update(frame.attrs)
+    reading = replace(reading, first_line=0, skipped_lines=()).and_note(
+        f"each of {len(frame)} rows is a series of up to {len(rest)} steps: unique_id, {settings.time or 'ds'}, y"
+    )
+    set_reading(long, reading)
+    return long, reading
+
+
+def _texts_to_numbers(
+    frame: pd.DataFrame, others: set[str | None], settings: ReadSettings, reading: Reading
+) -> tuple[pd.DataFrame, Reading]:
+    """Columns of texts that are all numbers become numbers; what one column shows of its decimal mark holds for all."""
+    texts = [
+        name
+        for name in frame.columns
+        if name not in others and not pd.api.types.is_numeric_dtype(frame[name].dtype) and _is_text(frame[name])
+    ]
+    found = {name: read_numbers(frame[name]) for name in texts}
+    marks = {numbers.decimal for numbers in found.values() if numbers.decimal is not None}
+    mark: Decimal | None = settings.decimal or reading.decimal or (marks.pop() if len(marks) == 1 else None)
+    fallback = _usual_mark(reading)
+    for name, numbers in found.items():
+        if numbers.ambiguous is not None or (numbers.values is not None and numbers.decimal is None):
+            numbers = read_numbers(frame[name], mark, fallback)
+        if numbers.values is not None:
+            frame[name] = numbers.values
+            reading = reading.and_note(*([f"{name}: {numbers.note}"] if numbers.note else []))
+    return frame, replace(reading, decimal=mark)
+
+
+def _is_text(column: pd.Series) -> bool:
+    return pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
+
+
+def _usual_mark(reading: Reading) -> Decimal | None:
+    """The decimal mark that goes with a delimiter: who has decimal commas does not separate fields with commas."""
+    if reading.delimiter == ",":
+        return "."
+    if reading.delimiter == ";" and any("day.month" in note for note in reading.notes):
+        return ","
+    return None

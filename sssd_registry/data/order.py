@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sssd_registry.data.frame import check_columns, source_name
+from sssd_registry.data.reading import near_some, row_name, source_name
 from sssd_registry.errors import SSSDError
 
 
@@ -38,10 +38,13 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
     if id is None:
         parts = [("", np.arange(len(frame)))]
     else:
-        check_columns(frame, [id], "data.id")
+        if id not in frame.columns:
+            raise SSSDError(f"{source_name(frame)}: no column {id!r} (data.id); {near_some(id, frame.columns)}")
         codes, names = pd.factorize(frame[id])
         if (codes < 0).any():
-            raise SSSDError(f"{source_name(frame)}: column {id!r}, row {int(np.argmin(codes)) + 1}: the id is empty")
+            raise SSSDError(
+                f"{source_name(frame)}: column {id!r}, {row_name(frame, int(np.argmin(codes)))}: the id is empty"
+            )
         parts = [(str(name), np.flatnonzero(codes == code)) for code, name in enumerate(names)]
     series = tuple(SeriesRows(name, rows, seconds[rows]) for name, rows in parts)
     for one in series:
@@ -49,18 +52,64 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
     return series
 
 
+def newest_first(times: pd.Series, groups: pd.Series | None) -> npt.NDArray[np.intp] | None:
+    """Positions of the rows with the oldest first, where every series has its newest first; None where not.
+
+    Args:
+        times: ``datetime64``, without NaT.
+        groups: series of each row; None for a single one.
+    """
+    ticks = times.to_numpy(dtype="datetime64[ns]").astype(np.int64)
+    if groups is None:
+        steps = np.diff(ticks)
+        return np.arange(len(ticks))[::-1] if (steps <= 0).all() and (steps < 0).any() else None
+    codes, _ = pd.factorize(groups)
+    together = np.argsort(codes, kind="stable")
+    steps = np.diff(ticks[together])[np.diff(codes[together]) == 0]
+    if not len(steps) or (steps > 0).any() or not (steps < 0).any():
+        return None
+    # From the last row on, so that rows of one time are turned around too.
+    back = np.arange(len(ticks))[::-1]
+    return back[np.argsort(codes[back], kind="stable")]
+
+
 def _check_order(series: SeriesRows, frame: pd.DataFrame, time: str, id: str | None) -> None:
     bad = np.flatnonzero(np.diff(series.times) <= 0)
     if not len(bad):
         return
-    before, row = series.rows[bad[0]], series.rows[bad[0] + 1]
+    before, row = int(series.rows[bad[0]]), int(series.rows[bad[0] + 1])
     duplicate = series.times[bad[0]] == series.times[bad[0] + 1]
     same = frame[time].iloc[before] == frame[time].iloc[row]
     what = "repeats" if same else "lies in the same second as" if duplicate else "is earlier than"
     advice = "keep one row for each timestamp" if duplicate else "sort the rows by time"
-    if id is None:
-        advice += ", or name the column that tells series apart: --set data.id=NAME"
+    if _clock_goes_back(series.times, int(bad[0])):
+        advice = (
+            "the clock goes back there, so these are local times: name their zone,"
+            " --set data.timezone=Europe/Berlin or America/New_York"
+        )
+    elif id is None:
+        advice += f", or name the column that tells series apart: --set data.id={_likely_id(frame, time) or 'NAME'}"
     raise SSSDError(
-        f"{source_name(frame)}: column {time!r}{f', series {series.id!r}' if id else ''}, row {row + 1}:"
-        f" {frame[time].iloc[row]} {what} row {before + 1}: {frame[time].iloc[before]}; {advice}"
+        f"{source_name(frame)}: column {time!r}{f', series {series.id!r}' if id else ''}, {row_name(frame, row)}:"
+        f" {frame[time].iloc[row]} {what} {row_name(frame, before)}: {frame[time].iloc[before]}; {advice}"
     )
+
+
+def _clock_goes_back(times: npt.NDArray[np.int64], at: int) -> bool:
+    """Whether an hour comes twice from row ``at`` on: an hour added, the steps are as even as before and after."""
+    steps = np.diff(times)
+    usual = int(np.median(steps[max(0, at - 24) : at])) if at >= 2 else 0
+    if not 0 < usual <= 3600 or steps[at] + 3600 != usual:
+        return False
+    moment = times[at].astype("datetime64[s]").item()
+    return moment.month in (3, 4, 10, 11) and moment.weekday() in (5, 6)
+
+
+def _likely_id(frame: pd.DataFrame, time: str) -> str | None:
+    """A column of names with which no timestamp repeats."""
+    for name in frame.columns:
+        column = frame[name]
+        texts = pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
+        if name != time and texts and column.nunique() > 1 and not frame.duplicated([time, name]).any():
+            return str(name)
+    return None

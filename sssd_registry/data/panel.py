@@ -14,6 +14,7 @@ from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
@@ -75,7 +76,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
             not numbers, rows farther apart or nearer to each other than the model's, or values that are not
             positive where log-returns are taken.
     """
-    frame = read_frame(frame, spec.time)
+    frame = read_frame(frame, spec)
     check_columns(frame, spec.columns, "a column that the model looks at")
     rows = series_rows(frame, spec.time, spec.id)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)
@@ -186,5 +187,6 @@ def _check_positive(
 def _place(frame: pd.DataFrame, spec: DataSpec, row: int, column: int) -> str:
     series = f", series {str(frame[spec.id].iloc[row])!r}" if spec.id else ""
     return (
-        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, row {row + 1} ({frame[spec.time].iloc[row]})"
+        f"{source_name(frame)}: column {spec.columns[column]!r}{series}, {row_name(frame, row)}"
+        f" ({frame[spec.time].iloc[row]})"
     )

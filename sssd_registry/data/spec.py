@@ -21,9 +21,10 @@ from sssd_registry.data.defaults import (
     season_length,
 )
 from sssd_registry.data.durations import MOST_BARS, Length, format_duration, parse_horizons, parse_length
-from sssd_registry.data.frame import read_frame, source_name
+from sssd_registry.data.frame import find_id, read_frame, source_name
 from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
@@ -51,6 +52,8 @@ class DataSpec(BaseModel):
     Attributes:
         time: time column.
         id: column naming the series of a panel, or None for a frame that is one series.
+        timezone, decimal, date_order, step_length: how the file is read, as in
+            :class:`sssd_registry.data.reading.ReadSettings`.
         columns: the V value columns.
         roles: what each of them is, parallel to ``columns``; decides how it is aggregated.
         targets: the C columns that are forecast, all among ``columns``.
@@ -88,6 +91,10 @@ class DataSpec(BaseModel):
     periods: tuple[int, ...]
     validation_fraction: float
     test_fraction: float
+    timezone: str | None = None
+    decimal: Decimal | None = None
+    date_order: DateOrder | None = None
+    step_length: str | None = None
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -132,9 +139,10 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         SSSDError: columns that are not there or not numbers, timestamps out of order or at irregular times, or
             timeframes and horizons that do not fit the data's bar.
     """
-    frame = read_frame(frame, config.time)
-    where = source_name(frame)
-    time = find_time_column(frame, config.time, where)
+    frame = read_frame(frame, config)
+    where, reading = source_name(frame), reading_of(frame)
+    time = find_time_column(frame, reading.time, where)
+    config = config.model_copy(update={"id": find_id(frame, config.id)})
     rows = series_rows(frame, time, config.id)
     columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
@@ -152,7 +160,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         id=config.id,
         columns=columns,
         roles=roles,
-        targets=pick_targets(config, columns, roles),
+        targets=pick_targets(config, columns, roles, frame),
         target_kind=config.target_kind,
         timestamps=config.timestamps,
         source_seconds=source.seconds,
@@ -167,6 +175,10 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         periods=calendar_periods(bar.seconds, bars),
         validation_fraction=config.validation_fraction,
         test_fraction=config.test_fraction,
+        timezone=config.timezone,
+        decimal=reading.decimal,
+        date_order=config.date_order or reading.date_order,
+        step_length=reading.step_length,
     )
 
 

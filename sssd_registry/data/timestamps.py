@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-import warnings
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.data.date_formats import CLOCK, is_date
+from sssd_registry.data.dates import Dates, read_dates, to_utc
+from sssd_registry.data.number_times import times_from_numbers
+from sssd_registry.data.reading import Reading, ReadSettings, near_some, row_name, shortened, some, source_name
+from sssd_registry.data.zones import zone_in_name
+from sssd_registry.errors import SSSDError
 
-_NAMES = ("time", "timestamp", "datetime", "date", "ds", "gmttime", "opentime", "utc", "day")
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}")
-_CLOCK = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*")
-# Upper limits of the magnitude of epochs in each unit; seconds below 1e8 would be before March 1973.
-_EPOCHS: tuple[tuple[float, Literal["s", "ms", "us", "ns"]], ...] = (
-    (1e11, "s"),
-    (1e14, "ms"),
-    (1e17, "us"),
-    (np.inf, "ns"),
-)
+_NAMES = (
+    "time", "timestamp", "datetime", "date", "ds", "gmttime", "localtime", "opentime", "datum", "utc", "day",
+    "month", "year", "unix", "epoch", "period", "week", "quarter",
+)  # fmt: skip
+# May be parts of a date, or features of it: a column of dates comes first.
+_PARTS = ("day", "month", "year", "week", "quarter", "period")
+_HEAD = 50
+_YEARS = (1678, 2261)  # what nanoseconds in 64 bits reach
 
 
 def plain(name: str) -> str:
@@ -39,85 +41,139 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
         if time in names:
             return time
         raise SSSDError(
-            f"{where}: no time column {time!r} among {', '.join(names)}; {near_matches(time, names)}"
+            f"{where}: no time column {time!r} among {some(names)}; {near_some(time, names)}"
             " Name it: --set data.time=NAME"
         )
-    named = [name for wanted in _NAMES for name in names if plain(name) == wanted]
+    plain_names = [(name, {plain(name), _with_zone(name)}) for name in names]
+    named = [name for wanted in _NAMES for name, forms in plain_names if wanted in forms]
     typed = [
         name
         for name in names
         if isinstance(frame[name].dtype, np.dtype | pd.DatetimeTZDtype) and frame[name].dtype.kind == "M"
     ]
-    for name in [*(n for n in named if not _looks_like(frame[n], _CLOCK)), *typed, *names]:
-        if name in named or name in typed or _looks_like(frame[name], _DATE):
+    usable = [name for name in named if not looks_like_clocks(frame[name])]
+    dated = [name for name in usable if name in typed or looks_like_dates(frame[name]) or _epochs(frame[name])]
+    strong = [name for name in usable if plain(name) not in _PARTS]
+    for name in [*dated, *strong, *typed, *names]:
+        if name in dated or name in strong or name in typed or looks_like_dates(frame[name]):
             return name
-    raise SSSDError(f"{where}: no time column among {', '.join(names)}; name it: --set data.time=NAME")
+    if usable:
+        return usable[0]
+    raise SSSDError(f"{where}: no time column among {some(names)}; name it: --set data.time=NAME")
 
 
 def looks_like_dates(column: pd.Series) -> bool:
-    """Whether the first entries are texts that begin with a date."""
-    return _looks_like(column, _DATE)
+    """Whether the first entries are texts with dates."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    head = column.head(_HEAD)
+    return (
+        len(head) > 0
+        and all(isinstance(entry, str) for entry in head)
+        and is_date(head.iloc[0])
+        and (sum(map(is_date, head)) > 0.5 * len(head))
+    )
 
 
-def _looks_like(column: pd.Series, pattern: re.Pattern[str]) -> bool:
-    head = column.head(50)
-    return len(head) > 0 and all(isinstance(entry, str) and pattern.match(entry) is not None for entry in head)
+def looks_like_clocks(column: pd.Series) -> bool:
+    """Whether the first entries are times of day without a date."""
+    head = column.head(_HEAD)
+    return len(head) > 0 and all(isinstance(entry, str) and CLOCK.fullmatch(entry) is not None for entry in head)
 
 
-def parse_times(column: pd.Series, where: str) -> pd.Series:
-    """``column`` as ``datetime64[ns, UTC]``: texts, timestamps (naive ones are taken as UTC) or epochs.
+def _with_zone(name: str) -> str:
+    """``Time (EET)`` -> ``time``."""
+    return plain(re.sub(r"\s*[(\[_ ](?:utc|UTC|GMT|[A-Z]{2,4})[)\]]?$", "", name))
+
+
+def _epochs(column: pd.Series) -> bool:
+    numeric = pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    return numeric and len(column) > 0 and float(column.abs().max()) >= 1e5
+
+
+def parse_times(
+    frame: pd.DataFrame, name: str, settings: ReadSettings, groups: pd.Series | None, reading: Reading
+) -> tuple[pd.Series, Reading]:
+    """Column ``name`` as ``datetime64[ns, UTC]``: texts, timestamps, epochs, compact dates, years or steps.
+
+    Returns:
+        the times, and ``reading`` with what was understood of them.
 
     Raises:
-        SSSDError: an entry is not a timestamp; names column, row (1 is the first row of data) and entry.
+        SSSDError: an entry is not a timestamp, with its column and row; or nothing says in which order dates
+            stand, in which zone they are, or how long a step is.
     """
-    if _looks_like(column, _CLOCK):
+    column, where = frame[name], source_name(frame)
+    if settings.timezone is None and (zone := zone_in_name(name)) is not None:
+        settings = replace(settings, timezone=zone)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.dtype.categories.dtype)
+    if looks_like_clocks(column):
         raise SSSDError(
-            f"{where}: column {column.name!r} holds times of day without dates, such as {column.iloc[0]!r};"
-            " join date and time into one column, or name another: --set data.time=NAME"
+            f"{where}: column {name!r} holds times of day without dates, such as {column.iloc[0]!r}; name the column"
+            " with the dates: --set data.time=NAME"
         )
+    if pd.api.types.is_bool_dtype(column.dtype) or (isinstance(column.dtype, np.dtype) and column.dtype.kind in "mc"):
+        raise SSSDError(f"{where}: column {name!r} holds no dates ({column.dtype}); name another: --set data.time=NAME")
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
-        times = _from_numbers(column, where)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        times, local = column.where(column.dt.year.between(*_YEARS)).dt.tz_convert("UTC"), False
+    elif isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
+        column = column.where(column.dt.year.between(*_YEARS)).astype("datetime64[ns]")
+        times, local = to_utc(column, settings.timezone, groups, where), True
+    elif (numbers := _as_numbers(column)) is not None:
+        times, note, step = times_from_numbers(numbers, frame, settings, groups)
+        reading, local = reading.and_note(*([note] if note else []), step_length=step or reading.step_length), False
     else:
-        times = _from_texts(column)
+        dates = read_dates(column, settings.date_order, settings.timezone, groups, where)
+        _check_plain(frame, name, dates)
+        times, local = dates.times, dates.local
+        reading = reading.and_note(*([dates.note] if dates.note else []), date_order=dates.order)
+    _check_all(frame, name, times)
+    if settings.timezone and local:
+        reading = reading.and_note(f"times without a zone are {settings.timezone}")
+    return times.astype("datetime64[ns, UTC]"), reading
+
+
+def _as_numbers(column: pd.Series) -> pd.Series | None:
+    """Numbers, or texts of digits only, such as compact dates that were read as texts."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column
+    head = column.dropna().head(_HEAD)
+    if len(head) and all(isinstance(entry, str) and re.fullmatch(r"\s*\d+(\.0*)?\s*", entry) for entry in head):
+        numbers = pd.to_numeric(column, errors="coerce")
+        return numbers if numbers.notna().equals(column.notna()) else None
+    return None
+
+
+def _check_plain(frame: pd.DataFrame, name: str, dates: Dates) -> None:
+    where = source_name(frame)
+    if dates.zone is not None:
+        if not dates.zone:
+            raise SSSDError(
+                f"{where}: column {name!r}: some times have a zone and some have none; say which zone those without"
+                " are in: --set data.timezone=UTC, or another such as Europe/Berlin"
+            )
+        raise SSSDError(
+            f"{where}: column {name!r}: {str(frame[name].iloc[0])!r}: {dates.zone!r} does not say how far from UTC;"
+            f" name the zone: --set data.timezone={dates.zone if '/' in dates.zone else 'Area/City'},"
+            " such as America/New_York"
+        )
+    if not dates.even:
+        raise SSSDError(
+            f"{where}: column {name!r}: dates such as {str(frame[name].iloc[0])!r} may begin with the day or with the"
+            " month, and have even steps either way; say which: --set data.date_order=dmy, or mdy"
+            " (ymd where the year is first)"
+        )
+
+
+def _check_all(frame: pd.DataFrame, name: str, times: pd.Series) -> None:
     bad = np.flatnonzero(times.isna().to_numpy())
     if len(bad):
-        entry = column.iloc[bad[0]]
-        what = "is empty" if pd.isna(entry) else f"{str(entry)!r} is not a timestamp"
+        entry = frame[name].iloc[bad[0]]
+        what = "is empty" if pd.isna(entry) else f"{shortened(entry)!r} is not a timestamp"
         raise SSSDError(
-            f"{where}: column {column.name!r}, row {bad[0] + 1}: {what};"
+            f"{source_name(frame)}: column {name!r}, {row_name(frame, int(bad[0]))}: {what};"
             " expected dates such as 2024-01-31 13:00, or epochs"
         )
-    return times.astype("datetime64[ns, UTC]")
-
-
-def _from_texts(column: pd.Series) -> pd.Series:
-    """The reading that leaves the fewest entries unread: ISO, month first, or day first (as 31.01.2024)."""
-    head = next((entry for entry in column if isinstance(entry, str)), "")
-    dotted = re.match(r"\s*\d{1,2}\.\d{1,2}\.\d{2,4}", head) is not None
-    readings: list[pd.Series] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pandas' remarks on formats that it had to guess
-        for format, dayfirst in (("ISO8601", False), (None, dotted), (None, not dotted)):
-            reading = pd.to_datetime(column, utc=True, errors="coerce", format=format, dayfirst=dayfirst)
-            if not reading.isna().any():
-                return reading
-            readings.append(reading)
-    return min(readings, key=lambda reading: int(reading.isna().sum()))
-
-
-def _from_numbers(column: pd.Series, where: str) -> pd.Series:
-    numbers = column.astype("float64")
-    size = float(numbers[np.isfinite(numbers)].abs().max())
-    if size >= 1e8:
-        unit = next(unit for limit, unit in _EPOCHS if size < limit)
-        return pd.to_datetime(column.where(np.isfinite(numbers)), unit=unit, utc=True, errors="coerce")
-    dates = pd.to_datetime(numbers.map("{:.0f}".format), format="%Y%m%d", utc=True, errors="coerce")
-    if dates.isna().all():
-        raise SSSDError(
-            f"{where}: column {column.name!r} holds numbers such as {column.iloc[0]}, which are neither dates"
-            " (20240131) nor seconds, milliseconds, microseconds or nanoseconds since 1970;"
-            " name another time column: --set data.time=NAME"
-        )
-    return dates

@@ -58,7 +58,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     Raises:
         SSSDError: whatever is wrong with the data, and where.
     """
-    frame = read_frame(data, config.time)
+    frame = read_frame(data, config)
     spec = resolve(config, frame)
     check_spec(spec)
     panel = without_constants(to_panel(frame, spec), spec)

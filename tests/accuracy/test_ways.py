@@ -23,7 +23,7 @@ from sssd_registry.training.units import fit_units
 
 CPU = torch.device("cpu")
 SETTINGS = {
-    "data": {"horizons": [1, 6, 24], "timeframes": {"1h": 48}},
+    "data": {"targets": "all", "horizons": [1, 6, 24], "timeframes": {"1h": 48}},
     "model": {
         "feature_size": 8, "state_size": 4, "num_layers": 1, "context_size": 8, "horizon_size": 8,
         "head_options": {"hidden_sizes": [16], "time_size": 8}, "location_scale": "random-walk",

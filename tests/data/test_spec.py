@@ -39,7 +39,7 @@ def test_minutes_of_a_currency():
 
 
 def test_business_days():
-    spec = resolve(DataConfig(), business_days())
+    spec = resolve(DataConfig(targets="all"), business_days())
     assert (spec.targets, spec.target_indices, spec.roles) == (("gbp", "jpy"), (0, 1), ("value", "value"))
     assert lookbacks(spec) == {"1d": 60, "1w": 12}
     assert (spec.horizons, spec.season) == ((1, 5, 20), 5)
@@ -76,7 +76,7 @@ def test_exchange_hours_have_short_days():
 @pytest.mark.parametrize("make", [currency_hours, currency_minutes, business_days])
 def test_defaults_leave_something_to_train_and_validate_on_in_short_data(make, rows):
     frame = make().head(rows)
-    spec = resolve(DataConfig(), frame)
+    spec = resolve(DataConfig(targets="all"), frame)
     split = split_origins(window_source(to_panel(frame, spec), spec), spec, spec.horizons)
     assert len(split.train) >= rows // 4
     assert len(split.validation) >= 10
@@ -93,10 +93,10 @@ def test_configured_timeframes_set_the_bar_and_their_lookbacks():
 
 def test_the_bar_is_the_most_frequent_difference_and_can_be_set():
     days = business_days()
-    assert resolve(DataConfig(), days).source_seconds == 86400
-    assert resolve(DataConfig(bar="24h"), days).source_seconds == 86400
+    assert resolve(DataConfig(targets="gbp"), days).source_seconds == 86400
+    assert resolve(DataConfig(bar="24h", targets="gbp"), days).source_seconds == 86400
     with pytest.warns(DataWarning, match=r"data\.bar is 1h, and rows are 1d apart: the bars in between are taken as m"):
-        spec = resolve(DataConfig(bar="1h"), days)
+        spec = resolve(DataConfig(bar="1h", targets="gbp"), days)
     assert (spec.source_seconds, spec.step.seconds) == (3600, 86400)
     assert len(to_panel(days, spec).series[0].times) == len(days)  # rows as far apart as in training
 
@@ -112,6 +112,9 @@ def test_panels_are_judged_within_each_series():
 def test_a_spec_survives_json():
     spec = resolve(DataConfig(target_kind="log-return", timestamps="end"), currency_hours())
     assert DataSpec.model_validate_json(spec.model_dump_json()) == spec
+    # Models and engines saved before there were settings of the reading.
+    before = spec.model_dump(exclude={"timezone", "decimal", "date_order", "step_length"})
+    assert DataSpec.model_validate(before) == spec
     assert isinstance(DataSpec.model_validate_json(spec.model_dump_json()).base, Timeframe)
 
 
@@ -152,9 +155,11 @@ def test_one_row_says_nothing_about_its_length():
         resolve(DataConfig(), currency_hours().head(1))
 
 
-def test_newest_first_is_an_error_about_the_order():
+def test_newest_first_is_the_same_data_and_partly_sorted_rows_are_an_error():
+    hours = currency_hours()
+    assert resolve(DataConfig(), hours.iloc[::-1]) == resolve(DataConfig(), hours)
     with pytest.raises(SSSDError, match=r"row 2: .* is earlier than row 1"):
-        resolve(DataConfig(), currency_hours().iloc[::-1])
+        resolve(DataConfig(), pd.concat([hours[1:2], hours[:1], hours[2:]]))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +277,7 @@ def test_rows_at_irregular_times_need_a_bar_and_the_advice_works() -> None:
 )
 def test_lengths_that_do_not_fit_the_rows(config: DataConfig, message: str) -> None:
     with pytest.raises(SSSDError, match=message):
-        resolve(config, business_days())
+        resolve(config.model_copy(update={"targets": ("gbp",)}), business_days())
 
 
 @pytest.mark.parametrize("text", ["3mo", "31d", "1w"])

@@ -37,7 +37,8 @@ def test_other_channels_and_horizons_keep_what_does_not_depend_on_them(
     tiny_model: Path, tiny_frame: pd.DataFrame, tiny_settings: list[str]
 ) -> None:
     frame = pd.DataFrame({"time": tiny_frame["time"], "a": tiny_frame["close"], "b": tiny_frame["open"]})
-    network = network_for(frame, [*tiny_settings, "data.horizons=[2, 3, 9]", 'data.timeframes={"1h" = 40, "2h" = 9}'])
+    more = ["data.targets=all", "data.horizons=[2, 3, 9]", 'data.timeframes={"1h" = 40, "2h" = 9}']
+    network = network_for(frame, [*tiny_settings, *more])
     fresh = {name: value.clone() for name, value in network.state_dict().items()}
     start_from(network, tiny_model)
     theirs = SSSDPipeline.from_pretrained(tiny_model).network

@@ -1,0 +1,160 @@
+"""A CSV as a frame of what is in it: numbers where they are plain, texts otherwise."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sssd_registry.data.csv_checks import check_rows, not_rows
+from sssd_registry.data.file_bytes import file_bytes
+from sssd_registry.data.numbers import are_codes, read_numbers
+from sssd_registry.data.reading import Decimal, Reading, ReadSettings, set_reading
+from sssd_registry.data.sniff import Dialect, sniff
+from sssd_registry.data.timestamps import plain
+from sssd_registry.errors import SSSDError
+
+ID_NAMES = ("unique_id", "item_id")
+# Clocks as 0930, hours and months as 09: parts of a time, not codes.
+TIME_PARTS = (
+    "time", "clock", "hour", "hr", "he", "hh", "minute", "min", "day", "dd", "month", "mm", "mo", "date", "datetime",
+    "timestamp", "uhrzeit", "stunde",
+)  # fmt: skip
+
+
+def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
+    """The rows of a CSV, what was understood in its attrs.
+
+    Raises:
+        SSSDError: it is empty or no text, two columns have one name, or a row has too many or too few fields; with
+            the line.
+    """
+    data, encoding = file_bytes(path)
+    if not data or data.isspace():
+        raise SSSDError(f"{path} is empty")
+    dialect = sniff(data)
+    names = _names(dialect, path)
+    body, repeated, blank = _body(data, dialect)
+    text = _kept_as_text(dialect, names, settings)
+    mark = settings.decimal if dialect.delimiter != "," and settings.decimal else _decimal(dialect)
+    frame = _parse(path, body, dialect, names, text, mark or ".")
+    check_rows(path, body, dialect.delimiter, len(names), len(frame), dialect.first_line)
+    notes = [note for note in (encoding, *dialect.notes) if note]
+    if dialect.layout and any(dialect.names) and not any("no header" in note for note in notes):
+        notes.insert(0, f"{dialect.layout} layout")
+    if repeated:
+        notes.append(f"{repeated} repeated header {'line' if repeated == 1 else 'lines'} skipped")
+    if blank:
+        notes.append(f"{blank} {'line' if blank == 1 else 'lines'} of delimiters only skipped")
+    if mark == ",":
+        notes.append("decimal commas")
+    reading = Reading(
+        tuple(notes),
+        delimiter=dialect.delimiter,
+        layout=dialect.layout,
+        decimal=mark,
+        first_line=dialect.first_line,
+        skipped_lines=not_rows(body, len(frame), dialect.first_line),
+    )
+    set_reading(frame, reading)
+    return frame
+
+
+def _names(dialect: Dialect, path: Path) -> list[str]:
+    names = [name or f"Unnamed: {index}" for index, name in enumerate(dialect.names)]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise SSSDError(f"{path}: two columns are named {twice!r}; rename one in line {dialect.first_line - 1}")
+    return names
+
+
+def _body(data: bytes, dialect: Dialect) -> tuple[bytes, int, int]:
+    """The rows of data, and how many lines are none: repeated headers, and delimiters only.
+
+    These are made blank, so that the others keep their number.
+    """
+    body = data[dialect.offset :]
+    repeated = blank = 0
+    for line in dialect.above:
+        body, count = _blanked(body, line)
+        repeated += count
+    if len(dialect.delimiter) == 1:
+        body, blank = _blanked(body, dialect.delimiter.encode() * (len(dialect.names) - 1))
+    return body, repeated, blank
+
+
+def _blanked(body: bytes, line: bytes) -> tuple[bytes, int]:
+    count = 0
+    if line and line in body:
+        body = b"\n" + body + b"\n"
+        while (found := body.count(b"\n" + line + b"\n")) > 0:
+            count += found
+            body = body.replace(b"\n" + line + b"\n", b"\n\n")
+        body = body[1:-1]
+    return body, count
+
+
+def _kept_as_text(dialect: Dialect, names: Sequence[str], settings: ReadSettings) -> list[str]:
+    """Columns whose entries are names whatever they look like: the ids, and codes such as 001."""
+    ids = [name for name in names if name == settings.id] or [name for name in ID_NAMES if name in names][:1]
+    columns = zip(names, zip(*dialect.sample, strict=False), strict=False)
+    return ids + [
+        name
+        for name, entries in columns
+        if name not in ids and plain(name) not in TIME_PARTS and are_codes([entry for entry in entries if entry])
+    ]
+
+
+def _decimal(dialect: Dialect) -> Decimal | None:
+    """The decimal comma, where a column of the first rows can only be read with it; a point needs no word."""
+    for column in zip(*dialect.sample, strict=False):
+        # A stray comma or two are no decimal marks.
+        if (
+            sum("," in field for field in column) > 0.1 * len(column)
+            and read_numbers(pd.Series(column, dtype=object)).decimal == ","
+        ):
+            return ","
+    return None
+
+
+def _parse(
+    path: Path, body: bytes, dialect: Dialect, names: list[str], texts: Sequence[str], mark: Decimal
+) -> pd.DataFrame:
+    options: dict[str, Any] = {"sep": dialect.delimiter, "header": None, "names": names, "index_col": False}
+    if texts:  # NA is a country, and 001 is not 1
+        options["converters"] = dict.fromkeys(texts, str.strip)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # fields that would be lost
+            # In chunks, a column could get mixed types; pandas' fast float parser may be off in the last place.
+            frame: pd.DataFrame = pd.read_csv(
+                io.BytesIO(body),
+                low_memory=False,
+                float_precision="round_trip",
+                decimal=mark,
+                skipinitialspace=True,
+                **options,
+            )
+    except pd.errors.EmptyDataError:
+        raise SSSDError(f"{path}: no rows of data") from None
+    except pd.errors.ParserWarning:
+        raise SSSDError(f"{path} is not readable as CSV: rows have more fields than the {len(names)} named") from None
+    except pd.errors.ParserError as error:
+        raise SSSDError(_reason(path, body, dialect, len(names), str(error))) from None
+    for name in texts:
+        frame[name] = frame[name].where(frame[name] != "", None)
+    return frame
+
+
+def _reason(path: Path, body: bytes, dialect: Dialect, width: int, error: str) -> str:
+    if match := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error):
+        line = int(match[2]) + dialect.first_line - 1
+        return f"{path} is not readable as CSV: line {line} has {match[3]} fields where {width} are expected"
+    if "inside string" in error:
+        check_rows(path, body, dialect.delimiter, width, -1, dialect.first_line)
+    return f"{path} is not readable as CSV: {error.strip().splitlines()[0]}"
