@@ -22,6 +22,7 @@ from sssd_export.build_cache import build_key, cached
 from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import OUTPUTS, build_graph
+from sssd_export.kept import check_kept
 from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.manifest import write_manifest
 from sssd_export.noise import draw_noise
@@ -68,6 +69,7 @@ def build_engine(
     request.report(0, len(work), work[0])
     pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
+    check_kept(pieces, graphs)
     # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
     examples = [
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))

@@ -21,6 +21,10 @@ Array = npt.NDArray[Any]
 Values = Mapping[str, Array]
 
 
+# It takes a float64 number for 0 where, as a float32, it is: a guard of 1e-300 would be gone.
+DISABLED_OPTIMISERS = ["NoopElimination"]
+
+
 class Part(Protocol):
     """A compiled graph. Can be called from several threads at once."""
 
@@ -107,7 +111,9 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(file), sess_options=options, providers=[provider])
+    return onnxruntime.InferenceSession(
+        str(file), sess_options=options, providers=[provider], disabled_optimizers=DISABLED_OPTIMISERS
+    )
 
 
 def _open_onnx_cuda(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:
