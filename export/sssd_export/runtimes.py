@@ -129,7 +129,7 @@ def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
         from sssd_export.openvino_part import open_openvino
     except ImportError as error:
         raise EngineError(f"{file} needs OpenVINO: pip install 'sssd-registry[openvino]' ({error})") from None
-    return open_openvino(file, entry["precision"], threads)
+    return open_openvino(file, entry, threads)
 
 
 def _open_tensorrt(module: str, extra: str, file: Path, _entry: Mapping[str, Any], _threads: int) -> Part:
