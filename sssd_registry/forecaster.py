@@ -85,7 +85,7 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
         )
     try:
         target = str(json.loads(manifest.read_text())["target"])
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, OSError) as error:
         raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
     try:
         load = registry().targets[target].load

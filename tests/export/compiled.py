@@ -57,6 +57,7 @@ class Compiled:
             parts[1] = SolverLoop(parts[1], solver_entry(tableau, self.pieces.broadcast_time))
         manifest = {
             "inputs": [_entry(value) for value in graphs[0].graph.inputs],
+            "outputs": [_entry(value) for value in graphs[-1].graph.outputs],
             "horizons": list(self.horizons),
             "quantile_levels": list(QUANTILE_LEVELS),
             "num_samples": 16,
