@@ -105,7 +105,7 @@ def test_the_number_of_samples_is_as_exported_or_as_asked(engine: Engine, tiny: 
     assert engine(inputs).samples.shape == (1, 16, 2, 1)
     assert engine(inputs, 5).samples.shape == (1, 5, 2, 1)
     for count in (0, -1):
-        with pytest.raises(EngineError, match=f"1 or more, got {count}"):
+        with pytest.raises(EngineError, match=f"1 or more and at most .*, got {count}"):
             engine(inputs, count)
 
 
@@ -166,7 +166,7 @@ def test_a_graph_is_looked_for_in_the_folder_only(tiny_engine: Path, tmp_path: P
     (part,) = manifest["parts"]
     for name in (str(tiny_engine / "model.onnx"), "../model.onnx", "other.onnx"):
         write_manifest(folder, {**manifest, "parts": [{**part, "graph": name}]})
-        with pytest.raises(EngineError, match="which is not one of its files"):
+        with pytest.raises(EngineError, match=r"the name of a file in the folder|which is not one of its files"):
             load_engine(folder)
 
 
