@@ -6,7 +6,7 @@ A manifest is read before anything of its engine is opened, and no size in it is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sssd_export.fields import (
@@ -36,8 +36,9 @@ class ManifestError(ValueError):
     """An entry is not what it has to be; says which, and what it has to be."""
 
 
-_PORT = {"name": TEXT, "dtype": TEXT, "shape": each(SIZE, 0, 16)}
-_DESCRIBED = {**_PORT, "dtype": words("float64", "float32", "int64"), "meaning": TEXT}
+_DTYPES = ("float64", "float32", "int64", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
+_PORT = {"name": TEXT, "dtype": words(*_DTYPES), "shape": each(SIZE, 0, 16)}
+_DESCRIBED = {**_PORT, "dtype": words(*_DTYPES[:3]), "meaning": TEXT}
 _PROFILE = {"windows": each(COUNT, 3, 3), "samples": each(COUNT, 3, 3)}
 _PART = {
     "name": TEXT, "stages": each(TEXT, 1), "runtime": TEXT, "graph": FILE, "precision": TEXT, "structure": TEXT,
@@ -134,7 +135,7 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         if part.get("solver") is not None:
             yield f"{where}solver: ", part["solver"], SOLVER_FIELDS
         if part.get("plan") is not None:
-            yield f"{where}plan: ", part["plan"], {"profile": ANYTHING, "refit": FLAG}
+            yield f"{where}plan: ", part["plan"], {"profile": ANYTHING, "refit": maybe(FLAG)}
             yield f"{where}plan: profile: ", part["plan"]["profile"], _PROFILE
 
 
@@ -145,7 +146,7 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"horizons has one twice: {_shown(horizons)}"
     if not all(0 < level < 1 for level in levels) or sorted(set(levels)) != levels:
         yield "quantile_levels has to ascend between 0 and 1"
-    ports = {side: {port["name"]: port["shape"] for port in manifest[side]} for side in ("inputs", "outputs")}
+    ports = {side: {port["name"]: port for port in manifest[side]} for side in ("inputs", "outputs")}
     if any(len(ports[side]) < len(manifest[side]) for side in ports):
         yield "inputs or outputs has a name twice"
     if set(ports["outputs"]) != {"samples", "quantiles"}:
@@ -158,11 +159,12 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         "quantiles": ["windows", len(levels), len(horizons), targets],
     }
     for name, shape in wanted.items():
-        seen = {**ports["inputs"], **ports["outputs"]}.get(name)
+        seen = {**ports["inputs"], **ports["outputs"]}.get(name, {}).get("shape")
         if seen != shape:
             yield f"{name} has the shape {_shown(seen)}; by the manifest's other entries it is {shape}"
     columns = len(manifest["spec"]["columns"])
-    for name, shape in ports["inputs"].items():
+    for name, port in ports["inputs"].items():
+        shape = port["shape"]
         rank = {"values": 3, "times": 2}.get(name.partition("_")[0], 0)
         if name != "noise" and (len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)):
             yield f"the input {name!r} has the shape {_shown(shape)}, which does not fit {columns} columns"
@@ -170,7 +172,7 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _flow_faults(manifest: Mapping[str, Any], ports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What a part takes has to be an input, or made by a part before it, in the same shape."""
+    """What a part takes has to be an input, or made by a part before it, of the same type and shape."""
     known: dict[str, Any] = dict(ports["inputs"])
     for part in manifest["parts"]:
         if part["graph"] not in manifest["files"]:
@@ -179,25 +181,21 @@ def _flow_faults(manifest: Mapping[str, Any], ports: Mapping[str, Mapping[str, A
         for port in part["inputs"]:
             if solver is not None and port["name"] in ("z", "t"):
                 continue
-            if not _fits(known.get(port["name"]), port["shape"]):
+            if not _fits(known.get(port["name"]), port):
                 yield f"{part['name']!r} takes {port['name']!r}, which nothing before it makes in that shape"
-        known |= {port["name"]: port["shape"] for port in part["outputs"]}
+        known |= {port["name"]: port for port in part["outputs"]}
         if solver is not None:
             yield from solver_faults(solver, manifest["num_noises"])
-            known["latents"] = ["windows", "samples", len(manifest["horizons"]), manifest["latent_size"]]
-    for name, shape in ports["outputs"].items():
-        if not _fits(known.get(name), shape):
-            yield f"no part makes the output {name!r} in the shape {shape}"
+            shape = ["windows", "samples", len(manifest["horizons"]), manifest["latent_size"]]
+            known["latents"] = {"dtype": "float32", "shape": shape}
+    for name, port in ports["outputs"].items():
+        if not _fits(known.get(name), port):
+            yield f"no part makes the output {name!r} in the shape {port['shape']}"
 
 
-def _fits(made: Sequence[Any] | None, taken: Sequence[Any]) -> bool:
-    """Sizes that are numbers are the same; names, of dynamic ones, may differ."""
-    return (
-        made is not None
-        and len(made) == len(taken)
-        and all(
-            one == other
-            for one, other in zip(made, taken, strict=True)
-            if isinstance(one, int) and isinstance(other, int)
-        )
-    )
+def _fits(made: Mapping[str, Any] | None, taken: Mapping[str, Any]) -> bool:
+    """The same type, and the same sizes where they are numbers; names, of dynamic ones, may differ."""
+    if made is None or made["dtype"] != taken["dtype"] or len(made["shape"]) != len(taken["shape"]):
+        return False
+    pairs = zip(made["shape"], taken["shape"], strict=True)
+    return all(one == other for one, other in pairs if isinstance(one, int) and isinstance(other, int))

@@ -40,7 +40,10 @@ class OpenVINOPart:
         request = getattr(self.local, "request", None)
         if request is None:
             request = self.local.request = self.compiled.create_infer_request()
-        made = request.infer(dict(enumerate(np.ascontiguousarray(feed[name]) for name in self.inputs)))
+        try:
+            made = request.infer(dict(enumerate(np.ascontiguousarray(feed[name]) for name in self.inputs)))
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot run this engine: {' '.join(str(error).split())[:300]}") from error
         # The request's own memory, which its next inference overwrites.
         return {name: np.array(made[index]) for index, name in enumerate(self.outputs)}
 

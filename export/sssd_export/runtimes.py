@@ -27,6 +27,8 @@ DISABLED_OPTIMISERS = ["NoopElimination"]
 # Key of an ONNX graph's metadata.
 MEANING = "sssd.meaning"
 _FATAL = 4
+_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "bool": "tensor(bool)",
+          **{name: f"tensor({name})" for name in ("float16", "bfloat16", "int64", "int32", "int8", "uint8")}}  # fmt: skip
 
 
 class Part(Protocol):
@@ -116,8 +118,8 @@ def open_part(folder: Path, entry: Mapping[str, Any], threads: int) -> Part:
 def _open_onnxruntime(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
     session = onnx_session(file, threads, "CPUExecutionProvider")
     for side, values in (("inputs", session.get_inputs()), ("outputs", session.get_outputs())):
-        seen = {value.name: _sizes(value.shape) for value in values}
-        if seen != {port["name"]: _sizes(port["shape"]) for port in entry[side]}:
+        seen = {value.name: (value.type, _sizes(value.shape)) for value in values}
+        if seen != {port["name"]: (_TYPES.get(port["dtype"]), _sizes(port["shape"])) for port in entry[side]}:
             raise EngineError(f"{file} has other {side} than the manifest says: export anew")
     return OnnxPart(session)
 
@@ -142,7 +144,11 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
     options.log_severity_level = _FATAL  # errors are raised, in one line
     with _one_line(f"{file} is no graph that ONNX Runtime takes"):
         return onnxruntime.InferenceSession(
-            file.read_bytes(), sess_options=options, providers=[provider], disabled_optimizers=DISABLED_OPTIMISERS
+            file.read_bytes(),
+            sess_options=options,
+            providers=[provider],
+            disabled_optimizers=DISABLED_OPTIMISERS,
+            enable_fallback=0,  # it would print what went wrong, and try the same again
         )
 
 
@@ -154,7 +160,7 @@ def _one_line(what: str) -> Iterator[None]:
     except EngineError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split())
+        text = "".join(char if char.isprintable() else "?" for char in " ".join(str(error).split()))
         raise EngineError(f"{what}: {text[:300]}") from error
 
 
