@@ -56,12 +56,19 @@ def _known(port: Any, names: Sequence[str]) -> str:
 
 
 def open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
-    """Compile an OpenVINO IR file for this machine's CPU."""
+    """Compile an OpenVINO IR file for this machine's CPU.
+
+    Raises:
+        EngineError: it is none, or has other inputs and outputs than ``entry`` says.
+    """
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": HINTS[entry["precision"]],
         "PERFORMANCE_HINT": "LATENCY",
     }
     if threads:
         settings["INFERENCE_NUM_THREADS"] = threads
+    with file.open("rb") as stream:
+        if stream.read(5) != b"<?xml":  # OpenVINO would try whether it is a graph of any other framework
+            raise EngineError(f"{file} is no graph of OpenVINO's own: export anew")
     compiled = openvino.Core().compile_model(str(file), "CPU", settings)
     return OpenVINOPart(compiled, *([port["name"] for port in entry[side]] for side in ("inputs", "outputs")))

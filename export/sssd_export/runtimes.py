@@ -27,8 +27,8 @@ DISABLED_OPTIMISERS = ["NoopElimination"]
 # Key of an ONNX graph's metadata.
 MEANING = "sssd.meaning"
 _FATAL = 4
-_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", "bool": "tensor(bool)",
-          **{name: f"tensor({name})" for name in ("float16", "bfloat16", "int64", "int32", "int8", "uint8")}}  # fmt: skip
+_ALIKE = ("float16", "bfloat16", "int64", "int32", "int8", "uint8", "bool")
+_TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", **{name: f"tensor({name})" for name in _ALIKE}}
 
 
 class Part(Protocol):

@@ -162,12 +162,13 @@ def test_graphs_whose_weights_are_elsewhere_are_refused(folder: Path) -> None:
     """A file beside it that the manifest has no hash of, one outside of the folder, by a path or by a link."""
     import onnx
 
+    graph = (folder / "model.onnx").read_bytes()
     weights = np.arange(99, dtype=np.float32).tobytes()
     (folder.parent / "weights.bin").write_bytes(weights)
     (folder / "weights.bin").write_bytes(weights)
     (folder / "link.bin").symlink_to(folder.parent / "weights.bin")
     for place in ("weights.bin", "link.bin", "../weights.bin", str(folder.parent / "weights.bin")):
-        model = onnx.load(folder / "model.onnx")
+        model = onnx.load_from_string(graph)
         tensor = next(each for each in model.graph.initializer if each.data_type == 1 and len(each.dims))
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")
@@ -191,8 +192,8 @@ def test_a_damaged_graph_that_was_signed_again_is_refused_in_one_line(
 
 
 def test_a_loop_outside_of_the_graph_is_checked() -> None:
-    good = {"one_time": True, "memory": 2, "timesteps": [9.0, 1.0],
-            "updates": [[["noise", 0, 1.0]], [["output", 0, 1.0]], [["state", 1, 0.5], ["output", 1, 0.5]]]}  # fmt: skip
+    updates = [[["noise", 0, 1.0]], [["output", 0, 1.0]], [["state", 1, 0.5], ["output", 1, 0.5]]]
+    good: dict[str, Any] = {"one_time": True, "memory": 2, "timesteps": [9.0, 1.0], "updates": updates}
     assert all(SOLVER_FIELDS[name].holds(value) for name, value in good.items())
     assert list(solver_faults(good, 1)) == []
     for update, reason in (
