@@ -92,7 +92,7 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
         )
     try:
         target = str(json.loads(manifest.read_text(encoding="utf-8"))["target"])
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, OSError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, OSError) as error:
         raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
     try:
         load = registry().targets[target].load

@@ -22,12 +22,13 @@ from sssd_export.build_cache import build_key, cached
 from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph import OUTPUTS, build_graph
+from sssd_export.kept import check_kept
 from sssd_export.layout import HOST, Compiler, Example, PartPlan, layout
-from sssd_export.manifest import write_manifest
+from sssd_export.manifest import meaning, write_manifest
 from sssd_export.noise import draw_noise
 from sssd_export.parity import check_parity
 from sssd_export.quantise import quantised
-from sssd_export.runtimes import OnnxPart, Part, SolverLoop
+from sssd_export.runtimes import MEANING, OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import ExportRequest
@@ -68,20 +69,26 @@ def build_engine(
     request.report(0, len(work), work[0])
     pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
+    check_kept(pieces, graphs)
     # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
     examples = [
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
     ]
+    faces = [_face(plan, request, pieces, compiler) for plan in plans]
+    description = _description(request, graphs)
+    signed = meaning({**description, "parts": faces})
     parts: list[dict[str, Any]] = []
     for at, (plan, graph, example) in enumerate(zip(plans, graphs, examples, strict=True), start=1):
         request.report(at, len(work), work[at])
-        parts.append(_compiled(plan, graph, example, request, pieces, compiler, folder))
+        if plan.runtime == HOST:  # every engine has such a part
+            graph.metadata_props[MEANING] = signed
+        parts.append({**faces[at - 1], **_compiled(plan, graph, example, request, compiler, folder)})
     request.report(len(work) - 1, len(work), work[-1])
     manifest = {
         "target": target,
         "settings": dict(settings or {}),
         "parts": parts,
-        **_description(request, graphs),
+        **description,
         "source": dict(request.source),
         "versions": {
             "python": platform.python_version(),
@@ -131,7 +138,9 @@ def _traced(request: ExportRequest, dense: bool) -> Pieces:
 
 def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:
     """The compiler of what ONNX Runtime runs: the graph as it is, or with the head's products in int8."""
-    ir.save(quantised(model) if precision == "int8" else model, folder / f"{name}.onnx")
+    made = quantised(model) if precision == "int8" else model
+    made.metadata_props.update(model.metadata_props)
+    ir.save(made, folder / f"{name}.onnx")
     return {"graph": f"{name}.onnx"}
 
 
@@ -153,11 +162,10 @@ def _compiled(
     graph: ir.Model,
     example: Example,
     request: ExportRequest,
-    pieces: Pieces,
     compiler: Compiler,
     folder: Path,
 ) -> dict[str, Any]:
-    """Compile a part; returns its entry in the manifest."""
+    """Compile a part; returns what the manifest says of it besides its face."""
     host = plan.runtime == HOST
     if host:  # nothing is compiled before it is loaded
         compile_part = save_onnx if compiler.runtime != HOST else compiler.compile
@@ -171,21 +179,27 @@ def _compiled(
             request.num_samples, request.options, {name: array.tobytes().hex() for name, array in examples.items()},
         )  # fmt: skip
         made = cached(key, folder, lambda place: compiler.compile(graph, place, plan.name, example))
-    entry: dict[str, Any] = {
-        "name": plan.name,
-        "stages": list(plan.stages),
-        "runtime": plan.runtime,
+    return {
         **made,
-        "precision": "fp32" if host and compiler.runtime != HOST else request.precision,
         "inputs": [_port(value) for value in graph.graph.inputs],
         "outputs": [_port(value) for value in graph.graph.outputs],
         "structure": structure(graph),
         "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
         "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
     }
-    if plan.stages == ("step",):
-        entry["solver"] = solver_entry(request.tableau, pieces.broadcast_time)
-    return entry
+
+
+def _face(plan: PartPlan, request: ExportRequest, pieces: Pieces, compiler: Compiler) -> dict[str, Any]:
+    """What is known of a part before it is compiled."""
+    plain = plan.runtime == HOST and compiler.runtime != HOST
+    solver = {"solver": solver_entry(request.tableau, pieces.broadcast_time)} if plan.stages == ("step",) else {}
+    return {
+        "name": plan.name,
+        "stages": list(plan.stages),
+        "runtime": plan.runtime,
+        "precision": "fp32" if plain else request.precision,
+        **solver,
+    }
 
 
 def structure(model: ir.Model) -> str:
@@ -283,8 +297,8 @@ def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
 
 def _port(value: ir.Value) -> dict[str, Any]:
     shape = [size if isinstance(size, int) else str(size.value) for size in value.shape or ()]
-    dtype = {"DOUBLE": "float64", "FLOAT": "float32", "INT64": "int64"}[value.dtype.name if value.dtype else "FLOAT"]
-    return {"name": value.name, "dtype": dtype, "shape": shape}
+    dtype = value.dtype or ir.DataType.FLOAT
+    return {"name": value.name, "dtype": str(dtype.numpy()), "shape": shape}
 
 
 def _input_meaning(name: str, columns: tuple[str, ...]) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_export.feed import Inputs, check_array, checked_inputs
-from sssd_export.manifest import MANIFEST, EngineError, opened, read_manifest
+from sssd_export.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
 from sssd_export.noise import draw_noise
 from sssd_export.runtimes import Part, open_part
 
@@ -27,6 +27,8 @@ __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
 
 # Latents of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
 _AT_ONCE = 1 << 18
+# Of one forecast; more would not come back in this life.
+_MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,12 @@ class Engine:
             noise: standard normal, float32 ``(B, num_noises, S, K, D)``, instead of a seed.
             first_window: number of the first window, when a batch is one part of a larger one.
 
+        No windows give an empty forecast.
+
         Raises:
-            EngineError: an input is missing, unknown, or has the wrong type or shape; no sample is asked for; the
-                engine was closed.
+            EngineError: an input is missing, unknown, or has the wrong type or shape; a value is not finite, or not
+                above zero where logarithms are taken; times do not ascend; no sample is asked for; the engine was
+                closed.
             SSSDError: a frame is unusable.
         """
         return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
@@ -119,8 +124,9 @@ class Engine:
             EngineError: as when the engine is called.
         """
         feed = checked_inputs(self.manifest, inputs)
+        windows = len(next(iter(feed.values())))
         done = next((at for at, part in enumerate(self._open()) if "noise" in part.inputs), 0)
-        return Encoded(len(next(iter(feed.values()))), self._run(self.parts[:done], feed), done)
+        return Encoded(windows, self._run(self.parts[:done], feed) if windows else feed, done)
 
     def sample(
         self,
@@ -132,17 +138,41 @@ class Engine:
         first_window: int = 0,
     ) -> EngineForecast:
         """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
+        parts = self._open()
         if noise is not None:
+            noise = np.asarray(noise)
             num_samples = noise.shape[2] if noise.ndim == 5 else None
-        count = int(self.manifest["num_samples"]) if num_samples is None else num_samples
-        if count < 1:
-            raise EngineError(f"num_samples has to be 1 or more, got {count}")
+        count = self._count(num_samples)
+        if min(seed, first_window) < 0:
+            raise EngineError(f"seed and first_window have to be 0 or more, got {seed} and {first_window}")
+        if encoded.windows == 0:  # runtimes differ in what they make of nothing; some end the process
+            return self._nothing(count)
         shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
-        if noise is None:
-            noise = draw_noise(seed, first_window, encoded.windows, shape)
-        check_array("noise", noise, np.float32, (encoded.windows, *shape))
-        made = self._run(self._open()[encoded.done :], {**encoded.values, "noise": noise})
+        try:
+            if noise is None:
+                noise = draw_noise(seed, first_window, encoded.windows, shape)
+            check_array("noise", noise, np.float32, (encoded.windows, *shape))
+            made = self._run(parts[encoded.done :], {**encoded.values, "noise": noise})
+        except MemoryError:
+            raise EngineError(
+                f"no memory for {encoded.windows} windows of {count} samples: ask for fewer, or stream"
+            ) from None
         return EngineForecast(made["samples"], made["quantiles"])
+
+    def _count(self, num_samples: int | None) -> int:
+        """S, if it is a number of samples."""
+        count = self.manifest["num_samples"] if num_samples is None else num_samples
+        if not isinstance(count, int | np.integer) or not 1 <= count <= _MOST_SAMPLES:
+            raise EngineError(
+                f"num_samples has to be a whole number, 1 or more and at most {_MOST_SAMPLES}, got {count!r}"
+            )
+        return int(count)
+
+    def _nothing(self, count: int) -> EngineForecast:
+        """The forecast of no windows."""
+        targets = next(port["shape"][-1] for port in self.manifest["outputs"] if port["name"] == "samples")
+        sizes = [(0, first, len(self.horizons), targets) for first in (count, len(self.quantile_levels))]
+        return EngineForecast(*map(np.empty, sizes))
 
     def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
         """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
@@ -152,10 +182,10 @@ class Engine:
         Raises:
             EngineError: as when the engine is called.
         """
-        count = int(self.manifest["num_samples"]) if num_samples is None else num_samples
+        count = self._count(num_samples)
         feed = checked_inputs(self.manifest, inputs)
-        at_once = max(1, _AT_ONCE // (max(count, 1) * len(self.horizons) * self.manifest["latent_size"]))
-        for start in range(0, len(next(iter(feed.values()))), at_once):
+        at_once = max(1, _AT_ONCE // (count * len(self.horizons) * self.manifest["latent_size"]))
+        for start in range(0, max(len(next(iter(feed.values()))), 1), at_once):  # no windows give one empty forecast
             part = {name: array[start : start + at_once] for name, array in feed.items()}
             yield self(part, count, seed, first_window=start)
 
@@ -190,7 +220,7 @@ def _opened(folder: Path, threads: int) -> Engine:
     manifest = read_manifest(folder)
     if not manifest.get("parts"):
         raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, whose own plugin has to load it")
-    for entry in manifest["parts"]:
-        if entry["graph"] not in manifest["files"]:
-            raise EngineError(f"{folder}/{MANIFEST} names the graph {entry['graph']!r}, which is not one of its files")
-    return Engine(manifest, [open_part(folder, entry, threads) for entry in manifest["parts"]])
+    parts = [open_part(folder, entry, threads) for entry in manifest["parts"]]
+    if any(getattr(part, "meaning", "") not in ("", meaning(manifest)) for part in parts):
+        raise EngineError(f"{folder}/{MANIFEST} is not that of its graphs, which were built for something else")
+    return Engine(manifest, parts)

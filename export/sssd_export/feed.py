@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Arrays by their names in the manifest, or a frame, or its file.
 Inputs: TypeAlias = "Mapping[str, npt.ArrayLike] | pd.DataFrame | str | Path"
 
+_YEAR_10000 = 253_402_300_800
 _DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
 
 
@@ -34,7 +35,10 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt
         raise EngineError(f"the engine takes a frame, its file, or {', '.join(wanted)}; got {type(inputs).__name__}")
     if set(inputs) != set(wanted):
         raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
-    given = {name: np.asarray(inputs[name]) for name in wanted}
+    try:
+        given = {name: np.asarray(inputs[name]) for name in wanted}
+    except ValueError as error:  # of rows of several lengths
+        raise EngineError(f"the inputs are no arrays: {error}") from None
     first = next(iter(given.values()))
     windows = len(first) if first.ndim else 0
     feed: dict[str, npt.NDArray[Any]] = {}
@@ -42,7 +46,44 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt
         dtype = _DTYPES[wanted[name]["dtype"]]
         check_array(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
         feed[name] = array.astype(dtype, copy=False)
+        if name.startswith("times_"):
+            _check_times(name, feed[name])
+        else:
+            _check_values(name, feed[name], manifest)
     return feed
+
+
+def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
+    """Numbers, and above zero where the engine takes their logarithms."""
+    _refuse(name, ~np.isfinite(values), "is {}, and has to be a finite number", values, manifest)
+    spec = manifest.get("spec", {})
+    if spec.get("target_kind") == "log-return":
+        prices = np.array([role != "volume" for role in spec["roles"]])
+        _refuse(name, (values <= 0) & prices, "is {}; of a model of log-returns it has to be above 0", values, manifest)
+
+
+def _refuse(
+    name: str, wrong: npt.NDArray[Any], what: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]
+) -> None:
+    if not wrong.any():
+        return
+    window, bar, column = (int(index) for index in np.argwhere(wrong)[0])
+    columns = manifest.get("spec", {}).get("columns", {})
+    label = f" ({columns[column]})" if columns else ""
+    raise EngineError(f"{name}[{window}, {bar}, {column}]{label} {what.format(values[window, bar, column])}")
+
+
+def _check_times(name: str, times: npt.NDArray[Any]) -> None:
+    """Ascending, and of years that are written with four digits: milliseconds are a common mistake."""
+    if times.size == 0:
+        return
+    far = np.abs(times) > _YEAR_10000
+    if far.any():
+        raise EngineError(f"{name} has {times[far][0]}; it has to be in seconds since 1970-01-01 UTC")
+    still = np.diff(times, axis=1) <= 0
+    if still.any():
+        window, bar = (int(index) for index in np.argwhere(still)[0])
+        raise EngineError(f"{name}[{window}, {bar + 1}] is not after the bar before it: bars have to be oldest first")
 
 
 def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
@@ -51,13 +92,12 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
     Raises:
         SSSDError: unusable data: where, and what to do.
     """
-    from sssd_export.forecaster import engine_inputs
+    from sssd_export.forecaster import engine_inputs, engine_spec
     from sssd_registry.data.frame import read_frame
     from sssd_registry.data.panel import to_panel
-    from sssd_registry.data.spec import DataSpec
     from sssd_registry.data.windows import last_origins, window_source, windows_at
 
-    spec = DataSpec.model_validate(manifest["spec"])
+    spec = engine_spec(manifest)
     source = window_source(to_panel(read_frame(data, spec), spec), spec)
     return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class EngineForecaster:
     @functools.cached_property
     def spec(self) -> DataSpec:
         """The model's, but with the horizons that the engine was built for."""
-        trained = DataSpec.model_validate(self.engine.manifest["spec"])
+        trained = engine_spec(self.engine.manifest)
         return trained.model_copy(update={"horizons": self.engine.horizons})
 
     @property
@@ -59,8 +59,9 @@ class EngineForecaster:
         """Forecast at some or all of the horizons the engine was built for, in batches of bounded size."""
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
-        made = self.engine.stream(engine_inputs(windows), num_samples, seed)
-        parts = [part.samples[:, :, columns] for part in made]
+        with as_users_error():
+            made = self.engine.stream(engine_inputs(windows), num_samples, seed)
+            parts = [part.samples[:, :, columns] for part in made]
         return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
     def _column(self, bar: float) -> int:
@@ -70,6 +71,25 @@ class EngineForecaster:
                 f" {bar:g}: export another with --horizons"
             )
         return self.engine.horizons.index(int(bar))
+
+
+def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
+    """What the data of an engine are.
+
+    Raises:
+        SSSDError: the manifest does not say it, or its graphs take something else.
+    """
+    try:
+        spec = DataSpec.model_validate(manifest["spec"])
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SSSDError(f"the engine's manifest does not say what its data are: export anew ({reason})") from None
+    shapes = {entry["name"]: entry["shape"][1:] for entry in manifest["inputs"] if entry["name"] != "noise"}
+    wanted: dict[str, list[int]] = {f"times_{tf.name}": [tf.lookback] for tf in spec.timeframes}
+    wanted |= {f"values_{tf.name}": [tf.lookback, len(spec.columns)] for tf in spec.timeframes}
+    if shapes != wanted:
+        raise SSSDError("the engine's manifest does not fit its graphs, which take other windows: export anew")
+    return spec
 
 
 def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:

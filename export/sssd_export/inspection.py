@@ -11,11 +11,22 @@ from typing import Any
 import numpy as np
 
 from sssd_export.engine import Engine, load_engine
-from sssd_export.manifest import EngineError, read_manifest
+from sssd_export.forecaster import engine_spec
+from sssd_export.manifest import MANIFEST, EngineError, read_manifest
 from sssd_export.users_errors import as_users_error
-from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
 
 _ROUNDS = 7
+_DESCRIBED = (
+    "precision",
+    "scheduler",
+    "num_inference_steps",
+    "num_calls",
+    "horizons",
+    "num_samples",
+    "spec",
+    "versions",
+)
 
 
 def inspected(folder: Path) -> dict[str, Any]:
@@ -26,6 +37,8 @@ def inspected(folder: Path) -> dict[str, Any]:
     """
     with as_users_error():
         manifest = read_manifest(folder)
+    if missing := [name for name in _DESCRIBED if name not in manifest]:
+        raise SSSDError(f"{folder}/{MANIFEST} does not say its {', '.join(missing)}: its own plugin has to show it")
     sizes = {name: (folder / name).stat().st_size for name in manifest["files"]}
     return {**manifest, "sizes": sizes, "speed": _speed(folder)}
 
@@ -48,7 +61,7 @@ def _speed(folder: Path) -> dict[str, Any]:
 
 def plain_windows(engine: Engine, windows: int) -> dict[str, np.ndarray[Any, Any]]:
     """Bars of a random walk about 1, as an engine takes them: fit for timing, not for anything else."""
-    spec = DataSpec.model_validate(engine.manifest["spec"])
+    spec = engine_spec(engine.manifest)
     random = np.random.default_rng(0)
     feed: dict[str, np.ndarray[Any, Any]] = {}
     for timeframe in spec.timeframes:
@@ -61,14 +74,13 @@ def plain_windows(engine: Engine, windows: int) -> dict[str, np.ndarray[Any, Any
 
 def describe(folder: Path, found: dict[str, Any]) -> str:
     """A page of text."""
-    parity, speed = found["parity"], found["speed"]
+    speed = found["speed"]
     lines = [
         f"{folder}: {found['target']} engine, {found['precision']}",
         f"scheduler  {found['scheduler']}, {found['num_inference_steps']} steps, {found['num_calls']} network calls",
         f"horizons   {', '.join(map(str, found['horizons']))} bars, {found['num_samples']} samples by default",
         f"targets    {', '.join(found['spec']['targets'])}",
-        f"parity     {parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed;"
-        f" {parity.get('of', 'the engine')}",
+        f"parity     {_parity(found.get('parity'))}",
     ]
     if "milliseconds" in speed:
         lines.append(
@@ -89,6 +101,15 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
     if source := found.get("source"):
         lines.append(f"made from  {source['model']} by sssd-export {source['command']}")
     return "\n".join(lines)
+
+
+def _parity(parity: Mapping[str, Any] | None) -> str:
+    if parity is None:
+        return "was not checked"
+    return (
+        f"{parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed;"
+        f" {parity.get('of', 'the engine')}"
+    )
 
 
 def _names(ports: Sequence[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from sssd_export.guards import optimised
 from sssd_export.norms import widen_norms
 from sssd_export.s4_forms import is_transform, without_fft
 from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
@@ -130,17 +131,17 @@ def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
 def _export(
     what: str, module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
 ) -> ir.Model:
-    with _quiet():
+    with quiet():
         try:
             program = torch.onnx.export(
                 module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
-                input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic),
+                input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False,
             )  # fmt: skip
         except torch.onnx.OnnxExporterError as error:
             raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    return program.model
+        if program is None:
+            raise RuntimeError("torch.onnx.export gave no program")
+        return optimised(what, program)
 
 
 def _reason(error: BaseException) -> str:
@@ -151,7 +152,7 @@ def _reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """torch's exporter warns of torchvision's absence and of its own deprecations; neither is ours to mend."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level

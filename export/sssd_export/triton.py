@@ -26,7 +26,9 @@ CONFIG = "config.pbtxt"
 # Triton's backend for each of our runtimes, and where it computes.
 _BACKENDS = {"onnxruntime": ("onnxruntime", "KIND_CPU"), "openvino": ("openvino", "KIND_CPU"),
              "onnxruntime-cuda": ("onnxruntime", "KIND_GPU"), "tensorrt": ("tensorrt", "KIND_GPU")}  # fmt: skip
-_TYPES = {"float64": "TYPE_FP64", "float32": "TYPE_FP32", "int64": "TYPE_INT64"}
+_TYPES = {"float64": "TYPE_FP64", "float32": "TYPE_FP32", "float16": "TYPE_FP16", "bfloat16": "TYPE_BF16",
+          "int64": "TYPE_INT64", "int32": "TYPE_INT32", "int8": "TYPE_INT8", "uint8": "TYPE_UINT8",
+          "bool": "TYPE_BOOL"}  # fmt: skip
 # Windows of one batch, where the engine itself sets no limit.
 _MAX_WINDOWS = 64
 

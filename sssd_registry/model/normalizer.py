@@ -174,4 +174,5 @@ def _standardised(column: Tensor) -> Tensor:
     """Zero mean and unit variance over the window, ``(B, L, V)`` float32; zero where nothing varies."""
     centred = column - column.mean(dim=1, keepdim=True)
     spread = centred.square().mean(dim=1, keepdim=True).sqrt()
-    return (centred / (spread + 1e-8)).float()
+    # A bound and not `+ 1e-8`, which exporters' optimisers take for `+ 0`: a constant column would be 0 / 0.
+    return (centred / spread.clamp(min=1e-8)).float()

@@ -20,7 +20,7 @@ from sssd_export.graph import build_graph
 from sssd_export.layout import HOST, layout
 from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error, live_samples
-from sssd_export.runtimes import OnnxPart, Part, SolverLoop
+from sssd_export.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.network import SSSDNetwork
@@ -57,6 +57,7 @@ class Compiled:
             parts[1] = SolverLoop(parts[1], solver_entry(tableau, self.pieces.broadcast_time))
         manifest = {
             "inputs": [_entry(value) for value in graphs[0].graph.inputs],
+            "outputs": [_entry(value) for value in graphs[-1].graph.outputs],
             "horizons": list(self.horizons),
             "quantile_levels": list(QUANTILE_LEVELS),
             "num_samples": 16,
@@ -109,7 +110,8 @@ def liven(network: SSSDNetwork) -> SSSDNetwork:
 
 def session_of(model: ir.Model) -> onnxruntime.InferenceSession:
     """A session on a model that has no file."""
-    return onnxruntime.InferenceSession(ir.to_proto(model).SerializeToString(), providers=["CPUExecutionProvider"])
+    proto, providers = ir.to_proto(model).SerializeToString(), ["CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(proto, providers=providers, disabled_optimizers=DISABLED_OPTIMISERS)
 
 
 def counts(model: ir.Model) -> dict[str, int]:

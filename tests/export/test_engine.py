@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def test_the_number_of_samples_is_as_exported_or_as_asked(engine: Engine, tiny: 
     assert engine(inputs).samples.shape == (1, 16, 2, 1)
     assert engine(inputs, 5).samples.shape == (1, 5, 2, 1)
     for count in (0, -1):
-        with pytest.raises(EngineError, match=f"1 or more, got {count}"):
+        with pytest.raises(EngineError, match=f"1 or more and at most .*, got {count}"):
             engine(inputs, count)
 
 
@@ -148,6 +149,54 @@ def test_noise_that_would_be_broadcast_is_refused(engine: Engine, tiny: Compiled
         engine(engine_inputs(tiny.windows.part(0, 3)), noise=np.zeros(shape, dtype=np.float32))
 
 
+@pytest.mark.parametrize(("loop", "split"), [("unrolled", False), ("unrolled", True), ("step", False)])
+def test_no_windows_give_an_empty_forecast(tiny: Compiled, loop: str, split: bool) -> None:
+    """ONNX Runtime itself ends the process."""
+    engine = tiny.engine("ddim", 2, loop, split)
+    nothing = engine_inputs(tiny.windows.part(0, 0))
+    for made in (engine(nothing, 5), engine.sample(engine.encode(nothing), 5), *engine.stream(nothing, 5)):
+        assert made.samples.shape == (0, 5, 2, 1)
+        assert made.quantiles.shape == (0, len(engine.quantile_levels), 2, 1)
+
+
+def test_values_that_no_forecast_can_come_from_are_refused(engine: Engine, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 3))
+    values, times = inputs["values_1h"], inputs["times_1h"]
+    cases = [
+        ({"values_1h": changed(values, (1, 2, 3), np.nan)}, r"values_1h\[1, 2, 3\] \(close\) is nan, .* finite number"),
+        ({"values_1h": changed(values, (0, 0, 4), np.inf)}, r"values_1h\[0, 0, 4\] \(volume\) is inf"),
+        ({"times_1h": times[:, ::-1]}, r"times_1h\[0, 1\] is not after the bar before it: .* oldest first"),
+        ({"times_1h": changed(times, (2, 5), times[2, 4])}, r"times_1h\[2, 5\] is not after the bar before it"),
+        ({"times_1h": times * 1000}, r"times_1h has \d+; it has to be in seconds since 1970-01-01 UTC"),
+        ({"values_1h": [[[1.0], [2.0, 3.0]]]}, "the inputs are no arrays"),
+    ]
+    for given_inputs, message in cases:
+        with pytest.raises(EngineError, match=message):
+            engine({**inputs, **given_inputs})
+    spec = {**engine.manifest["spec"], "target_kind": "log-return"}
+    logs = Engine({**engine.manifest, "spec": spec}, engine.parts)
+    logs({**inputs, "values_1h": changed(values, (1, 2, 4), 0.0)})  # no volume is nothing unusual
+    for price in (0.0, -1.0):
+        with pytest.raises(EngineError, match=r"values_1h\[1, 2, 0\] \(open\) is .*; of a model of log-returns"):
+            logs({**inputs, "values_1h": changed(values, (1, 2, 0), price)})
+
+
+def test_what_is_no_number_of_samples_or_no_seed_is_refused(engine: Engine, tiny: Compiled) -> None:
+    inputs = engine_inputs(tiny.windows.part(0, 1))
+    for count in (2.5, "5", 10**12, 0):
+        with pytest.raises(EngineError, match="num_samples has to be a whole number"):
+            engine(inputs, count)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="seed and first_window have to be 0 or more, got -1 and 0"):
+        engine(inputs, 5, -1)
+
+
+def changed(array: np.ndarray[Any, Any], place: tuple[int, ...], value: float) -> np.ndarray[Any, Any]:
+    """A copy with another value at one place."""
+    copied = array.copy()
+    copied[place] = value
+    return copied
+
+
 def test_an_engine_for_another_runtime_is_refused(tiny_engine: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_engine, tmp_path / "engine"))
     manifest = read_manifest(folder)
@@ -166,7 +215,7 @@ def test_a_graph_is_looked_for_in_the_folder_only(tiny_engine: Path, tmp_path: P
     (part,) = manifest["parts"]
     for name in (str(tiny_engine / "model.onnx"), "../model.onnx", "other.onnx"):
         write_manifest(folder, {**manifest, "parts": [{**part, "graph": name}]})
-        with pytest.raises(EngineError, match="which is not one of its files"):
+        with pytest.raises(EngineError, match=r"the name of a file in the folder|which is not one of its files"):
             load_engine(folder)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sssd_export.engine import Engine, EngineForecast
 from sssd_export.forecaster import engine_inputs
+from sssd_export.odd_windows import odd_windows
 from sssd_export.parity import TOLERANCE, check_parity, largest_error
 from sssd_registry.errors import SSSDError
 from sssd_registry.registry import registry
@@ -90,7 +91,7 @@ def test_check_parity_reports_what_it_compared(tiny: Compiled) -> None:
     engine = tiny.engine("ddim", 4)
     report = check_parity(engine, tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
     assert 0 < report.pop("max_error") <= TOLERANCE
-    assert report == {"tolerance": TOLERANCE, "windows": len(tiny.windows), "samples": 32}
+    assert report == {"tolerance": TOLERANCE, "windows": len(tiny.windows), "odd_windows": 14, "samples": 32}
 
 
 @pytest.mark.parametrize(("name", "steps"), [("ddim", 5), ("dpmsolver++", 4)])
@@ -109,10 +110,84 @@ def test_one_wrong_sample_is_enough(tiny: Compiled, wrong: float) -> None:
         seen.samples[1, 2, 0, 0] += wrong * seen.samples[1, :, 0, 0].std()
         return seen
 
-    stand_in: Any = SimpleNamespace(manifest={**engine.manifest, "scheduler": "ddim"}, horizons=tiny.horizons)
-    stand_in = _callable(stand_in, altered)
     with pytest.raises(SSSDError, match="it was not written"):
-        check_parity(stand_in, tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
+        check_parity(stand_in(engine, altered), tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
+
+
+def test_every_odd_window_is_borne(tiny: Compiled, joint: Compiled) -> None:
+    """Also where targets are log-returns, and with no volume."""
+    for case, names in ((tiny, ("volume 0 in all bars", "flat prices, volume 1")), (joint, ("gbp constant",))):
+        seen, windows = odd_windows(case.windows, case.network.spec)
+        assert {"every column constant", "flat prices", *names} <= set(seen)
+        assert len(set(seen)) == len(seen) == len(windows)
+        check_parity(case.engine("ddpm", 3), case.network, scheduler(case, "ddpm"), 3, case.windows)
+
+
+def test_odd_windows_are_what_they_are_called(tiny: Compiled) -> None:
+    spec = tiny.network.spec
+    names, windows = odd_windows(tiny.windows, spec)
+    for name, values in zip(names, windows.values["4h"], strict=True):
+        still = [column for column, moved in zip(spec.columns, np.ptp(values, axis=0), strict=True) if moved == 0]
+        if name.endswith(" constant") and not name.startswith("every"):
+            assert still == [name.removesuffix(" constant")]
+        elif name.startswith(("every", "flat prices, volume")):
+            assert still == list(spec.columns)
+        else:
+            assert still == {"flat prices": ["open", "high", "low", "close"], "volume 0 in all bars": ["volume"],
+                             "volume 1 in all bars": ["volume"]}.get(name, [])  # fmt: skip
+    for times in windows.times.values():
+        assert (np.diff(times, axis=1) > 0).all()
+
+
+def test_nan_after_a_constant_volume_is_found(tiny: Compiled) -> None:
+    """As when the exporter has dropped the guard beside the volume's deviation."""
+    engine = tiny.engine("ddim", 4)
+
+    def broken(inputs: Any, *, noise: Any) -> EngineForecast:
+        made = engine(inputs, noise=noise)
+        made.samples[np.ptp(inputs["values_1h"][:, :, 4], axis=1) == 0] = np.nan
+        return made
+
+    with pytest.raises(SSSDError, match=r"gives NaN, and the model does not, after a window with every column const"):
+        check_parity(stand_in(engine, broken), tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
+
+
+def test_an_error_after_a_flat_open_is_found(tiny: Compiled) -> None:
+    engine = tiny.engine("ddim", 4)
+
+    def broken(inputs: Any, *, noise: Any) -> EngineForecast:
+        made = engine(inputs, noise=noise)
+        off = np.ptp(inputs["values_1h"][:, :, 0], axis=1) == 0
+        return EngineForecast(*(np.where(off[:, None, None, None], 1.001 * each, each)
+                                for each in (made.samples, made.quantiles)))  # fmt: skip
+
+    with pytest.raises(SSSDError, match=r"off its scheduler by .* after a window with"):
+        check_parity(stand_in(engine, broken), tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
+
+
+def test_quantiles_that_are_not_the_samples_are_found(tiny: Compiled) -> None:
+    engine = tiny.engine("ddim", 4)
+
+    def broken(inputs: Any, *, noise: Any) -> EngineForecast:
+        made = engine(inputs, noise=noise)
+        return EngineForecast(made.samples, made.quantiles[:, ::-1])
+
+    with pytest.raises(SSSDError, match="quantiles are not those of its samples"):
+        check_parity(stand_in(engine, broken), tiny.network, scheduler(tiny, "ddim"), 4, tiny.windows)
+
+
+def test_a_model_that_gives_nan_itself_is_named(tiny: Compiled) -> None:
+    network = copy.deepcopy(tiny.network)
+    broken = network.normalizer.features
+    network.normalizer.features = (
+        lambda values, times: {  # type: ignore[method-assign]
+            name: torch.where((values[name][..., 4:].amax(1, keepdim=True) == 0), torch.nan, each)
+            for name, each in broken(values, times).items()
+        }
+    )
+    engine = Engine({**tiny.engine("ddim", 4).manifest, "scheduler": "ddim"}, tiny.engine("ddim", 4).parts)
+    with pytest.raises(SSSDError, match=r"the model itself gives NaN after a window with volume 0 in all bars"):
+        check_parity(engine, network, scheduler(tiny, "ddim"), 4, tiny.windows)
 
 
 def test_after_a_flat_window_rounding_is_no_error() -> None:
@@ -132,5 +207,8 @@ def scheduler(case: Compiled, name: str) -> Any:
     return lambda: make_scheduler(name, case.network.schedule)
 
 
-def _callable(attributes: SimpleNamespace, call: Any) -> Any:
-    return type("StandIn", (), {**vars(attributes), "__call__": staticmethod(call)})()
+def stand_in(engine: Engine, call: Any) -> Any:
+    """What looks like the engine and answers with ``call``."""
+    face = {name: getattr(engine, name) for name in ("horizons", "quantile_levels")}
+    manifest = {**engine.manifest, "scheduler": "ddim"}
+    return type("StandIn", (), {**face, "manifest": manifest, "__call__": staticmethod(call)})()

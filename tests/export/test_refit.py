@@ -122,24 +122,34 @@ class _FakeTRT(SimpleNamespace):
         )
 
 
-def _engine_with_a_plan(folder: Path) -> Path:
+PLAN = {"layers": 3, "profile": {"windows": [1, 1, 8], "samples": [1, 100, 1000]}, "refit": True}
+
+
+def _engine_with_a_plan(tiny_engine: Path, folder: Path) -> Path:
     folder.mkdir()
     (folder / "denoiser.plan").write_bytes(b"weights")
-    entry = {"name": "denoiser", "graph": "denoiser.plan", "plan": {"layers": 3, "profile": {}, "refit": True}}
-    write_manifest(folder, {"target": "tensorrt", "parts": [entry]})
+    manifest = read_manifest(tiny_engine)
+    entry = {**manifest["parts"][0], "name": "denoiser", "graph": "denoiser.plan", "plan": PLAN}
+    write_manifest(folder, {**manifest, "target": "tensorrt", "parts": [entry]})
     return folder
 
 
-def test_a_plans_weights_are_replaced_by_tensorrts_own_refitter(tiny: Compiled, tmp_path: Path) -> None:
-    trt, engine, graph = _FakeTRT([]), _engine_with_a_plan(tmp_path / "engine"), tiny.model("ddim", 2)
+def test_a_plans_weights_are_replaced_by_tensorrts_own_refitter(
+    tiny: Compiled, tiny_engine: Path, tmp_path: Path
+) -> None:
+    trt, engine, graph = _FakeTRT([]), _engine_with_a_plan(tiny_engine, tmp_path / "engine"), tiny.model("ddim", 2)
     entry = refit_plan(trt, graph, engine, tmp_path, "denoiser", dict, precision="fp32")
     assert trt.calls == ["open b'weights'", "weights", "refit", "serialize"]
     assert (tmp_path / "denoiser.plan").read_bytes() == b"other weights"
-    assert entry == {"graph": "denoiser.plan", "plan": {"layers": 3, "profile": {}, "refit": True}}
+    assert entry == {"graph": "denoiser.plan", "plan": PLAN}
 
 
-def test_weights_that_a_plan_has_no_place_for_are_named(tiny: Compiled, tmp_path: Path) -> None:
-    trt, engine, graph = _FakeTRT(["head.out"]), _engine_with_a_plan(tmp_path / "engine"), tiny.model("ddim", 2)
+def test_weights_that_a_plan_has_no_place_for_are_named(tiny: Compiled, tiny_engine: Path, tmp_path: Path) -> None:
+    trt, engine, graph = (
+        _FakeTRT(["head.out"]),
+        _engine_with_a_plan(tiny_engine, tmp_path / "engine"),
+        tiny.model("ddim", 2),
+    )
     with pytest.raises(SSSDError, match=r"tensorrt cannot put the weights into the denoiser: head\.out"):
         refit_plan(trt, graph, engine, tmp_path, "denoiser", dict, precision="fp32")
     assert not (tmp_path / "denoiser.plan").exists()

@@ -119,9 +119,11 @@ def test_what_triton_cannot_run_is_refused(tiny_engine: Path, tmp_path: Path) ->
     engine, repository = Path(shutil.copytree(tiny_engine, tmp_path / "fx")), tmp_path / "repository"
     manifest = read_manifest(engine)
     (part,) = manifest["parts"]
+    updates = [[["noise", 0, 1.0]], [["output", 0, 1.0]]]
+    solver = {"one_time": True, "memory": 1, "timesteps": [999.0], "updates": updates}
     for parts, message in [
         ([{**part, "runtime": "tensorrt-rtx"}], "no backend for tensorrt-rtx"),
-        ([{**part, "solver": {}}], "exported with --loop step"),
+        ([{**part, "solver": solver}], "exported with --loop step"),
         ([], "of target 'onnx', which Triton cannot run"),
     ]:
         write_manifest(engine, {**manifest, "parts": parts})
