@@ -12,8 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.baselines import random_walk, seasonal_naive
-from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel, without_constants
+from sssd_registry.data.panel import Panel, read_panel, without_constants
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
     Origins,
@@ -58,7 +57,7 @@ class Evaluation:
 
 def evaluate(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     *,
     start: pd.Timestamp | None = None,
     horizons: Sequence[float | str] | None = None,
@@ -71,7 +70,7 @@ def evaluate(
 
     Args:
         forecaster: a model or an engine.
-        data: frame or file, with the history the windows need.
+        data: frame, file or panel, with the history the windows need.
         start: first origin; default: the end of the model's validation data, so that nothing of what it
             scores was seen in training.
         horizons: whole bars; default: the trained ones.
@@ -85,7 +84,7 @@ def evaluate(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    panel = without_constants(to_panel(read_frame(data, spec), spec), spec)
+    panel = without_constants(read_panel(data, spec), spec)
     source = without_short(window_source(panel, spec), max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)

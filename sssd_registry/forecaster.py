@@ -82,6 +82,18 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
         return _open(place, scheduler, steps)
 
 
+def read_spec(path: Path) -> DataSpec | None:
+    """How to read a frame for a model or engine folder, without torch; None where opening it will say what is wrong."""
+    with opened(path, MODEL) as place:
+        for name in ("manifest.json", "config.json"):
+            try:
+                tree = json.loads((place / name).read_text(encoding="utf-8"))
+                return DataSpec.model_validate(tree["spec"])
+            except (ValueError, RecursionError, KeyError, TypeError, OSError):
+                continue
+    return None
+
+
 def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
     manifest = path / "manifest.json"
     if not manifest.is_file():

@@ -14,8 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
-from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
     Windows,
@@ -119,7 +118,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
-        return window_source(to_panel(read_frame(data, self.spec), self.spec), self.spec)
+        return window_source(read_panel(data, self.spec), self.spec)
 
     @torch.no_grad()
     def __call__(

@@ -57,7 +57,8 @@ def test_train_writes_a_model_and_says_so(tiny_csv: Path, overrides: list[str], 
     out = tmp_path / "above" / "model"
     outcome = sssd("train", tiny_csv, "--out", out, *overrides, "--horizons", "2h,180", "--unit", "min")
     assert outcome.code == 0, outcome.err
-    assert outcome.err == ""
+    assert outcome.err.startswith("data: ")
+    assert outcome.err.count("\n") == 1
     assert outcome.out.startswith(f"{out}: 12 steps\n")
     assert [entry.name for entry in out.parent.iterdir()] == ["model"]
     frame = forecast(tmp_path / "f.csv", out, tiny_csv, "--steps", 2, "--samples", 4)

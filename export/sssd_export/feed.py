@@ -93,12 +93,11 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
         SSSDError: unusable data: where, and what to do.
     """
     from sssd_export.forecaster import engine_inputs, engine_spec
-    from sssd_registry.data.frame import read_frame
-    from sssd_registry.data.panel import to_panel
+    from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, window_source, windows_at
 
     spec = engine_spec(manifest)
-    source = window_source(to_panel(read_frame(data, spec), spec), spec)
+    source = window_source(read_panel(data, spec), spec)
     return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
 
 

@@ -34,15 +34,17 @@ def evaluate(
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
     from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.cli.progress import evaluation_bar
+    from sssd_registry.cli.understood import read_for
     from sssd_registry.evaluation import evaluate as run
     from sssd_registry.forecaster import open_forecaster
 
     since = None if start is None else _time(start)
+    read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
     with evaluation_bar() as report:
         result = run(
             forecaster,
-            data,
+            read,
             start=since,
             horizons=None if horizons is None else split_horizons(horizons, unit),
             num_samples=samples,

@@ -27,8 +27,8 @@ def forecast(
     """Forecast every series in DATA from its last row."""
     from sssd_registry.atomic import check_file
     from sssd_registry.cli.horizons import split_horizons
-    from sssd_registry.data.frame import read_frame
-    from sssd_registry.data.panel import to_panel
+    from sssd_registry.cli.understood import read_for
+    from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
     from sssd_registry.forecast import write_forecast
     from sssd_registry.forecaster import open_forecaster
@@ -38,8 +38,9 @@ def forecast(
         if file is not None:
             check_file(file)
     wanted = None if horizons is None else split_horizons(horizons, unit)
+    read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
-    source = window_source(to_panel(read_frame(data, forecaster.spec), forecaster.spec), forecaster.spec)
+    source = window_source(read_panel(read, forecaster.spec), forecaster.spec)
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)

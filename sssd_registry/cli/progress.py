@@ -100,7 +100,7 @@ def _lines(doing: str, unit: str) -> Callable[[int, int | None, str], None]:
         rate = (done - first) / (clock - began)
         of = "" if total is None else f" of {total}"
         left = f", {_duration((total - done) / rate)} left" if total is not None and rate > 0 else ""
-        pace = f", {rate:.3g} {unit}/s" if unit else ""
+        pace = f", {rate:.3g} {unit}/s" if unit and rate > 0 else ""
         print(f"{doing}: {done}{of}{pace}{left}{', ' if now else ''}{now}", file=sys.stderr, flush=True)
 
     return show

@@ -29,6 +29,7 @@ def train(
     from sssd_registry.cli.progress import training_bar
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.config import load_config
+    from sssd_registry.data.training_data import training_data
     from sssd_registry.training.place import check_output
 
     overrides = list(set_ or [])
@@ -36,12 +37,14 @@ def train(
         overrides.append(f"data.horizons={horizon_list(horizons, unit)}")
     settings = load_config(config, overrides)
     check_output(out, resume, overwrite)
+    prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds
+    typer.echo(f"data: {prepared.summary}", err=True)
     from sssd_registry.training.loop import TrainingInterrupted
     from sssd_registry.training.loop import train as run
 
     with training_bar(settings.training.max_steps) as report:
         try:
-            pipeline = run(data, settings, out, init=init, resume=resume, report=report)
+            pipeline = run(prepared, settings, out, init=init, resume=resume, report=report)
         except TrainingInterrupted:
             typer.echo("interrupted; the same command with --resume goes on from here", err=True)
             raise typer.Exit(130) from None

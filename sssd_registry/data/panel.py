@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,15 @@ class Panel:
         kept = tuple(series for series in self.series if series.id not in left_out)
         _tell_left_out(self.source, left_out, bool(kept))
         return Panel(kept, {**self.left_out, **left_out}, self.source)
+
+
+def read_panel(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> Panel:
+    """A raw frame, or a file, as the panel that ``spec`` says it is; what is one already is given back.
+
+    Raises:
+        SSSDError: as :func:`~sssd_registry.data.frame.read_frame` and :func:`to_panel`.
+    """
+    return data if isinstance(data, Panel) else to_panel(read_frame(data, spec), spec)
 
 
 def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:

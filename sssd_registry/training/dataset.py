@@ -1,39 +1,16 @@
-"""From a raw frame to what training, validation and evaluation draw from."""
+"""Windows of the training data as tensors, batch by batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
-from sssd_registry.config import DataConfig
-from sssd_registry.data.bounds import check_spec
-from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel, without_constants
-from sssd_registry.data.spec import DataSpec, resolve
-from sssd_registry.data.split import Split, split_origins
-from sssd_registry.data.windows import (
-    Origins,
-    Windows,
-    WindowSource,
-    futures_at,
-    window_source,
-    windows_at,
-    without_short,
-)
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """A panel cut into training, validation and test origins by time."""
-
-    spec: DataSpec
-    source: WindowSource
-    split: Split
+from sssd_registry.data.training_data import TrainingData as TrainingData
+from sssd_registry.data.training_data import training_data as training_data
+from sssd_registry.data.windows import Origins, Windows, futures_at, windows_at
 
 
 @dataclass(frozen=True)
@@ -50,20 +27,6 @@ class Batch:
     times: dict[str, Tensor]
     future: Tensor
     horizons: Tensor
-
-
-def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> TrainingData:
-    """Read, check and split.
-
-    Raises:
-        SSSDError: whatever is wrong with the data, and where.
-    """
-    frame = read_frame(data, config)
-    spec = resolve(config, frame)
-    check_spec(spec)
-    panel = without_constants(to_panel(frame, spec), spec)
-    source = without_short(window_source(panel, spec), max(spec.horizons))
-    return TrainingData(spec, source, split_origins(source, spec, spec.horizons))
 
 
 def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], device: torch.device) -> Batch:

@@ -24,7 +24,7 @@ from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from sssd_registry.training.dataset import Batch, evenly, make_batch, training_data
+from sssd_registry.training.dataset import Batch, TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
@@ -42,7 +42,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def train(
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | TrainingData,
     config: Config,
     out: Path,
     *,
@@ -56,7 +56,7 @@ def train(
     Resuming from it gives bit for bit the model of an unbroken run on the same machine.
 
     Args:
-        data: frame or file.
+        data: frame or file; or what ``training_data`` made of it with ``config.data``.
         config: what to train.
         out: model folder to write.
         init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
@@ -67,7 +67,7 @@ def train(
         SSSDError: bad data or configuration, units that forecast worse than naive forecasts, or nothing to resume.
         TrainingInterrupted: Ctrl-C.
     """
-    prepared = training_data(data, config.data)
+    prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init)
     if not resume:
         check_start(run.network, prepared, validation_origins(run))

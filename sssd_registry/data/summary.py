@@ -1,0 +1,86 @@
+"""One line of what was understood of a file: what a wrong reading would show in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sssd_registry.data.columns import left_out
+from sssd_registry.data.durations import DAY, format_duration
+from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.reading import reading_of, source_name
+from sssd_registry.data.spec import DataSpec
+
+# Columns, targets and horizons in the line; of more, the first ones.
+_SHOWN = 8
+
+
+def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None = None) -> str:
+    """Rows, series, time, bars and gaps, columns used and left out, targets, horizons and, of a training, the split.
+
+    Args:
+        frame: as :func:`~sssd_registry.data.frame.read_frame` gives it.
+        spec: what it was, or is, taken for.
+        split: starts of the validation and of the test part, seconds since 1970 UTC.
+    """
+    rows = series_rows(frame, spec.time, spec.id)
+    parts = [
+        f"{source_name(frame)}: {len(frame):,} rows" + (f" of {len(rows):,} series ({spec.id})" if spec.id else ""),
+        _time(frame, spec, rows),
+        _bars(spec, [one.times for one in rows]),
+        _columns(spec, left_out(frame, (*spec.columns, spec.time, spec.id))),
+        f"forecast: {_some(spec.targets)} {_ahead(spec.horizons)} bars ahead",
+    ]
+    if split is not None:
+        validation, test = (_moment(seconds) for seconds in split)
+        parts.append(f"trained before {validation}, validated before {test}")
+    return "; ".join(parts)
+
+
+def _time(frame: pd.DataFrame, spec: DataSpec, rows: Sequence[SeriesRows]) -> str:
+    """The column, how it was read, and its first and last entry."""
+    notes = reading_of(frame).notes
+    read = f" ({', '.join(notes)})" if notes else ""
+    first, last = min(one.times[0] for one in rows), max(one.times[-1] for one in rows)
+    return f"time {spec.time!r}{read} from {_moment(first)} to {_moment(last)} UTC"
+
+
+def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
+    """Their length, and where there is none."""
+    text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
+    apart = np.concatenate([np.diff(one) for one in times])
+    gaps = apart[apart > spec.source_seconds]
+    if not len(gaps):
+        return f"{text}, no gaps"
+    longest = int(gaps.max())
+    size = f"{longest / DAY:.3g} d" if longest >= DAY else format_duration(longest)
+    return f"{text}, {len(gaps):,} gaps, the longest {size}"
+
+
+def _columns(spec: DataSpec, omitted: Mapping[str, str]) -> str:
+    text = f"columns {_some(spec.columns)}"
+    if not omitted:
+        return text
+    reasons = [f"{name} ({why})" for name, why in omitted.items()]
+    return f"{text}; left out: {_some(reasons)}"
+
+
+def _ahead(horizons: Sequence[int]) -> str:
+    if len(horizons) > 2 and horizons == tuple(range(horizons[0], horizons[-1] + 1)):
+        return f"{horizons[0]} to {horizons[-1]}"
+    return _some(map(str, horizons))
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    return ", ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
+
+
+def _moment(seconds: int | np.int64) -> str:
+    """``2024-01-31``, with the time of day where that is not midnight."""
+    moment = np.datetime64(int(seconds), "s")
+    day = moment.astype("datetime64[D]")
+    return str(day) if moment == day else str(moment.astype("datetime64[m]")).replace("T", " ")

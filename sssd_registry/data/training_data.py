@@ -1,0 +1,42 @@
+"""From a raw frame to what training and validation draw from. Imports no torch: what is wrong is said at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sssd_registry.config import DataConfig
+from sssd_registry.data.bounds import check_spec
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.panel import to_panel, without_constants
+from sssd_registry.data.spec import DataSpec, resolve
+from sssd_registry.data.split import Split, split_origins
+from sssd_registry.data.summary import summary
+from sssd_registry.data.windows import WindowSource, window_source, without_short
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A panel cut into training, validation and test origins by time; ``summary`` is one line of what it is."""
+
+    spec: DataSpec
+    source: WindowSource
+    split: Split
+    summary: str = ""
+
+
+def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> TrainingData:
+    """Read, check and split.
+
+    Raises:
+        SSSDError: whatever is wrong with the data, and where.
+    """
+    frame = read_frame(data, config)
+    spec = resolve(config, frame)
+    check_spec(spec)
+    panel = without_constants(to_panel(frame, spec), spec)
+    source = without_short(window_source(panel, spec), max(spec.horizons))
+    split = split_origins(source, spec, spec.horizons)
+    return TrainingData(spec, source, split, summary(frame, spec, (split.validation_start, split.test_start)))
