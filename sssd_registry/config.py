@@ -16,8 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from sssd_registry.data.durations import shortened
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.errors import SSSDError, near_matches, shortened
 from sssd_registry.options import parse_value
 
 # Of one tensor's side. What the network takes altogether is estimated before it is built.

@@ -29,3 +29,16 @@ def near_matches(name: str, known: Iterable[str]) -> str:
     if near:
         return "did you mean " + " or ".join(repr(match) for match in near) + "?"
     return "known: " + (", ".join(names) if names else "none")
+
+
+def some(names: Iterable[object], most: int = 10, length: int = 60) -> str:
+    """The first names of many, none longer than ``length``, for a message that stays one line."""
+    texts = [shortened(name, length) for name in names]
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def shortened(text: object, most: int = 60) -> str:
+    """What somebody wrote, as a message shows it: one line, and not long."""
+    whole = " ".join(str(text).split()) if "\n" in str(text) else str(text)
+    return whole if len(whole) <= most else whole[: most - 1] + "…"

@@ -29,12 +29,12 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.index import (
     CONFIG,
     EXAMPLES,
-    MARKER,
     REMEDY,
     SCHEDULER,
     WEIGHTS,
     Index,
     check_files,
+    check_hashed,
     own_file,
     read_index,
     write_index,
@@ -196,8 +196,8 @@ def _read_config(path: Path, index: Index, trust: bool) -> _Stored:
             " (sssd train), with the settings under record.config in that file"
         )
     stored = validated(_Stored, tree, file, REMEDY)
-    if not (index.hashed or trust):
-        raise SSSDError(f"{path / MARKER} has lost the hashes of the model's files: {REMEDY}")
+    if not trust:
+        check_hashed(path, index)
     try:
         check_spec(stored.spec)
     except SSSDError as error:

@@ -7,8 +7,8 @@ _files      SHA-256 of every other file of the model, by its name in the folder
 _pending    the same of a file that is being replaced: for as long as it is here, either hash will do
 _sha256     of all the other entries
 
-Folders of before have none of the three, and are read unproven. Files beside a model's (a README, a ``.git``) are no
-part of it.
+Files beside a model's (a README, a ``.git``) are no part of it. An index that lost its hashes is refused, unless it is
+about to be signed.
 """
 
 from __future__ import annotations
@@ -24,14 +24,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
 from sssd_registry.jsonfile import MAX_BYTES, read_json, validated
+from sssd_registry.kinds import MODEL, MODEL_FILES
 
-MARKER = "model_index.json"
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-EXAMPLES = "examples.safetensors"
-SCHEDULER = "scheduler/scheduler_config.json"
-SAMPLING = "sampling.json"
-FILES = (CONFIG, WEIGHTS, EXAMPLES, SCHEDULER, SAMPLING)
+MARKER = MODEL.marker
+CONFIG, WEIGHTS, EXAMPLES, SCHEDULER, SAMPLING = FILES = MODEL_FILES
 
 REMEDY = "copy the whole model folder again, or train anew"
 
@@ -78,8 +74,14 @@ def read_index(folder: Path, *, trust: bool = False) -> Index:
     return index
 
 
+def check_hashed(folder: Path, index: Index) -> None:
+    """Raise SSSDError where there are no hashes to check files against."""
+    if not index.hashed:
+        raise SSSDError(f"{folder / MARKER} has lost the hashes of the model's files: {_remedy(folder, MARKER)}")
+
+
 def check_files(folder: Path, index: Index) -> None:
-    """Compare every file of a model with its hash; in a folder of before there is nothing to compare.
+    """Compare every file of a model with its hash.
 
     Raises:
         SSSDError: names the first that is missing, was changed, or came in beside them.
@@ -97,7 +99,7 @@ def check_files(folder: Path, index: Index) -> None:
 
 
 def file_states(folder: Path, index: Index) -> dict[str, str]:
-    """``as saved``, ``changed``, ``missing`` or ``added`` for every file of a model, ``not hashed`` in one of before.
+    """``as saved``, ``changed``, ``missing`` or ``added`` for every file of a model; ``not hashed`` where none is.
 
     Raises:
         SSSDError: a file that is a link to somewhere else.
@@ -143,19 +145,18 @@ def replace_file(folder: Path, name: str, text: str) -> None:
     A reader at any moment, or after a crash at any moment, finds a folder in which file and index agree.
 
     Raises:
-        SSSDError: the index is damaged, or something cannot be written.
+        SSSDError: the index is damaged or lost its hashes, or something cannot be written.
     """
     index, entries = read_index(folder), read_json(folder / MARKER, REMEDY)
+    check_hashed(folder, index)
     new = hashlib.sha256(text.encode()).hexdigest()
-    if index.hashed:
-        if index.pending and _state(folder, index, name) == "as saved":  # a crash left it: which one is there?
-            entries["_files"] = {**entries["_files"], name: sha256(folder / name)}
-        _write(folder, {**entries, "_pending": {name: new}})
+    if index.pending and _state(folder, index, name) == "as saved":  # a crash left it: which one is there?
+        entries["_files"] = {**entries["_files"], name: sha256(folder / name)}
+    _write(folder, {**entries, "_pending": {name: new}})
     with atomic_file(folder / name) as file:
         file.write_bytes(text.encode())
-    if index.hashed:
-        entries.pop("_pending", None)
-        _write(folder, {**entries, "_files": {**entries["_files"], name: new}})
+    entries.pop("_pending", None)
+    _write(folder, {**entries, "_files": {**entries["_files"], name: new}})
 
 
 def _write(folder: Path, entries: dict[str, Any]) -> None:

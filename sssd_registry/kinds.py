@@ -55,19 +55,14 @@ def _is_inside(name: Any) -> bool:
     return not path.is_absolute() and bool(path.parts) and not any(part.startswith(".") for part in path.parts)
 
 
+# Of a model, beside its index: configuration, weights, example windows, scheduler, and what it is sampled with.
+MODEL_FILES = (
+    "config.json", "model.safetensors", "examples.safetensors", "scheduler/scheduler_config.json", "sampling.json"
+)  # fmt: skip
 MODEL = Kind(
     noun="model",
     marker="model_index.json",
-    names=frozenset(
-        {
-            "model_index.json",
-            "config.json",
-            "model.safetensors",
-            "examples.safetensors",
-            "sampling.json",
-            "scheduler/scheduler_config.json",
-        }
-    ),
+    names=frozenset({"model_index.json", *MODEL_FILES}),
     is_ours=lambda tree: tree.get("_class_name") == "SSSDPipeline",
 )
 CHECKPOINT = Kind(

@@ -15,7 +15,7 @@ def check(
     ] = False,
 ) -> None:
     """Look through every file of MODEL, and forecast a few windows kept with it."""
-    from sssd_registry.index import CONFIG, check_files, file_states, read_index
+    from sssd_registry.index import check_files, file_states, read_index
     from sssd_registry.trial import sign_model, try_model
 
     index = read_index(model, trust=sign)
@@ -27,5 +27,3 @@ def check(
         return
     check_files(model, index)
     typer.echo(try_model(model))
-    if not index.hashed:
-        typer.echo(f"no hashes: {model / CONFIG} is from before there were any; `sssd check {model} --sign` adds them")

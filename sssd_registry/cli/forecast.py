@@ -21,7 +21,7 @@ def forecast(
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
-    out: Annotated[Path | None, typer.Option(help="write it to a .csv, .parquet or .json file")] = None,
+    out: Annotated[Path | None, typer.Option(help="write it, with more quantiles, as .csv, .parquet or .json")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
 ) -> None:
     """Forecast every series in DATA from its last row."""
@@ -50,7 +50,9 @@ def forecast(
     if plot is not None:
         draw(made, source, origins, plot)
     if out is None:
-        typer.echo(made.to_frame().to_string(index=False))
+        from sssd_registry.cli.forecast_table import forecast_lines
+
+        typer.echo("\n".join(forecast_lines(made)))
 
 
 def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from sssd_registry.data.durations import shortened
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened
 
 
 def horizon_list(text: str, unit: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import typer
 
+from sssd_registry.errors import some
+
 _SHOWN = 10
 
 
@@ -27,5 +29,4 @@ def tell_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     for name in naive:
         worse = [target for target in targets if scores[model][target] > scores[name][target]]
         if worse:
-            more = f" and {len(worse) - 3} more" if len(worse) > 3 else ""
-            typer.echo(f"warning: the {name} forecast {', '.join(worse[:3])}{more} better than the model", err=True)
+            typer.echo(f"warning: the {name} forecast {some(worse, 3)} better than the model", err=True)

@@ -12,10 +12,10 @@ import pandas as pd
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import check_columns, find_id, number_column, source_name
 from sssd_registry.data.numbers import looks_numeric, read_numbers
-from sssd_registry.data.reading import reading_of, some
+from sssd_registry.data.reading import near_some, reading_of
 from sssd_registry.data.resample import Role
 from sssd_registry.data.timestamps import looks_like_dates, plain
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.errors import SSSDError, some
 
 # In the order of preference: of "Close" and "Adj Close" the first is the close, the other one a plain value.
 _PRICES: dict[Role, tuple[str, ...]] = {
@@ -126,8 +126,7 @@ def pick_targets(
         return (_usual_target(columns, roles, frame),)
     for name in config.targets:
         if name not in columns:
-            near = near_matches(name, columns) if len(columns) <= 10 else f"there are {some(columns)}"
-            raise SSSDError(f"data.targets: {name!r} is no value column; {near}")
+            raise SSSDError(f"data.targets: {name!r} is no value column; {near_some(name, columns)}")
     if not config.targets or len(set(config.targets)) < len(config.targets):
         raise SSSDError(f"data.targets must name columns, each once; got {', '.join(config.targets) or 'none'}")
     return config.targets

@@ -7,8 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from sssd_registry.data.reading import shortened
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened
 
 _QUOTED = re.compile(rb'"[^"\n]*"')
 # More short rows than this share are a habit of the file: fields at the end that are empty and left away.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 604800
 # No month, quarter or year is longer.
@@ -79,12 +79,6 @@ def _split(text: str) -> tuple[int, str]:
     if match[1] and not int(match[1]):
         raise SSSDError(f"duration {text!r} is zero")
     return int(match[1] or 1), unit
-
-
-def shortened(text: object) -> str:
-    """``text`` for a message, which stays one line however long it was."""
-    whole = str(text)
-    return whole if len(whole) <= 40 else f"{whole[:20]}…{whole[-8:]}"
 
 
 def format_duration(seconds: int) -> str:

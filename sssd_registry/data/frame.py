@@ -27,12 +27,11 @@ from sssd_registry.data.reading import (
     reading_of,
     row_name,
     set_reading,
-    shortened,
     was_read,
 )
 from sssd_registry.data.reading import source_name as source_name
 from sssd_registry.data.timestamps import find_time_column, looks_like_dates, parse_times
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened
 
 _UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 

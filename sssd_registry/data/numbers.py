@@ -17,7 +17,6 @@ Array = npt.NDArray[np.float64]
 
 MISSING = ("", "?", "-", "--", "—", "–", ".", "..", "…", "...")
 _SPACES = "\u00a0\u202f\u2009 '’"  # between thousands, in many countries
-_SIGNS = "$€£¥₹₽₩%"
 _POWERS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _MANTISSA = r"\d[\d.,\u00a0\u202f\u2009 '’]*|[.,]\d+"
 _DRESSED = re.compile(

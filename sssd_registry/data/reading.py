@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from sssd_registry.errors import near_matches
+from sssd_registry.errors import near_matches, some
 
 Decimal: TypeAlias = Literal[".", ","]
 DateOrder: TypeAlias = Literal["dmy", "mdy", "ymd"]
@@ -123,21 +123,8 @@ def row_name(frame: pd.DataFrame, position: int) -> str:
     return f"row {row}" + (f" (line {line})" if line not in (0, row + 1) else "")
 
 
-def some(names: Iterable[object], most: int = 10) -> str:
-    """The first names of many, for a message that stays one line."""
-    texts = [shortened(str(name)) for name in names]
-    more = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
-
-
 def near_some(name: str, names: Iterable[object]) -> str:
     """A sentence for an error message: the names like ``name``, or the first few."""
     known = [str(one) for one in names]
     near = near_matches(name, known[:2000])
     return near if near.startswith("did you mean") else f"known: {some(known) or 'none'}"
-
-
-def shortened(text: object, most: int = 60) -> str:
-    """An entry of the data as a message shows it: one line, and not long."""
-    whole = " ".join(str(text).split()) if "\n" in str(text) else str(text)
-    return whole if len(whole) <= most else whole[: most - 1] + "…"

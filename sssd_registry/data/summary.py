@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from sssd_registry.data.durations import DAY, format_duration
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import reading_of, source_name
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import some
 
 # Columns, targets and horizons in the line; of more, the first ones.
 _SHOWN = 8
@@ -32,7 +33,7 @@ def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None =
         _time(frame, spec, rows),
         _bars(spec, [one.times for one in rows]),
         _columns(spec, left_out(frame, (*spec.columns, spec.time, spec.id))),
-        f"forecast: {_some(spec.targets)} {_ahead(spec.horizons)} bars ahead",
+        f"forecast: {some(spec.targets, _SHOWN)} {_ahead(spec.horizons)} bars ahead",
     ]
     if split is not None:
         validation, test = (_moment(seconds) for seconds in split)
@@ -61,22 +62,17 @@ def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
 
 
 def _columns(spec: DataSpec, omitted: Mapping[str, str]) -> str:
-    text = f"columns {_some(spec.columns)}"
+    text = f"columns {some(spec.columns, _SHOWN)}"
     if not omitted:
         return text
     reasons = [f"{name} ({why})" for name, why in omitted.items()]
-    return f"{text}; left out: {_some(reasons)}"
+    return f"{text}; left out: {some(reasons, _SHOWN, length=100)}"
 
 
 def _ahead(horizons: Sequence[int]) -> str:
     if len(horizons) > 2 and horizons == tuple(range(horizons[0], horizons[-1] + 1)):
         return f"{horizons[0]} to {horizons[-1]}"
-    return _some(map(str, horizons))
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(every[:_SHOWN]) + (f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else "")
+    return some(horizons, _SHOWN)
 
 
 def _moment(seconds: int | np.int64) -> str:

@@ -11,9 +11,9 @@ import pandas as pd
 from sssd_registry.data.date_formats import CLOCK, is_date
 from sssd_registry.data.dates import Dates, read_dates, to_utc
 from sssd_registry.data.number_times import times_from_numbers
-from sssd_registry.data.reading import Reading, ReadSettings, near_some, row_name, shortened, some, source_name
+from sssd_registry.data.reading import Reading, ReadSettings, near_some, row_name, source_name
 from sssd_registry.data.zones import zone_in_name
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened, some
 
 _NAMES = (
     "time", "timestamp", "datetime", "date", "ds", "gmttime", "localtime", "opentime", "datum", "utc", "day",

@@ -52,7 +52,10 @@ class Progress:
 
 
 class _Stored(BaseModel):
-    """``progress.json``. Checkpoints of before lack the hashes, and are read unproven."""
+    """``progress.json``, with the hash of the file beside it and, last, of its own other entries.
+
+    In ``history``, null is a validation that came to no number.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,21 +65,12 @@ class _Stored(BaseModel):
     best_step: int = Field(ge=0, lt=2**62)
     stale: int = Field(ge=0, lt=2**62)
     history: list[tuple[int, float | None]]
-    files: dict[str, Digest] = {}
-    sha256: Digest | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nan(cls, tree: Any) -> Any:
-        """A validation that came to no number is null in JSON."""
-        pairs = tree.get("history") if isinstance(tree, dict) else None
-        if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) for pair in pairs):
-            return tree
-        return {**tree, "history": [[None if value != value else value for value in pair] for pair in pairs]}
+    files: dict[str, Digest]
+    sha256: Digest
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.best_step > self.step or (self.files and set(self.files) != {TENSORS}):
+        if self.best_step > self.step or set(self.files) != {TENSORS}:
             raise ValueError("the best step comes before the last, and there is one file")
         return self
 
@@ -114,8 +108,8 @@ def save_checkpoint(path: Path, progress: Progress, state: RunState) -> None:
             {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
             new / TENSORS,
         )
-        entries = _Stored(**asdict(progress), files={TENSORS: sha256(new / TENSORS)}).model_dump()
-        entries.pop("sha256")
+        history = [(step, None if math.isnan(score) else score) for step, score in progress.history]
+        entries = {**asdict(progress), "history": history, "files": {TENSORS: sha256(new / TENSORS)}}
         (new / MARKER).write_text(json.dumps(entries | {"sha256": digest(entries)}))
 
 
@@ -135,7 +129,7 @@ def _load_still(path: Path, named: Path, fingerprint: str) -> tuple[Progress, Ru
         raise SSSDError(f"nothing to resume: there is no checkpoint in {named}")
     entries = read_json(own_file(path, MARKER), remedy, infinite=True)
     stored = validated(_Stored, entries, path / MARKER, remedy)
-    if (stored.files or stored.sha256) and stored.sha256 != digest({k: v for k, v in entries.items() if k != "sha256"}):
+    if stored.sha256 != digest({name: value for name, value in entries.items() if name != "sha256"}):
         raise SSSDError(f"{path / MARKER} was changed since it was written (its SHA-256 differs): {remedy}")
     if stored.fingerprint != fingerprint:
         raise SSSDError(
@@ -143,7 +137,7 @@ def _load_still(path: Path, named: Path, fingerprint: str) -> tuple[Progress, Ru
             " or train anew into another folder"
         )
     file = own_file(path, TENSORS)
-    if stored.files and file.is_file() and sha256(file) != stored.files[TENSORS]:
+    if file.is_file() and sha256(file) != stored.files[TENSORS]:
         raise SSSDError(f"{file} was changed since it was written (its SHA-256 differs): {remedy}")
     return stored.progress(), _unflatten(load_tensors(file, remedy), file, remedy)
 
