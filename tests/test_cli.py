@@ -361,6 +361,7 @@ def test_interrupts_end_with_130(
 
 def test_an_interrupted_run_is_not_started_over_by_mistake(tiny_csv: Path, tmp_path: Path) -> None:
     (tmp_path / "model.checkpoint").mkdir()
+    (tmp_path / "model.checkpoint" / "progress.json").write_text('{"fingerprint": "of that run", "step": 100}')
     ended = sssd("train", tiny_csv, "--out", tmp_path / "model")
     assert ended.code == 2
     assert "--resume" in error_line(ended)

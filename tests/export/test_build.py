@@ -44,7 +44,7 @@ def test_exporting_again_gives_the_same_bytes(tiny_model: Path, tiny_engine: Pat
         env={**os.environ, "PYTHONHASHSEED": "12345"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert all(line.startswith("exporting: ") for line in done.stderr.splitlines())  # on a slow machine
     assert done.stdout.count("\n") == 1
     assert tree(out) == tree(tiny_engine)
 

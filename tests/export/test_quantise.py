@@ -36,7 +36,7 @@ def test_products_in_int8_are_near_those_in_float32(joint: Compiled, static: boo
     whole = build_graph(joint.pieces, joint.tableau("ddim", 4))
     made = quantised(whole, (lambda: feed(joint)) if static else None)
     expected, seen = (session_of(model).run(["samples"], feed(joint, seed=5))[0] for model in (whole, made))
-    assert 1e-5 < largest_error(seen, expected) < 1.0
+    assert 1e-5 < largest_error(seen, expected) < 1.5
     rough = np.sqrt(np.mean((seen - expected) ** 2)) / expected.std()
     assert rough < 0.05
 

@@ -160,8 +160,9 @@ def keeps(request: ExportRequest, folder: Path) -> dict[str, Any]:
 
 
 def leaves(request: ExportRequest, folder: Path) -> dict[str, Any]:
-    """Works beside its folder."""
-    (folder.parent / "work.bin").write_bytes(b"half an engine")
+    """Works beside its folder, outside of the hidden one that it is given."""
+    outside = next(place for place in folder.parents if not any(part.startswith(".sssd") for part in place.parts))
+    (outside / "work.bin").write_bytes(b"half an engine")
     return build(request, folder)
 
 
