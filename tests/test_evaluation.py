@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation import evaluate
+from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import open_forecaster
+from sssd_registry.horizons import dated_forecast
 
 
 def test_scores_of_model_and_baselines_come_from_the_test_part(tiny_model: Path, tiny_csv: Path) -> None:
@@ -67,3 +72,39 @@ def test_a_log_return_model_is_scored_in_log_returns(
     # Hourly changes are 1e-3 on a level of 1.1.
     assert result.scores["random walk"].mae < 0.01
     assert result.scores["model"].mae < 0.01
+
+
+class Recorder:
+    """A forecaster that repeats the last value with a little noise, and remembers the seeds that it was given."""
+
+    def __init__(self, spec: DataSpec, test_start: int) -> None:
+        self.spec, self.test_start = spec, test_start
+        self.num_samples, self.random_walk_window = 5, 12
+        self.seeds: list[int] = []
+
+    def __call__(
+        self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
+    ) -> Forecast:
+        self.seeds.append(seed)
+        last = windows.values[self.spec.base.name][:, None, -1:, list(self.spec.target_indices)]  # (B, 1, 1, C)
+        shape = (len(windows), num_samples, len(horizons or ()), len(self.spec.targets))
+        noise = 1e-3 * np.random.default_rng(seed).normal(size=shape)
+        return dated_forecast(last + noise, windows, self.spec, [float(bars) for bars in horizons or ()])
+
+
+def test_parts_of_an_evaluation_have_noise_of_their_own(tiny_model: Path, tiny_csv: Path) -> None:
+    """The same noise in every part would tie the errors of windows together."""
+    forecaster = open_forecaster(tiny_model)
+    recorder = Recorder(forecaster.spec, 0)
+    evaluate(recorder, tiny_csv)
+    assert len(recorder.seeds) > 4
+    assert len(set(recorder.seeds)) == len(recorder.seeds)
+
+
+def test_windows_far_apart_all_count(tiny_model: Path, tiny_csv: Path) -> None:
+    """Of horizons up to four bars, those four bars apart are independent, and those of every bar are not."""
+    recorder = Recorder(open_forecaster(tiny_model).spec, 0)
+    every = evaluate(recorder, tiny_csv, horizons=[4])
+    few = evaluate(recorder, tiny_csv, horizons=[4], max_windows=every.windows // 5)
+    assert few.scores["model"].n_effective == pytest.approx(few.windows, abs=1)
+    assert every.scores["model"].n_effective == pytest.approx(every.windows / 4, rel=0.02)

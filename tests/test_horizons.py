@@ -15,7 +15,7 @@ from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import resolve
 from sssd_registry.data.windows import last_origins, window_source, windows_at
 from sssd_registry.errors import SSSDError
-from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series, forecast_times
 
 CASES = Path(__file__).parent / "cases"
 LONG = "9" * 5000
@@ -64,3 +64,11 @@ def test_a_constant_is_forecast_as_it_is_and_times_follow_the_whole_series() -> 
     np.testing.assert_array_equal(made.samples[0], samples[0])
     np.testing.assert_array_equal(made.samples[1], 5.0)
     assert made.times.astype("datetime64[D]").astype(str).tolist() == [["2021-05-31", "2021-06-30"]] * 2
+
+
+def test_a_fraction_falls_on_the_bar_it_reaches_into() -> None:
+    spec = resolve(DataConfig(), pd.read_csv(CASES / "full.csv"))
+    days = np.arange(70) * 86400
+    times = forecast_times([days], spec, [1, 1.5, 2, 2.0001])[0]
+    after = (times - np.datetime64(int(days[-1]), "s")) / np.timedelta64(1, "D")
+    assert after.tolist() == [1, 2, 2, 3]

@@ -87,3 +87,13 @@ def test_flow_matching_goes_with_its_own_prediction_only() -> None:
             NoiseSchedule(schedule, 1000, prediction)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no betas"):
         _ = NoiseSchedule("flow", 1000, "flow_prediction").betas
+
+
+def test_a_result_that_is_not_what_the_steps_lead_to_is_refused() -> None:
+    """Every input of the network right, and the result doubled: only the last row of the table shows it."""
+    tableau = SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 10)
+    coefficients = tableau.coefficients.copy()
+    coefficients[-1] *= 2
+    check_tableau(tableau, SCHEDULE, "ddim")
+    with pytest.raises(SSSDError, match="does not sample"):
+        check_tableau(replace(tableau, coefficients=coefficients), SCHEDULE, "doubled")

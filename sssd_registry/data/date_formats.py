@@ -35,6 +35,7 @@ _FIXED = (
     (re.compile(r"\d{4}([-/.])\d{1,2}"), "%Y{0}%m"),
     (re.compile(r"\d{1,2}([-/.])\d{4}"), "%m{0}%Y"),
     (re.compile(r"\d{4}([Mm])\d{1,2}"), "%Y{0}%m"),
+    (re.compile(r"\d{4}-?W\d{2}(?:-?[1-7])?"), "%G"),
     (re.compile(r"\d{4}-?\s?[Qq][1-4]|[Qq][1-4][-\s/]?\d{4}"), "%q"),
     (re.compile(r"(?:1[89]|20|21)\d{2}[01]\d[0-3]\d"), "%Y%m%d"),
     (re.compile(r"(?:1[89]|20|21)\d{2}[01]\d[0-3]\d([T _]?)[0-2]\d[0-5]\d"), "%Y%m%d{0}%H%M"),
@@ -55,13 +56,20 @@ def is_date(text: str, digits: bool = False) -> bool:
     Args:
         digits: count digits alone, such as 20240131, too.
     """
-    text = WEEKDAY.sub("", text.strip())
+    text = tidy(WEEKDAY.sub("", text.strip()))
     if _DIGITS.fullmatch(text) and not digits:
         return False
     if guess_format(text, None) is not None:
         return True
     match = split_zone(text)
     return match is not None and guess_format(match["base"], None) is not None
+
+
+def tidy(text: str) -> str:
+    """Seldom notations as the usual ones: ``9-PM`` and ``9:00 p.m.``, ``1970:Q1``."""
+    text = re.sub(r"(\d{4}) ?: ?([Qq][1-4])", r"\1-\2", text)
+    text = re.sub(r" (\d{1,2})-([AP]M)$", r" \1:00 \2", text)
+    return re.sub(r"([ap])\. ?m\.?$", r"\1m", text, flags=re.IGNORECASE)
 
 
 def orders_of(text: str) -> tuple[DateOrder, ...]:
@@ -75,7 +83,7 @@ def orders_of(text: str) -> tuple[DateOrder, ...]:
 def guess_format(text: str, order: DateOrder | None) -> str | None:
     """The strptime format of ``text``; None where its notation is not known.
 
-    A format that ends in ``24`` is for times of 24:00; ``%q`` is a quarter.
+    A format that ends in ``24`` is for times of 24:00; ``%q`` is a quarter, ``%G`` a week of ISO 8601.
     """
     match = _NUMERIC.fullmatch(text)
     if match:
@@ -104,7 +112,7 @@ def in_words(text: str, order: DateOrder | None) -> str:
         return ""
     for code, word in {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}.items():
         format = format.replace(code, word)
-    date = re.split(r"[T ,_]*%[HI]", format.replace("%q", "quarters"))[0]
+    date = re.split(r"[T ,_]*%[HI]", format.replace("%q", "quarters").replace("%G", "weeks"))[0]
     return f"dates {date.removesuffix('24')}"
 
 

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sssd_registry.data.date_formats import WEEKDAY, guess_format, in_words, orders_of
+from sssd_registry.data.date_formats import WEEKDAY, guess_format, in_words, orders_of, tidy
 from sssd_registry.data.evenness import evenness
 from sssd_registry.data.reading import DateOrder
 from sssd_registry.data.zones import localized, split_zone, suffix_minutes
 
 # An order of day and month is tried on so many entries before it is on all.
 _SAMPLE = 500
+# Two digits from these on are of the last century.
+_LAST_CENTURY = 2050
+# Of numbers from 1 to 4 beside years, for them to be quarters.
+_QUARTERS = 8
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,11 @@ def read_dates(
         groups: series of each row; None for a single one.
         where: the file, for messages.
     """
-    iso = _iso(column)
+    texts = _tidied(column.astype("string").str.strip())
+    iso = _iso(column) if not texts.str.contains("Q").any() else None
     if iso is not None:
         aware = isinstance(iso.dtype, pd.DatetimeTZDtype)
         return Dates(iso if aware else to_utc(iso, timezone, groups, where), local=not aware)
-    texts = column.astype("string").str.strip()
     head = next(iter(texts.dropna()), "")
     if WEEKDAY.match(head):
         texts = texts.str.replace(WEEKDAY, "", n=1, regex=True)
@@ -167,6 +171,25 @@ def _strptime(texts: pd.Series, format: str) -> pd.Series:
     elif format.endswith("24"):
         shift, format = pd.Timedelta("1d"), format.removesuffix("24")
         texts = texts.str.replace(r"([ T])24:00(:00(?:\.0+)?)?$", "", regex=True)
+    elif format == "%G":
+        parts = texts.str.extract(r"^(?P<year>\d{4})-?W(?P<week>\d{2})(?:-?(?P<day>[1-7]))?$")
+        texts = parts["year"] + "-W" + parts["week"] + "-" + parts["day"].fillna("1")
+        format = "%G-W%V-%u"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return pd.to_datetime(texts.astype(object), format=format, errors="coerce").astype("datetime64[ns]") + shift
+        times = pd.to_datetime(texts.astype(object), format=format, errors="coerce").astype("datetime64[ns]") + shift
+    if "%y" in format:  # '65 is of the last century; Python says so from '69 on
+        times = times.where(~(times.dt.year >= _LAST_CENTURY), times - pd.DateOffset(years=100))
+    return times
+
+
+def _tidied(texts: pd.Series) -> pd.Series:
+    """Notations that are seldom, as they usually are; quarters told from months by their numbers, which end at 4."""
+    head = next(iter(texts.dropna()), "")
+    if tidy(head) != head:
+        texts = texts.map(tidy, na_action="ignore")
+    numbered = texts.str.extract(r"^(?P<year>\d{4})[-/:. ](?P<number>[1-4])$")
+    known = numbered.dropna()
+    if len(known) >= _QUARTERS and len(known) == texts.notna().sum() and set(known["number"]) == set("1234"):
+        return (numbered["year"] + "-Q" + numbered["number"]).astype("string")
+    return texts

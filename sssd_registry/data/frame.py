@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.csv_file import ID_NAMES, read_csv
+from sssd_registry.data.intervals import interval_starts
 from sssd_registry.data.joined_time import join_time
 from sssd_registry.data.layouts import is_wide
 from sssd_registry.data.numbers import read_numbers
@@ -66,8 +67,9 @@ def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.Data
         raise SSSDError(f"{where}: no rows of data")
     if is_wide([str(name) for name in frame.columns]) and _names_series(frame, settings):
         frame, reading = _long(frame, settings, reading)
+    frame, taken = interval_starts(frame)
     frame, joined = join_time(frame, settings.time)
-    reading = reading.and_note(*([joined] if joined else []))
+    reading = reading.and_note(*taken, *([joined] if joined else []))
     name = find_time_column(frame, settings.time, where)
     id = find_id(frame, settings.id)
     check_columns(frame, [] if id is None else [id], "data.id")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+_TIME = re.compile(r"(?:date|time|datetime|timestamp|ds|datum)", re.IGNORECASE)
 
 
 def header_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
@@ -14,15 +17,21 @@ def header_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     if not rows:
         return [], []
     if len(rows) == 1:
-        return [_clean(name) for name in rows[0]], []
+        return _cleaned(rows[0]), []
     if levels := _levels(rows):
         return levels, [f"{len(rows)} header rows joined"]
-    whole = [row for row in rows if all(row) and len(set(row)) == len(row) and not row[0].startswith("#")]
-    chosen = whole[0] if whole else rows[-1]
+    bare = [row for row in rows if not row[0].startswith("#")] or list(rows)
+    whole = [row for row in bare if all(row) and len(set(row)) == len(row)]
+    timed = [row for row in whole if any(_TIME.fullmatch(name) for name in row)]
+    # Of rows with empty fields, the one with the fewest.
+    chosen = next(iter([*timed, *whole]), None) or max(bare, key=lambda row: len(set(row) - {""}))
     rest = len(rows) - 1
-    return [_clean(name) for name in chosen], [
-        f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"
-    ]
+    return _cleaned(chosen), [f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"]
+
+
+def _cleaned(row: Sequence[str]) -> list[str]:
+    """A sign of a comment stands before the first name only: ``#Passengers`` is a name."""
+    return [_clean(name) if index == 0 else name.strip() for index, name in enumerate(row)]
 
 
 def _clean(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from sssd_registry.errors import SSSDError, shortened, some
 
 _NAMES = (
     "time", "timestamp", "datetime", "date", "ds", "gmttime", "localtime", "opentime", "datum", "utc", "day",
-    "month", "year", "unix", "epoch", "period", "week", "quarter",
+    "month", "year", "unix", "epoch", "timeperiod", "period", "week", "quarter",
 )  # fmt: skip
 # May be parts of a date, or features of it: a column of dates comes first.
 _PARTS = ("day", "month", "year", "week", "quarter", "period")
@@ -49,14 +50,20 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
     typed = [
         name
         for name in names
-        if isinstance(frame[name].dtype, np.dtype | pd.DatetimeTZDtype) and frame[name].dtype.kind == "M"
+        if isinstance(frame[name].dtype, pd.PeriodDtype)
+        or (isinstance(frame[name].dtype, np.dtype | pd.DatetimeTZDtype) and frame[name].dtype.kind == "M")
     ]
     usable = [name for name in named if not looks_like_clocks(frame[name])]
     dated = [name for name in usable if name in typed or looks_like_dates(frame[name]) or _epochs(frame[name])]
     strong = [name for name in usable if plain(name) not in _PARTS]
-    for name in [*dated, *strong, *typed, *names]:
-        if name in dated or name in strong or name in typed or looks_like_dates(frame[name]):
-            return name
+    found = [
+        name
+        for name in [*dated, *strong, *typed, *names]
+        if name in dated or name in strong or name in typed or looks_like_dates(frame[name])
+    ]
+    # The day on which a file was written is in all of its rows.
+    for name in [*(name for name in found if frame[name].nunique() > 1), *found]:
+        return name
     if usable:
         return usable[0]
     raise SSSDError(f"{where}: no time column among {some(names)}; name it: --set data.time=NAME")
@@ -67,6 +74,8 @@ def looks_like_dates(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False
     head = column.head(_HEAD)
+    if len(head) and all(isinstance(entry, datetime.date) for entry in head):
+        return True
     return (
         len(head) > 0
         and all(isinstance(entry, str) for entry in head)
@@ -83,7 +92,7 @@ def looks_like_clocks(column: pd.Series) -> bool:
 
 def _with_zone(name: str) -> str:
     """``Time (EET)`` -> ``time``."""
-    return plain(re.sub(r"\s*[(\[_ ](?:utc|UTC|GMT|[A-Z]{2,4})[)\]]?$", "", name))
+    return plain(re.sub(r"\s*[(\[_ ](?:utc|(?:UTC|GMT)[-+−:\d]*|[A-Z]{2,4}(?:/[A-Z][A-Za-z_]+)*)[)\]]?$", "", name))
 
 
 def _epochs(column: pd.Series) -> bool:
@@ -175,5 +184,5 @@ def _check_all(frame: pd.DataFrame, name: str, times: pd.Series) -> None:
         what = "is empty" if pd.isna(entry) else f"{shortened(entry)!r} is not a timestamp"
         raise SSSDError(
             f"{source_name(frame)}: column {name!r}, {row_name(frame, int(bad[0]))}: {what};"
-            " expected dates such as 2024-01-31 13:00, or epochs"
+            " expected dates such as 2024-01-31 13:00, or epochs; correct it, or drop the row"
         )

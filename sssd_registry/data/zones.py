@@ -21,16 +21,23 @@ _ABBREVIATIONS = {
 }  # fmt: skip
 # With daylight saving, as the columns of those who write them have it.
 _IN_NAMES = {
-    "EET": "EET", "CET": "CET", "CEST": "CET", "WET": "WET", "MET": "MET", "EST": "America/New_York",
+    "EET": "EET", "CET": "CET", "CEST": "CET", "MEZ": "CET", "MESZ": "CET", "EEST": "EET", "WET": "WET", "WEST": "WET",
+    "MET": "MET", "AEST": "Australia/Sydney", "NZST": "Pacific/Auckland", "EST": "America/New_York",
     "EDT": "America/New_York", "ET": "America/New_York", "CT": "America/Chicago", "PT": "America/Los_Angeles",
     "PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "JST": "Asia/Tokyo", "HKT": "Asia/Hong_Kong",
     "MSK": "Europe/Moscow",
+}  # fmt: skip
+# Of India, Ireland or Israel; of China, Cuba or Chicago; and so on.
+_SEVERAL = ("CST", "CDT", "IST", "BST", "AST")
+_WITH_MINUTES = {
+    ("+", 5, 30): "Asia/Kolkata", ("+", 5, 45): "Asia/Kathmandu", ("+", 6, 30): "Asia/Yangon",
+    ("+", 4, 30): "Asia/Kabul", ("+", 9, 30): "Australia/Darwin",
 }  # fmt: skip
 # Behind a digit or AM/PM: an offset, UTC+2, an abbreviation, or Area/City; Java adds [Area/City] to an offset.
 _SUFFIX = re.compile(
     r"(?P<base>.*?(?:\d|[AaPp]\.?[Mm]\.?))\s*"
     r"(?:(?P<prefix>UTC|GMT|Z)?(?P<sign>[-+−])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))?(?P<seconds>:?00)?"
-    r"|\(?(?P<name>(?!(?i:am|pm)\b)[A-Z][A-Za-z]{1,4}|Z|[A-Z][A-Za-z]+/[A-Za-z_/+\-0-9]+)\)?)"
+    r"|\(?(?P<name>(?!(?i:am|pm)\b|(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))[A-Z][A-Za-z]{1,4}|Z|[A-Z][A-Za-z]+/[A-Za-z_/+\-0-9]+)\)?)"
     r"\s*(?:\[[\w/+-]+\]|\([A-Za-z ]+\)|[A-Z]{3,5})?"
 )
 
@@ -50,9 +57,39 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def zone_in_name(name: str) -> str | None:
-    """The zone that a column's name says its times are in, as ``Time (EET)``; None for none, and for UTC."""
-    match = re.search(r"[(\[]\s*([A-Z]{2,4})\s*[)\]]\s*$", name)
-    return _IN_NAMES.get(match[1]) if match else None
+    """The zone that a column's name says its times are in: ``Time (EET)``, ``MTU (CET/CEST)``, ``time [UTC+2]``.
+
+    None for none, and for UTC.
+
+    Raises:
+        SSSDError: the name has an abbreviation that means several zones.
+    """
+    match = re.search(r"[(\[]\s*([A-Z][\w/+:−-]{1,40})\s*[)\]]\s*$", name)
+    if match is None:
+        return None
+    said = match[1]
+    if offset := re.fullmatch(r"(?:UTC|GMT)([-+−])(\d{1,2})(?::?(\d{2}))?", said):
+        return _of_offset(name, offset[1], int(offset[2]), int(offset[3] or 0))
+    if said in _SEVERAL:
+        raise SSSDError(
+            f"column {name!r}: {said!r} does not say how far from UTC; name the zone: --set data.timezone=Area/City,"
+            " such as America/Chicago"
+        )
+    known = [_IN_NAMES[part] for part in said.split("/") if part in _IN_NAMES]
+    if known:
+        return known[0]
+    return said if "/" in said and said in zoneinfo.available_timezones() else None
+
+
+def _of_offset(name: str, sign: str, hours: int, minutes: int) -> str | None:
+    if (hours, minutes) == (0, 0):
+        return None
+    if minutes == 0 and hours <= (14 if sign == "+" else 12):
+        return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"  # POSIX has its signs the other way round
+    found = _WITH_MINUTES.get((sign, hours, minutes))
+    if found is None:
+        raise SSSDError(f"column {name!r}: no zone has this offset; name it: --set data.timezone=Area/City")
+    return found
 
 
 def split_zone(text: str) -> re.Match[str] | None:

@@ -24,6 +24,9 @@ _MAX_ROWS, _MAX_VALUES, _AT_ONCE = 1 << 17, 1 << 25, 512
 # What a window that stands still counts for in the scale, beside 1 of the average one: where rates, or sales, stand
 # still most of the time, how little they move then is what there is to learn.
 _STILL_IN_SCALE = 0.3
+# Nothing that came to be counts for more than this many times what all but a fiftieth of the windows stay below: the
+# squares of one wrong reading of 1e9, or of a change from kWh to Wh, would be all that is fitted.
+_FARTHEST_MOVE, _NEARLY_ALL, _LOOKED_AT = 10.0, 0.98, 4096
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -95,8 +98,20 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
     counted = _mean_one(torch.cat(weights))
-    regression = _regression(linear, torch.cat(lags), torch.cat(waves), torch.cat(moved), counted, gap)
+    whole = _bounded(torch.cat(moved), counted)
+    regression = _regression(linear, torch.cat(lags), torch.cat(waves), whole, counted, gap)
     return _Sample(regression, torch.cat(features).double(), counted, gap)
+
+
+def _bounded(moved: Tensor, weights: Tensor) -> Tensor:
+    """``moved (n, G, C)`` without what is far beyond nearly all of it; windows of no ``weights (n, C)`` do not say."""
+    every = -(-len(moved) // _LOOKED_AT)
+    size = moved[::every].abs()
+    none = (size == 0) | (weights[::every] == 0).unsqueeze(1)
+    ordered = size.masked_fill(none, torch.inf).sort(dim=0).values
+    last = (_NEARLY_ALL * ((~none).sum(dim=0, keepdim=True) - 1).clamp(min=0)).long()
+    limit = _FARTHEST_MOVE * ordered.gather(0, last)  # (1, G, C), infinite where nothing moved
+    return torch.minimum(torch.maximum(moved, -limit), limit)
 
 
 def _mean_one(weights: Tensor) -> Tensor:

@@ -284,3 +284,14 @@ def test_lengths_that_do_not_fit_the_rows(config: DataConfig, message: str) -> N
 def test_months_are_looked_at_in_their_own_length_only(text: str) -> None:
     with pytest.raises(SSSDError, match=r"cannot be put together from rows of 1mo; look at these: .*\"1mo\" = 9"):
         resolve(DataConfig(timeframes={text: 9}), read_frame(CASES / "monthly_ms.csv"))
+
+
+def test_stamps_at_the_end_of_bars_are_the_same_bars() -> None:
+    """An evening session of seven hours a week, whose last bar ends on the next day."""
+    fridays = pd.date_range("2023-01-06", periods=80, freq="7D")
+    starts = pd.DatetimeIndex([day + pd.Timedelta(hours=hour) for day in fridays for hour in range(17, 24)])
+    values = np.random.default_rng(0).normal(size=len(starts)).cumsum()
+    spec = resolve(DataConfig(), pd.DataFrame({"time": starts, "close": values}))
+    ends = pd.DataFrame({"time": starts + pd.Timedelta(hours=1), "close": values})
+    assert resolve(DataConfig(timestamps="end"), ends) == spec.model_copy(update={"timestamps": "end"})
+    assert resolve(DataConfig(), ends).season != spec.season

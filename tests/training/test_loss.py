@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from sssd_registry.config import load_config
+from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.training.loss import diffuse, draw_horizons, draw_timesteps
+from sssd_registry.training.dataset import make_batch, training_data
+from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
+from sssd_registry.training.units import fit_units
 
 
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])
@@ -51,3 +59,37 @@ def test_horizons_hold_the_trained_ones_and_others_between() -> None:
         assert drawn[-1] == 24
         seen |= set(drawn)
     assert len(seen) > 15
+
+
+@pytest.mark.parametrize(("beta_schedule", "prediction"), [("cosine", "v_prediction"), ("flow", "flow_prediction")])
+def test_the_network_is_told_the_times_of_its_schedule(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], beta_schedule: str, prediction: str
+) -> None:
+    """Flow matching counts from 1, diffusion from 0: a time off by one is another share of noise."""
+    words = [f"model.beta_schedule={beta_schedule}", f"model.prediction_type={prediction}"]
+    config = load_config(None, [*tiny_settings, *words, "model.num_train_timesteps=10"])
+    data = training_data(tiny_frame, config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    batch = make_batch(data, data.split.train.take(slice(0, 40)), (1, 4), torch.device("cpu"))
+    told: list[torch.Tensor] = []
+
+    def listen(*arguments: Any) -> torch.Tensor:
+        told.append(arguments[-1])
+        return torch.zeros_like(arguments[-2])
+
+    denoising_loss(listen, network, batch, 8, torch.Generator().manual_seed(0))  # type: ignore[arg-type]
+    assert set(told[0].flatten().tolist()) == set(network.schedule.timesteps.tolist())
+
+
+def test_what_is_learnt_stays_within_twelve_units(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    config = load_config(None, tiny_settings)
+    data = training_data(tiny_frame, config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    batch = make_batch(data, data.split.train.take(slice(0, 4)), (1, 4), torch.device("cpu"))
+    far = replace(batch, future=batch.future * torch.tensor([1e6, 1.0, -1e6, 1.0])[:, None, None])
+    learnt = standard_futures(network, far)
+    assert learnt[0].unique().tolist() == [12.0]
+    assert learnt[2].unique().tolist() == [-12.0]
+    torch.testing.assert_close(learnt[[1, 3]], standard_futures(network, batch)[[1, 3]])
