@@ -9,6 +9,7 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
 
 _TOLD = re.compile(r"data: |[a-z]+: \d+( of \d+)?, ")
@@ -69,6 +70,11 @@ def error_line(outcome: Outcome) -> str:
     assert err.count("\n") == 1, outcome.err
     assert err.endswith("\n")
     return err.removeprefix("error: ").rstrip("\n")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Everything in a folder, hidden files too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @contextlib.contextmanager

@@ -47,12 +47,6 @@ def small(tiny_model: Path, tiny_csv: Path) -> list[object]:
     return [tiny_model, tiny_csv, "--steps", 3, "--samples", 8]
 
 
-@pytest.fixture
-def overrides(tiny_settings: list[str]) -> list[str]:
-    """Arguments of a training that takes no time."""
-    return [part for setting in tiny_settings for part in ("--set", setting)]
-
-
 def test_train_writes_a_model_and_says_so(tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
     out = tmp_path / "above" / "model"
     outcome = sssd("train", tiny_csv, "--out", out, *overrides, "--horizons", "2h,180", "--unit", "min")

@@ -10,21 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_runner import Outcome, error_line, sssd, sssd_export
+from cli_runner import Outcome, error_line, sssd, sssd_export, tree
 
 from sssd_registry.staging import PREFIX
 
 LONG = "n" * 256
 MAIN = [sys.executable, "-c", "from sssd_registry.cli import main; main()"]
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def overrides(tiny_settings: list[str]) -> list[str]:
-    return [part for setting in tiny_settings for part in ("--set", setting)]
 
 
 @pytest.fixture
