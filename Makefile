@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test faults lint bench accuracy claims readme clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims readme clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -40,6 +40,11 @@ runs/eurusd:
 # One process for each core, and one thread in each: the tests' networks are too small to share.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Damaged and foreign files: data, model folders, checkpoints, engines and manifests; `make test` tries a few hundred.
+SSSD_FUZZ_CASES ?= 10000
+fuzz: $(INSTALLED)
+	SSSD_FUZZ_CASES=$(SSSD_FUZZ_CASES) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz --numprocesses auto
 
 # Kill -9 at random moments of every command that writes, 100 of each; about an hour.
 KILLS ?= 100

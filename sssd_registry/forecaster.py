@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
-from sssd_registry.kinds import MODEL
+from sssd_registry.index import CONFIG, own_file
+from sssd_registry.jsonfile import read_json
+from sssd_registry.kinds import ENGINE, MODEL
 from sssd_registry.opening import opened
 from sssd_registry.options import split_options
 from sssd_registry.registry import TUNED, registry
@@ -85,27 +88,23 @@ def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None 
 def read_spec(path: Path) -> DataSpec | None:
     """How to read a frame for a model or engine folder, without torch; None where opening it will say what is wrong."""
     with opened(path, MODEL) as place:
-        for name in ("manifest.json", "config.json"):
-            try:
-                tree = json.loads((place / name).read_text(encoding="utf-8"))
-                return DataSpec.model_validate(tree["spec"])
-            except (ValueError, RecursionError, KeyError, TypeError, OSError):
-                continue
+        for name in (ENGINE.marker, CONFIG):
+            with suppress(ValueError, KeyError):  # SSSDErrors are ValueErrors
+                spec = DataSpec.model_validate(read_json(own_file(place, name), "")["spec"])
+                check_spec(spec)
+                return spec
     return None
 
 
 def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
-    manifest = path / "manifest.json"
+    manifest = path / ENGINE.marker
     if not manifest.is_file():
         return _open_model(path, scheduler, steps)
     if scheduler is not None or steps is not None:
         raise SSSDError(
             f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
         )
-    try:
-        target = str(json.loads(manifest.read_text(encoding="utf-8"))["target"])
-    except (ValueError, RecursionError, KeyError, TypeError, OSError) as error:
-        raise SSSDError(f"{manifest} is damaged ({type(error).__name__}: {error}): export anew") from None
+    target = str(read_json(manifest, "export anew").get("target"))
     try:
         load = registry().targets[target].load
     except UnknownNameError as error:
@@ -116,8 +115,8 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
 def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
     if scheduler is not None:
         check_scheduler_name(scheduler)  # before torch is imported
-    if not (path / "model_index.json").is_file():
-        reason = "there is no such folder" if not path.exists() else "no model_index.json or manifest.json in it"
+    if not (path / MODEL.marker).is_file():
+        reason = "there is no such folder" if not path.exists() else f"no {MODEL.marker} or {ENGINE.marker} in it"
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
     from sssd_registry.pipeline import SSSDPipeline
 

@@ -9,7 +9,10 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from unittest import mock
+
+_TOLD = re.compile(r"data: |[a-z]+: \d+( of \d+)?, ")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,11 @@ class Outcome:
     code: int
     out: str
     err: str
+
+    @property
+    def words(self) -> str:
+        """Standard error without what was understood of the data and, on a slow machine, lines of progress."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if not _TOLD.match(line))
 
 
 def run(main: Callable[[], None], *arguments: object) -> Outcome:
@@ -53,19 +61,20 @@ def sssd_export(*arguments: object) -> Outcome:
     return run(main, *arguments)
 
 
-_BEFORE = re.compile(r"data: |[a-z]+: \d+ of \d+, ")
-
-
 def error_line(outcome: Outcome) -> str:
     """The one line that a user's error ends with."""
     assert outcome.code == 2, (outcome.code, outcome.out, outcome.err)
     assert outcome.out == ""
-    # Before it, what was understood of the data, and on a slow machine lines of progress.
-    err = "".join(line for line in outcome.err.splitlines(keepends=True) if not _BEFORE.match(line))
+    err = outcome.words
     assert err.startswith("error: "), outcome.err
     assert err.count("\n") == 1, outcome.err
     assert err.endswith("\n")
     return err.removeprefix("error: ").rstrip("\n")
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Everything in a folder, hidden files too."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @contextlib.contextmanager

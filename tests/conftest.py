@@ -26,6 +26,19 @@ def tiny_settings() -> list[str]:
     return list(SETTINGS)
 
 
+@pytest.fixture
+def overrides(tiny_settings: list[str]) -> list[str]:
+    """Arguments of a training that takes no time."""
+    return [part for setting in tiny_settings for part in ("--set", setting)]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """What a command is to write, in a folder where nothing else is."""
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out" / "it"
+
+
 @pytest.fixture(scope="session")
 def tiny_frame() -> pd.DataFrame:
     """600 hourly OHLCV bars of a random walk, without weekends."""

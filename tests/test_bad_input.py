@@ -10,26 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cli_runner import error_line, sssd, sssd_export
+from cli_runner import error_line, sssd, sssd_export, tree
 
 Change = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Everything in a folder, hidden files too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def overrides(tiny_settings: list[str]) -> list[str]:
-    return [part for setting in tiny_settings for part in ("--set", setting)]
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """What a command is to write, in a folder where nothing else is."""
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "it"
 
 
 def train_fails(data: Path, out: Path, *arguments: object) -> str:

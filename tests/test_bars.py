@@ -96,8 +96,8 @@ def test_an_odd_series_of_a_panel_keeps_no_other_from_its_forecast(
     _, expected = forecast(panel_model, data)
     odd(panel, what).to_csv(data, index=False)
     outcome, made = forecast(panel_model, data)
-    assert outcome.err.count("\n") == bool(word)
-    assert outcome.err.startswith(f"warning: {data}: {word}" if word else "")
+    assert outcome.words.count("\n") == bool(word)
+    assert outcome.words.startswith(f"warning: {data}: {word}" if word else "")
     assert set(made["id"]) == ({"a", "c"} if word.startswith("left out") else {"a", "b", "c"})
     first = expected["id"] == "a"
     pd.testing.assert_frame_equal(made[made["id"] == "a"], expected[first])  # the first window has the same noise
@@ -122,11 +122,11 @@ def test_an_odd_series_of_a_panel_is_left_out_of_training_and_of_scores(
     odd(panel, what).to_csv(data, index=False)
     trained = sssd("train", data, "--out", tmp_path / "model", "--set", "data.id=id", *overrides)
     assert trained.code == 0
-    assert trained.err.startswith(f"warning: {data}: {word}")
-    assert trained.err.count("\n") == 1
+    assert trained.words.startswith(f"warning: {data}: {word}")
+    assert trained.words.count("\n") == 1
     scored = sssd("evaluate", panel_model, data, "--json", "--max-windows", 9, "--samples", 4, "--steps", 2)
     assert scored.code == 0
-    assert scored.err.startswith(f"warning: {data}: {word}")
+    assert scored.words.startswith(f"warning: {data}: {word}")
     assert json.loads(scored.out)["windows"] == 9
 
 

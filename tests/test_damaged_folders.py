@@ -9,19 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runner import error_line, sssd, sssd_export
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Everything in a folder, hidden files too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """What a command is to write, in a folder where nothing else is."""
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "it"
+from cli_runner import error_line, sssd, sssd_export, tree
 
 
 def forecast_fails(model: Path, data: Path, out: Path, *arguments: object) -> str:

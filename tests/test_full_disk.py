@@ -8,26 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runner import error_line, full_disk, sssd, sssd_export
+from cli_runner import error_line, full_disk, sssd, sssd_export, tree
 
 from sssd_registry.errors import SSSDError
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Everything in a folder, hidden files too."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def overrides(tiny_settings: list[str]) -> list[str]:
-    return [part for setting in tiny_settings for part in ("--set", setting)]
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """What a command is to write, in a folder where nothing else is."""
-    (tmp_path / "out").mkdir()
-    return tmp_path / "out" / "it"
 
 
 def train_fails(data: Path, out: Path, *arguments: object) -> str:
@@ -103,10 +86,9 @@ def test_disk_fills_behind_standard_output(tiny_engine: Path, tiny_csv: Path, ar
     command = [sys.executable, "-c", "from sssd_registry.cli import main; main()", *arguments, *more]
     with open("/dev/full", "w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (
-        2,
-        "error: standard output cannot be written: No space left on device\n",
-    )
+    assert done.returncode == 2
+    # Before it, of a forecast, what was understood of the data.
+    assert done.stderr.splitlines()[-1] == "error: standard output cannot be written: No space left on device"
 
 
 @pytest.mark.parametrize("limit", [0, 100, 3000])

@@ -41,10 +41,9 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
     if time is not None:
         if time in names:
             return time
-        raise SSSDError(
-            f"{where}: no time column {time!r} among {some(names)}; {near_some(time, names)}"
-            " Name it: --set data.time=NAME"
-        )
+        near = near_some(time, names)
+        hint = near if near.startswith("did you mean") else "name it: --set data.time=NAME"
+        raise SSSDError(f"{where}: no time column {time!r} among {some(names)}; {hint}")
     plain_names = [(name, {plain(name), _with_zone(name)}) for name in names]
     named = [name for wanted in _NAMES for name, forms in plain_names if wanted in forms]
     typed = [

@@ -10,21 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_runner import Outcome, error_line, sssd, sssd_export
+from cli_runner import Outcome, error_line, sssd, sssd_export, tree
 
 from sssd_registry.staging import PREFIX
 
 LONG = "n" * 256
 MAIN = [sys.executable, "-c", "from sssd_registry.cli import main; main()"]
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def overrides(tiny_settings: list[str]) -> list[str]:
-    return [part for setting in tiny_settings for part in ("--set", setting)]
 
 
 @pytest.fixture
@@ -168,7 +159,7 @@ def test_nothing_of_what_surrounds_a_command_is_there(tiny_model: Path, tiny_csv
             "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}  # fmt: skip
     command = [*MAIN, "forecast", str(tiny_model), str(tiny_csv), "--steps", "2", "--samples", "2", "--out", "p.csv"]
     done = subprocess.run(command, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, Outcome(done.returncode, done.stdout, done.stderr).words) == (0, "")
     assert [entry.name for entry in tmp_path.iterdir()] == ["p.csv"]
     done = subprocess.run([*MAIN, "plugins"], env=bare, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
