@@ -63,7 +63,7 @@ class Movement(ExactBuffers):
             columns: which of the data's columns the V are.
         """
         level = torch.ones_like(levels[:, -1:]) if self.log else levels[:, -1:].abs()
-        floor = torch.maximum(_LEAST_SHARE * self._typical(levels, columns), _RELATIVE_FLOOR * level)
+        floor = torch.maximum(_LEAST_SHARE * self.usual(levels, columns), _RELATIVE_FLOOR * level)
         return torch.maximum(self.size(levels), floor).clamp(min=_ABSOLUTE_FLOOR)
 
     def weight(self, levels: Tensor, columns: Sequence[int], full: float) -> Tensor:
@@ -75,11 +75,11 @@ class Movement(ExactBuffers):
         Args:
             full: of what is typical, the share from which on a window counts fully.
         """
-        typical = (full * self._typical(levels, columns)).clamp(min=_ABSOLUTE_FLOOR)
+        typical = (full * self.usual(levels, columns)).clamp(min=_ABSOLUTE_FLOOR)
         return (self.size(levels) / typical).clamp(max=1.0).square().squeeze(1)
 
-    def _typical(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
-        """``(B, 1, V)``."""
+    def usual(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
+        """One-bar movement that is typical of series at such levels, ``(B, 1, V)``; 0 before it is fitted."""
         index = list(columns)
         return torch.maximum(self.typical[index], self.typical_share[index] * root_mean_square(levels))
 

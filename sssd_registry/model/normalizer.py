@@ -94,6 +94,10 @@ class WindowNormalizer(ExactBuffers):
         """The targets' one-bar unit, float64 ``(B, C)``."""
         return self.movement.unit(self._targets(values), self.spec.target_indices)[:, 0]
 
+    def usual(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The targets' one-bar movement that is typical in training, float64 ``(B, 1, C)``."""
+        return self.movement.usual(self._targets(values), self.spec.target_indices)
+
     def weight(self, values: Mapping[str, Tensor], full: float = STILL_SHARE) -> Tensor:
         """How much a window counts where errors are in its own units, float64 ``(B, C)``: less if it stands still.
 

@@ -16,8 +16,11 @@ from sssd_registry.scores import Array, standard_error
 from sssd_registry.training.dataset import TrainingData, to_tensors
 from sssd_registry.training.validation import random_walk_window
 
-# Forecasts are worse than others where they are so by this many standard errors.
-_ERRORS = 2.0
+# Forecasts are worse than others where they are so by this many standard errors, or this many times as bad: of a few
+# windows that are forecast absurdly, the error is as large as the mean.
+_ERRORS, _TIMES = 2.0, 10.0
+# Of what is typical in training: a series whose naive forecasts miss by less stands still, and measures nothing.
+_STILL = 0.02
 _AT_ONCE = 256
 
 
@@ -30,12 +33,14 @@ class Validation:
         location: ``(B, K, C)``, in the same units.
         scale: ``(B, K, C)``, in the same units: what one standard unit is.
         naive: CRPS ``(B, K, C)`` by name.
+        usual: ``(B, 1, C)``, the one-bar movement that training knows.
     """
 
     observed: Array
     location: Array
     scale: Array
     naive: Mapping[str, Array]
+    usual: Array
 
 
 @torch.no_grad()
@@ -44,7 +49,7 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     spec, horizons = data.spec, data.spec.horizons
     log = spec.target_kind == "log-return"
     bars = torch.tensor(horizons, dtype=torch.float32, device=network.device)
-    locations, scales = [], []
+    locations, scales, usual = [], [], []
     for start in range(0, len(origins), _AT_ONCE):
         values, times = to_tensors(
             windows_at(data.source, origins.take(slice(start, start + _AT_ONCE))), network.device
@@ -52,13 +57,14 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
         location, scale = network.normalizer.location_scale(values, times, bars)
         locations.append(location.cpu().numpy())
         scales.append(scale.cpu().numpy())
+        usual.append(network.normalizer.usual(values).cpu().numpy())
     history = history_at(data.source, origins, max(spec.base.lookback, 2 * spec.season + 1))  # (B, H, C)
     future = futures_at(data.source, origins, horizons)  # (B, K, C)
     y = np.log(future / history[:, -1:]) if log else future
     walk = random_walk_moments(history, horizons, random_walk_window(data), log)
     seasonal = seasonal_naive_moments(history, horizons, spec.season, log)
     naive = {"random walk": gaussian_crps(*walk, y), "seasonal naive": gaussian_crps(*seasonal, y)}
-    return Validation(y, np.concatenate(locations), np.concatenate(scales), naive)
+    return Validation(y, np.concatenate(locations), np.concatenate(scales), naive, np.concatenate(usual))
 
 
 def check_start(network: SSSDNetwork, data: TrainingData, origins: Origins) -> None:
@@ -71,12 +77,14 @@ def check_start(network: SSSDNetwork, data: TrainingData, origins: Origins) -> N
     """
     found = look_at_validation(network, data, origins)
     scores = gaussian_crps(found.location, found.scale, found.observed)  # the network begins as a Gaussian of unit size
-    if all(_worse(scores, naive, data, origins) for naive in found.naive.values()):
+    excess = [_excess(scores, naive, found.usual, data, origins) for naive in found.naive.values()]
+    if all(_worse(one, data, origins) for one in excess):
         sizes = ", ".join(f"{name} {naive.mean():.4g}" for name, naive in found.naive.items())
         raise SSSDError(
             f"no model: the forecasts that training would begin with have a CRPS of {scores.mean():.4g} on the"
-            f" validation part, which is worse than both naive ones ({sizes}, in the units of the data); look at the"
-            " rows before and after the validation part's begin, or begin with --set model.location_scale=random-walk"
+            f" validation part, which is worse than both naive ones ({sizes}, in the units of the data), most of all"
+            f" {_worst(np.minimum(*excess), data, origins)}; correct or leave out rows before it that are wrong or of"
+            " another unit, or begin with --set model.location_scale=random-walk"
         )
 
 
@@ -97,12 +105,30 @@ def scores_beside_naive(
     }
 
 
-def _worse(scores: Array, naive: Array, data: TrainingData, origins: Origins) -> bool:
-    """Whether they surely are, each series, horizon and target counting alike, whatever its size."""
-    size = np.zeros_like(naive)
+def _excess(scores: Array, naive: Array, usual: Array, data: TrainingData, origins: Origins) -> Array:
+    """How much worse scores are, ``(B, K, C)``, each series, horizon and target counting alike, whatever its size.
+
+    Where nothing came to be but what a naive forecast says there is no measure of another, as long as that is sane.
+    """
+    size, own, typical = (np.zeros_like(naive) for _ in range(3))
     for one in np.unique(origins.series):
-        size[origins.series == one] = naive[origins.series == one].mean(axis=0)
-    still = size <= 0  # nothing came to be there but what a naive forecast says: no measure of another
-    excess = np.where(still, 0.0, (scores - naive) / np.where(still, 1.0, size))
+        rows = origins.series == one
+        for array, values in ((size, naive), (own, scores), (typical, usual)):
+            array[rows] = values[rows].mean(axis=0)
+    sane = own <= typical * np.sqrt(np.asarray(data.spec.horizons, dtype=np.float64))[:, None]
+    still = ((size <= _STILL * typical) & sane) | (size <= 0)
+    return np.where(still, 0.0, (scores - naive) / np.where(still, 1.0, size))
+
+
+def _worse(excess: Array, data: TrainingData, origins: Origins) -> bool:
+    """Whether they surely are."""
     error = standard_error(excess, data.spec.horizons, window_places(data.source, origins))
-    return bool(excess.mean() > _ERRORS * error)
+    return bool(excess.mean() > min(_ERRORS * error, _TIMES - 1))
+
+
+def _worst(excess: Array, data: TrainingData, origins: Origins) -> str:
+    """Which target, of which series and from when on."""
+    window, _, target = np.unravel_index(excess.argmax(), excess.shape)
+    when = np.datetime64(int(window_places(data.source, origins).time[window]), "s")
+    name = data.source.panel.series[origins.series[window]].id
+    return f"of {data.spec.targets[target]!r}{f' of series {name!r}' if name else ''} from {when} UTC on"

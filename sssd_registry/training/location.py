@@ -26,6 +26,8 @@ _OWN_PENALTIES = (0.01, 0.1, 1.0, 10.0)
 _LEAST_EXPLAINED = 0.01
 # One that explains this much may fail in one block of time.
 _MUCH_EXPLAINED = 0.1
+# A block whose rows weigh less than this part of the average row stood still, and says little.
+_SILENT = 0.5
 # In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
 _AT_ONCE, _FOLDS = 2048, 4
@@ -151,7 +153,8 @@ def best_penalties(data: Regression) -> Penalties | None:
     """By the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
 
     Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
-    Where much is explained, one block may be an exception: a sensor that was stuck, a month of strikes.
+    Where much is explained, one block may be an exception: a sensor that was stuck, a month of strikes. A block that
+    stood still has no say.
     """
     if not data.folds:
         return None
@@ -165,7 +168,8 @@ def best_penalties(data: Regression) -> Penalties | None:
             explained.setdefault(penalties, []).append(float(gain.mean()))
     best = max(explained, key=lambda penalties: sum(explained[penalties]))
     total = sum(explained[best])
-    worst, second = sorted(explained[best])[:2]
+    says = [float(data.row_weights[fold.score].mean()) >= _SILENT for fold in data.folds]
+    worst, second = sorted(gain if said else torch.inf for gain, said in zip(explained[best], says, strict=True))[:2]
     return best if total > _LEAST_EXPLAINED and (worst > 0 or (total > _MUCH_EXPLAINED and second > 0)) else None
 
 

@@ -26,7 +26,7 @@ _MAX_ROWS, _MAX_VALUES, _AT_ONCE = 1 << 17, 1 << 25, 512
 _STILL_IN_SCALE = 0.3
 # Nothing that came to be counts for more than this many times what all but a fiftieth of the windows stay below: the
 # squares of one wrong reading of 1e9, or of a change from kWh to Wh, would be all that is fitted.
-_FARTHEST_MOVE, _NEARLY_ALL, _LOOKED_AT = 10.0, 0.98, 4096
+_FARTHEST_MOVE, _NEARLY_ALL, _LOOKED_AT = 4.0, 0.98, 4096
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -39,12 +39,14 @@ class _Sample:
         regression: of the location, at every horizon that has one.
         features: ``(n, F, C)``.
         weights: ``(n, C)``, how much each window counts; 1 on average.
+        moves: bool ``(C,)``, whether any window moves: nothing is fitted of a target that stands still in all of them.
         gap: how far a future reaches, in rows.
     """
 
     regression: Regression
     features: Tensor
     weights: Tensor
+    moves: Tensor
     gap: int
 
 
@@ -57,14 +59,15 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     sample = _gather(network, linear, data)
     regression, moving = sample.regression, sample.weights
     counted = _mean_one(moving + _STILL_IN_SCALE)
-    residual = regression.moved
-    if (fitted := fit_location(regression)) is not None:
-        location, residual = fitted
-        linear.location.copy_(location.float())
+    location, residual = fit_location(regression) or (linear.location, regression.moved)
     points = torch.searchsorted(linear.location_horizons, network.normalizer.growth_horizons)
     residual = residual[:, points]  # the scale is fitted at some of the location's horizons
-    center = (moving.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
-    spread = (moving.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
+    says = moving.unsqueeze(1).expand_as(sample.features)
+    middle = sample.features.masked_fill(says < 0.5, torch.nan).nanmedian(dim=0).values.nan_to_num()
+    spread = typical_size(sample.features - middle, says)  # (F, C)
+    near = torch.minimum(torch.maximum(sample.features, middle - FARTHEST * spread), middle + FARTHEST * spread)
+    center = (says * near).mean(dim=0)
+    spread = (says * (near - center).square()).mean(dim=0).sqrt()
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
     penalty = _best_scale_penalty(standard, residual, counted, moving, sample.gap)
@@ -74,9 +77,11 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     lowest, highest = _range(_apply(standard, weights, bias), residual, moving)
     fitted_buffers = {
         "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,
+        "location": location,
     }  # fmt: skip
     for name, value in fitted_buffers.items():
-        linear.get_buffer(name).copy_(value.float())
+        buffer = linear.get_buffer(name)
+        buffer.copy_(torch.where(sample.moves, value.float(), buffer))
 
 
 def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingData) -> _Sample:
@@ -97,10 +102,11 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         weights.append(normalizer.weight(batch.values, full=1.0))  # errors are squared: as in data units
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
+    moves = torch.cat(weights).sum(dim=0) > 0
     counted = _mean_one(torch.cat(weights))
     whole = _bounded(torch.cat(moved), counted)
     regression = _regression(linear, torch.cat(lags), torch.cat(waves), whole, counted, gap)
-    return _Sample(regression, torch.cat(features).double(), counted, gap)
+    return _Sample(regression, torch.cat(features).double(), counted, moves, gap)
 
 
 def _bounded(moved: Tensor, weights: Tensor) -> Tensor:

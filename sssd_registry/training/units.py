@@ -34,9 +34,13 @@ def fit_units(network: SSSDNetwork, data: TrainingData) -> None:
 
 
 def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:
-    """Set the normaliser's ``growth`` from the training part; windows that stand still count little."""
+    """Set the normaliser's ``growth`` from the training part; windows that stand still count little.
+
+    Where all stand still, nothing is known, and it stays the random walk's.
+    """
     normalizer = network.normalizer
     horizons = tuple(int(h) for h in normalizer.growth_horizons)
+    unfitted = normalizer.growth.clone()
     normalizer.growth.fill_(1.0)
     changes: dict[int, list[torch.Tensor]] = {h: [] for h in horizons}
     weights: list[torch.Tensor] = []
@@ -45,7 +49,9 @@ def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:
         weights.append(normalizer.weight(batch.values))
         for column, horizon in enumerate(horizons):
             changes[horizon].append(standard[:, column])
-    normalizer.fit_growth(changes, torch.cat(weights))
+    counted = torch.cat(weights)
+    normalizer.fit_growth(changes, counted)
+    normalizer.growth.copy_(torch.where(counted.sum(dim=0) > 0, normalizer.growth, unfitted))
 
 
 @torch.no_grad()

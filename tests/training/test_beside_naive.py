@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
@@ -72,3 +73,48 @@ def test_a_model_keeps_its_scores_in_data_units(
         )
     assert small.validation_scores["model"]["close"] < 0.1  # the price is about 1; standard units would be about 0.5
     assert torch.isfinite(torch.tensor(small.validation_crps))
+
+
+def _frame(values: npt.NDArray[np.float64]) -> pd.DataFrame:
+    return pd.DataFrame({"date": pd.date_range("2018-01-01", periods=len(values)), "y": values})
+
+
+def _start(values: npt.NDArray[np.float64], *settings: str) -> tuple[SSSDNetwork, TrainingData]:
+    config = load_config(None, list(settings))
+    data = training_data(_frame(values), config.data)
+    network = SSSDNetwork(data.spec, config.model)
+    fit_units(network, data)
+    return network, data
+
+
+@pytest.mark.parametrize("since", [0.5, 0.6, 0.69, 0.75])
+def test_a_price_that_is_fixed_but_for_its_last_digits_is_not_refused(since: float) -> None:
+    """Against naive forecasts that are right to a billionth, any other looks bad."""
+    random = np.random.default_rng(1)
+    values = 100 + random.normal(size=1500).cumsum()
+    row = int(since * 1500)
+    values[row:] = values[row] + 1e-9 * random.normal(size=1500 - row)
+    network, data = _start(values)
+    check_start(network, data, data.split.validation)
+
+
+def test_a_few_absurd_forecasts_are_refused_and_placed() -> None:
+    """Of few windows the error is as large as the mean: no number of errors tells them."""
+    random = np.random.default_rng(1)
+    values = 100 + random.normal(size=1500).cumsum()
+    values[1045] = 1e9
+    network, data = _start(values)
+    with pytest.raises(SSSDError, match=r"no model: .* most of all of 'y' from 20\d\d-\d\d-\d\dT00:00:00 UTC on"):
+        check_start(network, data, data.split.validation)
+    values[1045] = 100.0  # what the message says to do
+    check_start(*(mended := _start(values)), mended[1].split.validation)
+
+
+def test_the_remedy_for_a_price_that_floats_at_last_works() -> None:
+    values = 100 + np.random.default_rng(1).normal(size=1500).cumsum()
+    values[:900] = values[900]
+    network, data = _start(values)
+    with pytest.raises(SSSDError, match=r"or begin with --set model\.location_scale=random-walk"):
+        check_start(network, data, data.split.validation)
+    network, data = _start(values, "model.location_scale=random-walk")
+    check_start(network, data, data.split.validation)

@@ -78,6 +78,56 @@ def hourly(values: Array) -> pd.DataFrame:
     return pd.DataFrame({"time": pd.date_range("2024-01-01", periods=len(values), freq="h"), "y": values.round(3)})
 
 
+@pytest.mark.parametrize("zeros", [slice(300, 750), slice(100, 700), slice(500, 1000), slice(300, 900)])
+def test_counts_that_are_zero_half_of_the_time_still_have_a_location(zeros: slice) -> None:
+    """Blocks of time that stood still have no say in whether there is one."""
+    counts = np.random.default_rng(0).poisson(3, size=1500).astype(float)
+    frame = pd.DataFrame({"ds": pd.date_range("2015-01-01", periods=1500), "y": counts})
+    whole, _ = scores(*fitted(frame))
+    counts[zeros] = 0.0
+    assert scores(*fitted(frame.assign(y=counts)))[0] < 1.08 * whole
+
+
+def _walk(size: int = 1500) -> Array:
+    return 100 + np.random.default_rng(1).normal(size=size).cumsum()
+
+
+@pytest.mark.parametrize("where", [0.1, 0.69])
+@pytest.mark.parametrize("kind", ["wave", "walk", "counts"])
+def test_one_wrong_reading_in_training_costs_little(kind: str, where: float) -> None:
+    """1e9 among tens: once, all squares were its, and later intervals 100,000 times too wide."""
+    counts = np.random.default_rng(0).poisson(3, size=1500).astype(float)
+    values = {"wave": daily_wave(), "walk": _walk(), "counts": counts}[kind].copy()
+    times = pd.date_range("2015-01-01", periods=len(values), freq="h" if kind == "wave" else "D")
+    good, _ = scores(*fitted(pd.DataFrame({"time": times, "y": values})))
+    values[int(where * len(values))] = 1e9
+    crps, coverage = scores(*fitted(pd.DataFrame({"time": times, "y": values})))
+    assert crps < 1.1 * good
+    assert 0.82 <= coverage <= 0.97
+
+
+def test_another_unit_in_the_first_half_costs_little() -> None:
+    """kWh, and Wh from then on."""
+    values = daily_wave()
+    good, _ = scores(*fitted(hourly(values)))
+    values[:1500] /= 1000
+    assert scores(*fitted(hourly(values).assign(y=values)))[0] < 1.1 * good
+
+
+@pytest.mark.parametrize("start", ["linear", "random-walk"])
+@pytest.mark.parametrize("floats_from", [0.69, 0.75, 0.8])
+def test_a_price_that_is_fixed_all_through_training_is_a_random_walk(floats_from: float, start: str) -> None:
+    """There is nothing to learn of it. Once, intervals of 1e-30, or of 1e10."""
+    values = _walk()
+    values[: int(floats_from * 1500)] = values[int(floats_from * 1500)]
+    frame = hourly(values).assign(y=values)
+    network, data = fitted(frame, "data.horizons=[1, 5, 14]", f"model.location_scale={start}")
+    found = look_at_validation(network, data, data.split.test)
+    crps = gaussian_crps(found.location, found.scale, found.observed).mean()
+    assert crps < 1.1 * found.naive["random walk"].mean()
+    assert 0.8 < scores(network, data)[1] < 0.98
+
+
 @pytest.mark.parametrize("noise", [0.0, 1e-9])
 def test_a_stuck_sensor_in_training_costs_little(noise: float) -> None:
     """Ten days of one value, exactly or but for the last digits."""
