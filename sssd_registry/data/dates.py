@@ -67,7 +67,8 @@ def read_dates(
     naive, found, even = _in_best_order(texts, order)
     notes = [in_words(next(iter(texts.dropna()), ""), found), *abbreviations]
     note = ", ".join(one for one in notes if one)
-    own = (naive - pd.to_timedelta(minutes, unit="min")).dt.tz_localize("UTC")
+    # Of NaN, pandas makes a number by chance, and warns by chance.
+    own = (naive - pd.to_timedelta(minutes.fillna(0), unit="min")).dt.tz_localize("UTC")
     local = minutes.isna() & naive.notna()
     if not local.any():
         return Dates(own, found, even, note, local=False)

@@ -26,9 +26,7 @@ def header_names(rows: Sequence[Sequence[str]]) -> tuple[list[str], list[str]]:
     # Of rows with empty fields, the one with the fewest.
     chosen = next(iter([*timed, *whole]), None) or max(bare, key=lambda row: len(set(row) - {""}))
     rest = len(rows) - 1
-    return _cleaned(chosen), [
-        f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"
-    ]
+    return _cleaned(chosen), [f"{rest} more {'row' if rest == 1 else 'rows'} beside the header skipped"]
 
 
 def _cleaned(row: Sequence[str]) -> list[str]:

@@ -9,9 +9,9 @@ import pandas as pd
 from sssd_registry.data.date_formats import CLOCK, is_date
 
 # Two times with a dash or "to" between blanks, or as ISO 8601 has it.
-_INTERVAL = re.compile(r"(?P<start>.*\d.*?)(?:\s+(?:[-–—]|to)\s+|/(?=\d{4}-\d))(?P<end>.*\d.*)")  # noqa: RUF001
-_CLOCKS = re.compile(r"(?P<start>\d{1,2}:\d{2}(?::\d{2})?)\s*[-–—]\s*\d{1,2}:\d{2}(?::\d{2})?")  # noqa: RUF001
-_HOURS = re.compile(r"(?P<start>\d{1,2})\s*[-–—]\s*\d{1,2}")  # noqa: RUF001
+_INTERVAL = re.compile(r"(?P<start>.*\d.*?)(?:\s+(?:[-–—]|to)\s+|/(?=\d{4}-\d))(?P<end>.*\d.*)")
+_CLOCKS = re.compile(r"(?P<start>\d{1,2}:\d{2}(?::\d{2})?)\s*[-–—]\s*\d{1,2}:\d{2}(?::\d{2})?")
+_HOURS = re.compile(r"(?P<start>\d{1,2})\s*[-–—]\s*\d{1,2}")
 _HOUR = re.compile(r"(?:HE?\s?)?(?P<start>\d{1,2})\s?h?", re.IGNORECASE)
 _DOTTED = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d\.[0-5]\d")
 _HEAD = 50

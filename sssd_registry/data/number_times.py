@@ -10,6 +10,7 @@ import pandas as pd
 from sssd_registry.data.durations import parse_length
 from sssd_registry.data.evenness import evenness
 from sssd_registry.data.reading import ReadSettings, source_name
+from sssd_registry.data.year_parts import times_in_years
 from sssd_registry.errors import SSSDError
 
 # Nanoseconds of one unit, and up to which magnitude epochs count it. Seconds below 1e8 are before March 1973.
@@ -48,6 +49,10 @@ def times_from_numbers(
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
+    if (in_years := times_in_years(numbers)) is not None:
+        return *in_years, None
+    if settings.step_length is None and (weeks := _weeks(numbers)) is not None:
+        return weeks, "dates are years and weeks of ISO 8601", None
     if finite.between(*_SPREADSHEET).all() and settings.step_length is None:
         seconds = ((numbers - 25_569) * 86_400).round()  # their day 25569 is 1970-01-01
         return pd.to_datetime(seconds, unit="s", utc=True), "dates are days as spreadsheets count them", None
@@ -93,6 +98,16 @@ def _are_years(finite: pd.Series, name: str) -> bool:
     steps = np.diff(finite.to_numpy())
     named = re.search(r"year|jahr|ann[eé]e|año|date|time|ds|fiscal", name.lower()) is not None
     return bool(whole and (named or (finite >= 1500).all()) and (np.abs(steps) == 1).mean() > 0.5 * (len(steps) > 0))
+
+
+def _weeks(numbers: pd.Series) -> pd.Series | None:
+    """201452, 201501: numbers that count weeks, and go on from one of the last of a year to the first of the next."""
+    weeks = numbers.to_numpy() % 100
+    years = (numbers.to_numpy() - weeks) / 100
+    if not (((weeks >= 1) & (weeks <= 53) & (years >= 1900) & (years <= 2200)).all() and (weeks > 12).any()):
+        return None
+    texts = numbers.map("{:.0f}".format)
+    return pd.to_datetime(texts.str[:4] + "-W" + texts.str[4:] + "-1", format="%G-W%V-%u", utc=True, errors="coerce")
 
 
 def _steps(

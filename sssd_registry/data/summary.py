@@ -10,6 +10,7 @@ import pandas as pd
 
 from sssd_registry.data.columns import left_out
 from sssd_registry.data.durations import DAY, format_duration
+from sssd_registry.data.months import month_of
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import reading_of, source_name
 from sssd_registry.data.spec import DataSpec
@@ -52,7 +53,10 @@ def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
     """Their length, and where there is none."""
     text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
     apart = np.concatenate([np.diff(one) for one in times])
-    gaps = apart[apart > spec.source_seconds]
+    if spec.bar_months:  # a month may be a day or two longer than another
+        gaps = apart[np.concatenate([np.diff(month_of(one)) for one in times]) > spec.bar_months]
+    else:
+        gaps = apart[apart > spec.source_seconds]
     if not len(gaps):
         return f"{text}, no gaps"
     longest = int(gaps.max())
