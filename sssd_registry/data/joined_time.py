@@ -22,7 +22,7 @@ _PARTS = {
 _CLOCK_NAMES = ("time", "clock", "uhrzeit", "heure", "hora", "zeit", "timeofday", "hhmm", "hhmmss")
 _HOUR_NAMES = ("hour", "hours", "hr", "he", "hourending", "deliveryhour", "stunde", "heure", "hora")
 # Counted from 1 in each day: half hours of Great Britain's market, quarter hours of others.
-_PERIOD_NAMES = ("settlementperiod", "period", "sp", "halfhour", "quarterhour", "interval", "mtu", "position", "pte")
+_PERIOD_NAMES = ("settlementperiod", "period", "sp", "halfhour", "quarterhour", "mtu", "pte")
 
 
 def join_time(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, str]:

@@ -14,6 +14,8 @@ from sssd_registry.errors import SSSDError
 
 # Columns whose pairs are tried as names of series.
 _TRIED = 8
+# Of the rows, those that share their time with an earlier one, where they are of several series.
+_SHARED = 0.1
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,10 @@ def _clock_goes_back(times: npt.NDArray[np.int64], at: int) -> bool:
 
 def _id_advice(frame: pd.DataFrame, time: str) -> str:
     """What to do where rows are of several series: the column, or the two, with which no timestamp repeats."""
-    names = [
-        str(name)
-        for name in frame.columns
-        if name != time and 1 < frame[name].nunique() <= len(frame) / 3 and _may_be_names(frame[name])
-    ]
+    candidates = [str(name) for name in frame.columns if name != time and _may_be_names(frame[name])]
+    names = [name for name in candidates if 1 < frame[name].nunique() <= len(frame) / 3]
+    if frame[time].duplicated().mean() < _SHARED:
+        names = []  # a row that is there twice, not several series
     for name in names:
         if not frame.duplicated([time, name]).any():
             return f", or name the column that tells series apart: --set data.id={name}"
@@ -131,5 +132,6 @@ def _id_advice(frame: pd.DataFrame, time: str) -> str:
 def _may_be_names(column: pd.Series) -> bool:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return True
-    texts = pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
-    return texts or pd.api.types.is_integer_dtype(column.dtype)
+    if pd.api.types.is_object_dtype(column.dtype):
+        return all(isinstance(entry, str) for entry in column.dropna())
+    return pd.api.types.is_string_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype)

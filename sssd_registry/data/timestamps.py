@@ -62,7 +62,7 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
         if name in dated or name in strong or name in typed or looks_like_dates(frame[name])
     ]
     # The day on which a file was written is in all of its rows.
-    for name in [*(name for name in found if frame[name].nunique() > 1), *found]:
+    for name in [*(name for name in found if _varies(frame[name])), *found]:
         return name
     if usable:
         return usable[0]
@@ -73,6 +73,13 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
             " row for each value, with the columns unique_id, ds and y (melt in pandas)"
         )
     raise SSSDError(f"{where}: no time column among {some(names)}; name it: --set data.time=NAME")
+
+
+def _varies(column: pd.Series) -> bool:
+    try:
+        return bool(column.nunique() > 1)
+    except TypeError:  # lists
+        return True
 
 
 def looks_like_dates(column: pd.Series) -> bool:
