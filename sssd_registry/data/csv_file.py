@@ -91,6 +91,10 @@ def _names(dialect: Dialect, path: Path) -> list[str]:
     names = [name or f"Unnamed: {index}" for index, name in enumerate(dialect.names)]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
+        if kind_of(twice) == "number":
+            raise SSSDError(
+                f"{path}: line {dialect.first_line - 1} is no header: it holds {twice} twice; write one above it"
+            )
         raise SSSDError(f"{path}: two columns are named {twice!r}; rename one in line {dialect.first_line - 1}")
     return names
 

@@ -16,6 +16,8 @@ from sssd_registry.errors import SSSDError
 # Nanoseconds of one unit, and up to which magnitude epochs count it. Seconds below 1e8 are before March 1973.
 _EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
 _SMALLEST_EPOCH = 1e8
+# Seconds to which a spreadsheet rounds epochs of thirteen digits that it shows with seven.
+_ROUNDED = 1000
 _COMPACT = {
     5: ("%y%m%d",),
     6: ("%Y%m", "%y%m%d"),
@@ -45,7 +47,7 @@ def times_from_numbers(
     if (compact := _compact(numbers, finite)) is not None:
         return *compact, None
     if finite.abs().max() >= _SMALLEST_EPOCH:
-        return _epochs(column, numbers), "", None
+        return _epochs(column, numbers, source_name(frame)), "", None
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
@@ -59,7 +61,7 @@ def times_from_numbers(
     return _steps(column, numbers, finite, frame, settings, groups)
 
 
-def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
+def _epochs(column: pd.Series, numbers: pd.Series, where: str) -> pd.Series:
     """Each entry in its own unit: files joined over the years may change it."""
     nanoseconds = np.zeros(len(column), dtype=np.int64)
     size, below = numbers.abs().to_numpy(), 0.0
@@ -71,6 +73,12 @@ def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
             scaled = part.astype("int64") * unit if exact else (part.astype("float64") * unit).round().astype("int64")
             nanoseconds[here] = scaled.to_numpy()
         below = limit
+    seconds = nanoseconds[size > 0] // 10**9
+    if len(seconds) > 1 and not (seconds % _ROUNDED).any() and (seconds % 60).any():
+        raise SSSDError(
+            f"{where}: column {str(column.name)!r}: times are rounded to {_ROUNDED:,} seconds, as 1.672618E+12 is;"
+            " write the numbers in full"
+        )
     times = pd.Series(pd.to_datetime(nanoseconds, unit="ns", utc=True), index=column.index)
     return times.where(np.isfinite(numbers) & (size < 9.2e18))
 

@@ -17,6 +17,8 @@ from sssd_registry.data.spec import DataSpec
 
 # Columns, targets and horizons in the line; of more, the first ones.
 _SHOWN = 8
+# Of a bar: a row that follows in less than this is one too many, not one of a short day.
+_NEARER = 0.75
 
 
 def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None = None) -> str:
@@ -54,9 +56,12 @@ def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
     text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
     apart = np.concatenate([np.diff(one) for one in times])
     if spec.bar_months:  # a month may be a day or two longer than another
-        gaps = apart[np.concatenate([np.diff(month_of(one)) for one in times]) > spec.bar_months]
+        months = np.concatenate([np.diff(month_of(one)) for one in times])
+        gaps, nearer = apart[months > spec.bar_months], int((months < spec.bar_months).sum())
     else:
-        gaps = apart[apart > spec.source_seconds]
+        gaps, nearer = apart[apart > spec.source_seconds], int((apart < _NEARER * spec.source_seconds).sum())
+    if nearer and spec.bar == spec.step:
+        text += f", {nearer:,} of them nearer to the one before"
     if not len(gaps):
         return f"{text}, no gaps"
     longest = int(gaps.max())

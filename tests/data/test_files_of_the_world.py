@@ -1,14 +1,17 @@
 """Files as programs and offices write them, each with what is right."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import read_frame
+from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import resolve
 from sssd_registry.data.summary import summary
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import DataWarning, SSSDError
 
 N = 240
 VALUES = np.round(100 + 10 * np.sin(np.arange(N)), 2)
@@ -187,3 +190,30 @@ def test_last_weekdays_of_months_have_no_gaps():
     ends = pd.date_range("1990-01-31", periods=N, freq="BME")
     frame = read_frame(pd.DataFrame({"time": ends.delete([50, 51]), "y": VALUES[2:]}))
     assert "bars of 1mo, 1 gaps, the longest 92 d" in summary(frame, resolve(DataConfig(), frame))
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"), [(-999, True), (9999.0, True), (-99.99, True), (1e30, True), (112, False)]
+)
+def test_numbers_that_stand_for_missing_values_are_told(tmp_path, missing, told):
+    values = VALUES.copy()
+    values[[50, 90]] = missing
+    frame = read_frame(pd.DataFrame({"time": DAYS, "y": values}))
+    spec = resolve(DataConfig(), frame)
+    if told:
+        with pytest.warns(DataWarning, match=re.escape(f"column 'y': {missing:g} in 2 rows, and 90 to 110 in")):
+            to_panel(frame, spec)
+    else:
+        to_panel(frame, spec)  # where a warning is an error
+
+
+def test_epochs_that_a_spreadsheet_rounded_are_refused(tmp_path):
+    entries = [f"{int(t.timestamp()) * 1000:.6E}" for t in HOURS]
+    with pytest.raises(SSSDError, match="column 'time': times are rounded to 1,000 seconds"):
+        read(tmp_path, table("time,y", entries))
+
+
+def test_a_row_of_today_is_seen_in_the_line():
+    times = DAYS.append(pd.DatetimeIndex([DAYS[-1] + pd.Timedelta("15h30min")]))
+    frame = read_frame(pd.DataFrame({"time": times, "close": [*VALUES, 100.0]}))
+    assert "bars of 1d, 1 of them nearer to the one before, no gaps" in summary(frame, resolve(DataConfig(), frame))
