@@ -18,6 +18,7 @@ _EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
 _SMALLEST_EPOCH = 1e8
 # Seconds to which a spreadsheet rounds epochs of thirteen digits that it shows with seven.
 _ROUNDED = 1000
+_SOME = 5  # so many are not all round by chance
 _COMPACT = {
     5: ("%y%m%d",),
     6: ("%Y%m", "%y%m%d"),
@@ -73,8 +74,8 @@ def _epochs(column: pd.Series, numbers: pd.Series, where: str) -> pd.Series:
             scaled = part.astype("int64") * unit if exact else (part.astype("float64") * unit).round().astype("int64")
             nanoseconds[here] = scaled.to_numpy()
         below = limit
-    seconds = nanoseconds[size > 0] // 10**9
-    if len(seconds) > 1 and not (seconds % _ROUNDED).any() and (seconds % 60).any():
+    seconds = nanoseconds[np.isfinite(size)] // 10**9
+    if len(seconds) >= _SOME and not (seconds % _ROUNDED).any() and (seconds % 60).any():
         raise SSSDError(
             f"{where}: column {str(column.name)!r}: times are rounded to {_ROUNDED:,} seconds, as 1.672618E+12 is;"
             " write the numbers in full"
