@@ -94,7 +94,11 @@ def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Column
     for name in used:
         number_column(frame, name)
     if not used:
-        raise SSSDError(f"{source_name(frame)}: no column of numbers among {some(frame.columns)}")
+        why = [f"{name} ({_why_not(frame, name, time)})" for name in frame.columns if name not in reserved]
+        raise SSSDError(
+            f"{source_name(frame)}: no column of numbers beside {time!r}: {some(why, 5) or 'there is no other column'};"
+            " bring one with a number in each row"
+        )
     return Columns(used, left_out(frame, (*used, *reserved)))
 
 

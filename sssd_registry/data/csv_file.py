@@ -15,7 +15,7 @@ from sssd_registry.data.csv_checks import check_rows, not_rows
 from sssd_registry.data.file_bytes import file_bytes
 from sssd_registry.data.numbers import are_codes, read_numbers
 from sssd_registry.data.reading import Decimal, Reading, ReadSettings, set_reading
-from sssd_registry.data.sniff import Dialect, sniff
+from sssd_registry.data.sniff import Dialect, kind_of, sniff
 from sssd_registry.data.timestamps import plain
 from sssd_registry.errors import SSSDError
 
@@ -25,6 +25,13 @@ TIME_PARTS = (
     "time", "clock", "hour", "hr", "he", "hh", "minute", "min", "day", "dd", "month", "mm", "mo", "date", "datetime",
     "timestamp", "uhrzeit", "stunde",
 )  # fmt: skip
+
+_POINT_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+# A field with a point that is no mark of thousands: 0.5, 12.25, 1234.567, .5
+_DECIMALS = re.compile(
+    rb"(?:^|;)[ \"]*-?(?:0\.\d+|\d*\.(?:\d{1,2}|\d{4,})|\d{4,}\.\d+)(?:[eE][-+]?\d+)?[ \"]*(?:;|$)", re.MULTILINE
+)
 
 
 def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
@@ -38,10 +45,13 @@ def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
     if not data or data.isspace():
         raise SSSDError(f"{path} is empty")
     dialect = sniff(data)
+    _check_shift(dialect, path)
     names = _names(dialect, path)
     body, repeated, blank = _body(data, dialect)
     text = _kept_as_text(dialect, names, settings)
     mark = settings.decimal if dialect.delimiter != "," and settings.decimal else _decimal(dialect)
+    if mark is None and settings.decimal is None:
+        _check_points(path, body, dialect, names)
     frame = _parse(path, body, dialect, names, text, mark or ".")
     check_rows(path, body, dialect.delimiter, len(names), len(frame), dialect.first_line)
     notes = [note for note in (encoding, *dialect.notes) if note]
@@ -65,10 +75,26 @@ def read_csv(path: Path, settings: ReadSettings) -> pd.DataFrame:
     return frame
 
 
+def _check_shift(dialect: Dialect, path: Path) -> None:
+    """A header one field shorter than the rows names rows, as R does; not where they begin with their time."""
+    if len(dialect.names) < 3 or dialect.names[0] or plain(dialect.names[1]) not in TIME_PARTS:
+        return
+    first = dialect.sample[0]
+    if kind_of(first[0]) == "date" and kind_of(first[1]) == "number":
+        raise SSSDError(
+            f"{path}: line {dialect.first_line} has {len(first)} fields, and the header names {len(first) - 1}: name"
+            " all of them; or, where commas are decimal marks too, write the file with another delimiter"
+        )
+
+
 def _names(dialect: Dialect, path: Path) -> list[str]:
     names = [name or f"Unnamed: {index}" for index, name in enumerate(dialect.names)]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
+        if kind_of(twice) == "number":
+            raise SSSDError(
+                f"{path}: line {dialect.first_line - 1} is no header: it holds {twice} twice; write one above it"
+            )
         raise SSSDError(f"{path}: two columns are named {twice!r}; rename one in line {dialect.first_line - 1}")
     return names
 
@@ -120,6 +146,25 @@ def _decimal(dialect: Dialect) -> Decimal | None:
         ):
             return ","
     return None
+
+
+def _check_points(path: Path, body: bytes, dialect: Dialect, names: Sequence[str]) -> None:
+    """5.014 between semicolons, beside dates as 31.12.2023, is 5014 where nothing in the file shows other decimals.
+
+    Raises:
+        SSSDError: the column, and the setting that says which it is.
+    """
+    columns = list(zip(*dialect.sample, strict=False))
+    dated = any(_POINT_DATE.match(column[0]) for column in columns)
+    if dialect.delimiter != ";" or not dated or _DECIMALS.search(body):
+        return
+    for name, column in zip(names, columns, strict=False):
+        marked = next((field for field in column if _THOUSANDS.fullmatch(field)), None)
+        if marked and all(_THOUSANDS.fullmatch(field) or not re.search(r"\d\.", field) for field in column):
+            raise SSSDError(
+                f"{path}: column {name!r}: {marked!r} may be {float(marked):g} or {marked.replace('.', '')}; say which"
+                " mark the decimals have: --set data.decimal=, or --set data.decimal=."
+            )
 
 
 def _parse(

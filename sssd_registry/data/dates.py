@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _SAMPLE = 500
 _LAST_CENTURY = 2050
 # Of numbers from 1 to 4 beside years, for them to be quarters.
 _QUARTERS = 8
+_NUMBERED = re.compile(r"(?P<year>\d{4})[-/:. ](?P<number>[1-4])")
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,12 @@ def read_dates(
         groups: series of each row; None for a single one.
         where: the file, for messages.
     """
-    texts = _tidied(column.astype("string").str.strip())
-    iso = _iso(column) if not texts.str.contains("Q").any() else None
+    column = _tidied(column)
+    iso = _iso(column)
     if iso is not None:
         aware = isinstance(iso.dtype, pd.DatetimeTZDtype)
         return Dates(iso if aware else to_utc(iso, timezone, groups, where), local=not aware)
+    texts = column.astype("string").str.strip()
     head = next(iter(texts.dropna()), "")
     if WEEKDAY.match(head):
         texts = texts.str.replace(WEEKDAY, "", n=1, regex=True)
@@ -67,7 +70,8 @@ def read_dates(
     naive, found, even = _in_best_order(texts, order)
     notes = [in_words(next(iter(texts.dropna()), ""), found), *abbreviations]
     note = ", ".join(one for one in notes if one)
-    own = (naive - pd.to_timedelta(minutes, unit="min")).dt.tz_localize("UTC")
+    # Of NaN, pandas makes a number by chance, and warns by chance.
+    own = (naive - pd.to_timedelta(minutes.fillna(0), unit="min")).dt.tz_localize("UTC")
     local = minutes.isna() & naive.notna()
     if not local.any():
         return Dates(own, found, even, note, local=False)
@@ -183,13 +187,15 @@ def _strptime(texts: pd.Series, format: str) -> pd.Series:
     return times
 
 
-def _tidied(texts: pd.Series) -> pd.Series:
+def _tidied(column: pd.Series) -> pd.Series:
     """Notations that are seldom, as they usually are; quarters told from months by their numbers, which end at 4."""
-    head = next(iter(texts.dropna()), "")
+    head = next((entry.strip() for entry in column.head(_SAMPLE) if isinstance(entry, str)), "")
     if tidy(head) != head:
-        texts = texts.map(tidy, na_action="ignore")
-    numbered = texts.str.extract(r"^(?P<year>\d{4})[-/:. ](?P<number>[1-4])$")
-    known = numbered.dropna()
-    if len(known) >= _QUARTERS and len(known) == texts.notna().sum() and set(known["number"]) == set("1234"):
-        return (numbered["year"] + "-Q" + numbered["number"]).astype("string")
-    return texts
+        return column.astype("string").str.strip().map(tidy, na_action="ignore").astype(object)
+    if not _NUMBERED.fullmatch(head):
+        return column
+    parts = column.astype("string").str.strip().str.extract(_NUMBERED)
+    known = parts.dropna()
+    if len(known) < max(_QUARTERS, int(column.notna().sum())) or set(known["number"]) != set("1234"):
+        return column
+    return (parts["year"] + "-Q" + parts["number"]).astype(object)

@@ -19,6 +19,13 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_KINDS = {
+    b"PK\x03\x04": "a spreadsheet or another zip archive; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of old; save the sheet as CSV",
+    b"PAR1": "Parquet; give it a name that ends in .parquet",
+    b"%PDF": "a PDF; get the table as CSV",
+}
+
 
 def file_bytes(path: Path) -> tuple[bytes, str]:
     """UTF-8 bytes of a file, also of a compressed one, and a note where they are in another encoding.
@@ -28,6 +35,9 @@ def file_bytes(path: Path) -> tuple[bytes, str]:
     """
     with get_handle(path, "rb", compression="infer", is_text=False) as handle:
         data = cast("io.BytesIO", handle.handle).read()
+    for start, what in _KINDS.items():
+        if data.startswith(start):
+            raise SSSDError(f"{path} is not readable as CSV: it is {what}")
     data, note = _to_utf8(data, path)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -123,8 +123,8 @@ def number_column(frame: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     row = numbers.bad if numbers.bad is not None else _first_bad(column)
     raise SSSDError(
         f"{place}, {row_name(frame, row)}: {shortened(column.iloc[row])!r} is not a"
-        f" number{f' ({numbers.note})' if 'units' in numbers.note or 'marks' in numbers.note else ''}; correct it, or"
-        " leave the column out: --set data.columns='[…]'"
+        f" number{f' ({numbers.note})' if 'units' in numbers.note or 'marks' in numbers.note else ''}; correct it,"
+        " drop the row, or leave the column out: --set data.columns='[…]'"
     )
 
 

@@ -15,6 +15,8 @@ _HOURS = re.compile(r"(?P<start>\d{1,2})\s*[-–—]\s*\d{1,2}")
 _HOUR = re.compile(r"(?:HE?\s?)?(?P<start>\d{1,2})\s?h?", re.IGNORECASE)
 _DOTTED = re.compile(r"(?:[01]?\d|2[0-4])\.[0-5]\d\.[0-5]\d")
 _HEAD = 50
+# Characters of an entry: two times are not longer.
+_LONGEST = 100
 
 
 def interval_starts(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -37,10 +39,10 @@ def interval_starts(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _starts(column: pd.Series, name: str) -> pd.Series | None:
-    texts = column.astype("string").str.strip()
-    head = texts.head(_HEAD)
-    if not len(head):
+    head = column.head(_HEAD).astype("string").str.strip()
+    if not len(head) or head.str.len().max() > _LONGEST or not _any(head.iloc[0], name):
         return None
+    texts = column.astype("string").str.strip().str.slice(0, _LONGEST)
     if _INTERVAL.fullmatch(head.iloc[0]):
         parts = texts.str.extract(_INTERVAL)
         if all(map(is_date, parts["start"].head(_HEAD).dropna())) and _times(parts["end"].head(_HEAD)):
@@ -55,6 +57,11 @@ def _starts(column: pd.Series, name: str) -> pd.Series | None:
         if _all(_HOUR, texts):
             return texts.str.extract(_HOUR)["start"].astype(int)
     return None
+
+
+def _any(text: str, name: str) -> bool:
+    hour = re.search(r"hour|hr|he$|stunde", name.lower()) is not None
+    return hour or any(pattern.fullmatch(text) for pattern in (_INTERVAL, _CLOCKS, _DOTTED))
 
 
 def _all(pattern: re.Pattern[str], texts: pd.Series) -> bool:

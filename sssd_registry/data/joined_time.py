@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from sssd_registry.data.reading import source_name
 from sssd_registry.data.timestamps import looks_like_clocks, looks_like_dates, plain
+from sssd_registry.errors import SSSDError
 
 _PARTS = {
     "year": ("year", "yyyy", "yr"),
@@ -17,8 +19,10 @@ _PARTS = {
     "hour": ("hour", "hh", "hr"),
     "minute": ("minute", "min", "mi"),
 }
-_CLOCK_NAMES = ("time", "clock", "uhrzeit", "heure", "hora", "zeit", "timeofday")
-_HOUR_NAMES = ("hour", "hr", "he", "hourending", "stunde", "heure", "hora")
+_CLOCK_NAMES = ("time", "clock", "uhrzeit", "heure", "hora", "zeit", "timeofday", "hhmm", "hhmmss")
+_HOUR_NAMES = ("hour", "hours", "hr", "he", "hourending", "deliveryhour", "stunde", "heure", "hora")
+# Counted from 1 in each day: half hours of Great Britain's market, quarter hours of others.
+_PERIOD_NAMES = ("settlementperiod", "period", "sp", "halfhour", "quarterhour", "mtu", "pte")
 
 
 def join_time(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, str]:
@@ -55,7 +59,37 @@ def join_time(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, str]
         joined = frame[date].astype("string").str.strip() + " " + texts
         ends = ": hours 1 to 24 are read as the time, 24 as midnight" if hours.max() == 24 else ""
         return _replaced(frame, date, hour, joined.astype(object), time), f"{date} and {hour} joined{ends}"
+    period = next((name for name in names if name != date and plain(name) in _PERIOD_NAMES), None)
+    begins = _clocks_of_periods(frame, date, period) if period is not None and repeated else None
+    if period is not None and begins is not None:
+        joined = frame[date].astype("string").str.strip() + " " + begins
+        return _replaced(frame, date, period, joined.astype(object), time), f"{date} and {period} joined"
     return frame, ""
+
+
+def _clocks_of_periods(frame: pd.DataFrame, date: str, period: str) -> pd.Series | None:
+    """When each period begins: 48 half hours a day, or 96 quarter hours; None where they are no such periods.
+
+    Raises:
+        SSSDError: a day has two or four more or fewer of them, as where the clock is changed.
+    """
+    numbers = frame[period]
+    if not pd.api.types.is_integer_dtype(numbers.dtype) or numbers.min() != 1:
+        return None
+    last = numbers.groupby(frame[date], sort=False).max()
+    most = int(last.max())
+    usual = next((usual for usual in (48, 96) if usual <= most <= usual + usual // 24), None)
+    if usual is None:
+        return None
+    hour = usual // 24
+    odd = last[(last == usual - hour) | (last == usual + hour)].drop(index=last.index[[0, -1]], errors="ignore")
+    if len(odd):
+        raise SSSDError(
+            f"{source_name(frame)}: column {period!r}: {odd.index[0]} has {odd.iloc[0]} periods of {usual}: the"
+            " clock is changed on that day; write when they begin in UTC into one column"
+        )
+    minutes = (numbers - 1) * (1440 // usual)
+    return (minutes // 60).map("{:02d}".format) + ":" + (minutes % 60).map("{:02d}".format)
 
 
 def _date_column(frame: pd.DataFrame, names: Sequence[str], time: str | None) -> str | None:
@@ -65,7 +99,10 @@ def _date_column(frame: pd.DataFrame, names: Sequence[str], time: str | None) ->
         return time
     if time in names and not looks_like_clocks(frame[time]):
         return None  # another column is the time, and complete
+    # A day on which all was written comes after those that differ.
+    dates.sort(key=lambda name: frame[name].nunique() == 1)
     preferred = [name for name in dates if "date" in plain(name) or plain(name) in ("datum", "fecha", "day")]
+    preferred.sort(key=lambda name: frame[name].nunique() == 1)
     return next(iter([*preferred, *dates]), None)
 
 
@@ -95,28 +132,54 @@ def _is_hour(column: pd.Series) -> bool:
 
 def _from_parts(frame: pd.DataFrame, names: Sequence[str], time: str | None) -> tuple[pd.DataFrame, str]:
     """Year, month and, where they are there, day, hour and minute; only where no column is a time by itself."""
-    found: dict[str, str] = {}
+    as_it_is, found = frame, dict[str, str]()
     for part, aliases in _PARTS.items():
         match = next((name for name in names if plain(name) in aliases), None)
+        if match is None and part == "month":
+            frame, match = _months(frame, names)
+        elif match is not None and part == "month":
+            frame = frame.assign(**{match: _month_numbers(frame[match])})
         if match is None or not pd.api.types.is_integer_dtype(frame[match].dtype):
             break
         found[part] = match
     taken = time in names and time not in found.values()
     if len(found) < 2 or taken or not frame[found["year"]].between(1700, 2200).all():
-        return frame, ""
+        return as_it_is, ""
     if any(_complete(frame[name]) for name in names if name not in found.values()):
-        return frame, ""
+        return as_it_is, ""
     hours = frame[found["hour"]] if "hour" in found else 0
     minutes = frame[found["minute"]] if "minute" in found else 0
     pieces = pd.DataFrame({part: frame[found[part]] if part in found else 1 for part in ("year", "month", "day")})
     days = pd.to_datetime(pieces, errors="coerce")
     joined = days + pd.to_timedelta(np.asarray(hours), unit="h") + pd.to_timedelta(np.asarray(minutes), unit="min")
     if joined.isna().any():
-        return frame, ""
+        return as_it_is, ""
     first, *rest = found.values()
     return _replaced(frame, first, rest, joined, time or ("time" if "time" not in names else first)), (
         f"{', '.join(found.values())} joined"
     )
+
+
+def _months(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, str | None]:
+    """The column of quarters, or of months as M01, with the numbers of their months; None where there is none."""
+    for name in names:
+        texts = frame[name].astype("string").str.strip().str.upper()
+        if plain(name) in ("quarter", "qtr", "quartal", "q", "period", "qtrs"):
+            months = texts.str.extract(r"^M(0[1-9]|1[0-2])$")[0].astype("Int64")
+            quarters = texts.str.extract(r"^Q?0?([1-4])(?:\.0)?$")[0].astype("Int64") * 3 - 2
+            for numbers in (months, quarters):
+                if numbers.notna().all():
+                    return frame.assign(**{name: numbers.astype("int64")}), name
+    return frame, None
+
+
+def _month_numbers(column: pd.Series) -> pd.Series:
+    """1 to 12 for the names of months; the column as it is where they are none."""
+    if pd.api.types.is_numeric_dtype(column.dtype) or not all(isinstance(entry, str) for entry in column):
+        return column
+    short = column.str.strip().str[:3].str.title()
+    numbers = pd.to_datetime(short, format="%b", errors="coerce").dt.month
+    return numbers.astype("int64") if numbers.notna().all() else column
 
 
 def _complete(column: pd.Series) -> bool:

@@ -10,11 +10,15 @@ import pandas as pd
 from sssd_registry.data.durations import parse_length
 from sssd_registry.data.evenness import evenness
 from sssd_registry.data.reading import ReadSettings, source_name
+from sssd_registry.data.year_parts import times_in_years
 from sssd_registry.errors import SSSDError
 
 # Nanoseconds of one unit, and up to which magnitude epochs count it. Seconds below 1e8 are before March 1973.
 _EPOCHS = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (np.inf, 1))
 _SMALLEST_EPOCH = 1e8
+# Seconds to which a spreadsheet rounds epochs of thirteen digits that it shows with seven.
+_ROUNDED = 1000
+_SOME = 5  # so many are not all round by chance
 _COMPACT = {
     5: ("%y%m%d",),
     6: ("%Y%m", "%y%m%d"),
@@ -44,17 +48,21 @@ def times_from_numbers(
     if (compact := _compact(numbers, finite)) is not None:
         return *compact, None
     if finite.abs().max() >= _SMALLEST_EPOCH:
-        return _epochs(column, numbers), "", None
+        return _epochs(column, numbers, source_name(frame)), "", None
     if _are_years(finite, str(column.name)):
         texts = numbers.where(np.isfinite(numbers)).map("{:04.0f}".format)
         return pd.to_datetime(texts, format="%Y", utc=True, errors="coerce"), "dates are years", None
+    if (in_years := times_in_years(numbers)) is not None:
+        return *in_years, None
+    if settings.step_length is None and (weeks := _weeks(numbers)) is not None:
+        return weeks, "dates are years and weeks of ISO 8601", None
     if finite.between(*_SPREADSHEET).all() and settings.step_length is None:
         seconds = ((numbers - 25_569) * 86_400).round()  # their day 25569 is 1970-01-01
         return pd.to_datetime(seconds, unit="s", utc=True), "dates are days as spreadsheets count them", None
     return _steps(column, numbers, finite, frame, settings, groups)
 
 
-def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
+def _epochs(column: pd.Series, numbers: pd.Series, where: str) -> pd.Series:
     """Each entry in its own unit: files joined over the years may change it."""
     nanoseconds = np.zeros(len(column), dtype=np.int64)
     size, below = numbers.abs().to_numpy(), 0.0
@@ -66,6 +74,12 @@ def _epochs(column: pd.Series, numbers: pd.Series) -> pd.Series:
             scaled = part.astype("int64") * unit if exact else (part.astype("float64") * unit).round().astype("int64")
             nanoseconds[here] = scaled.to_numpy()
         below = limit
+    seconds = nanoseconds[np.isfinite(size)] // 10**9
+    if len(seconds) >= _SOME and not (seconds % _ROUNDED).any() and (seconds % 60).any():
+        raise SSSDError(
+            f"{where}: column {str(column.name)!r}: times are rounded to {_ROUNDED:,} seconds, as 1.672618E+12 is;"
+            " write the numbers in full"
+        )
     times = pd.Series(pd.to_datetime(nanoseconds, unit="ns", utc=True), index=column.index)
     return times.where(np.isfinite(numbers) & (size < 9.2e18))
 
@@ -93,6 +107,16 @@ def _are_years(finite: pd.Series, name: str) -> bool:
     steps = np.diff(finite.to_numpy())
     named = re.search(r"year|jahr|ann[eé]e|año|date|time|ds|fiscal", name.lower()) is not None
     return bool(whole and (named or (finite >= 1500).all()) and (np.abs(steps) == 1).mean() > 0.5 * (len(steps) > 0))
+
+
+def _weeks(numbers: pd.Series) -> pd.Series | None:
+    """201452, 201501: numbers that count weeks, and go on from one of the last of a year to the first of the next."""
+    weeks = numbers.to_numpy() % 100
+    years = (numbers.to_numpy() - weeks) / 100
+    if not (((weeks >= 1) & (weeks <= 53) & (years >= 1900) & (years <= 2200)).all() and (weeks > 12).any()):
+        return None
+    texts = numbers.map("{:.0f}".format)
+    return pd.to_datetime(texts.str[:4] + "-W" + texts.str[4:] + "-1", format="%G-W%V-%u", utc=True, errors="coerce")
 
 
 def _steps(

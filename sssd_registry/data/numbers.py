@@ -15,7 +15,7 @@ from sssd_registry.data.reading import Decimal
 
 Array = npt.NDArray[np.float64]
 
-MISSING = ("", "?", "-", "--", "—", "–", ".", "..", "…", "...")
+MISSING = ("", "?", "-", "--", "—", "–", ".", "..", "…", "...", "n/e", "n.a.")
 _SPACES = "\u00a0\u202f\u2009 '’"  # between thousands, in many countries
 _POWERS = {"k": 1e3, "m": 1e6, "b": 1e9, "t": 1e12}
 _MANTISSA = r"\d[\d.,\u00a0\u202f\u2009 '’]*|[.,]\d+"

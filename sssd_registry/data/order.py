@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,11 @@ import pandas as pd
 
 from sssd_registry.data.reading import near_some, row_name, source_name
 from sssd_registry.errors import SSSDError
+
+# Columns whose pairs are tried as names of series.
+_TRIED = 8
+# Of the rows, those that share their time with an earlier one, where they are of several series.
+_SHARED = 0.1
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def _check_order(series: SeriesRows, frame: pd.DataFrame, time: str, id: str | N
             " --set data.timezone=Europe/Berlin or America/New_York"
         )
     elif id is None:
-        advice += f", or name the column that tells series apart: --set data.id={_likely_id(frame, time) or 'NAME'}"
+        advice += _id_advice(frame, time)
     raise SSSDError(
         f"{source_name(frame)}: column {time!r}{f', series {series.id!r}' if id else ''}, {row_name(frame, row)}:"
         f" {frame[time].iloc[row]} {what} {row_name(frame, before)}: {frame[time].iloc[before]}; {advice}"
@@ -105,11 +111,27 @@ def _clock_goes_back(times: npt.NDArray[np.int64], at: int) -> bool:
     return moment.month in (3, 4, 10, 11) and moment.weekday() in (5, 6)
 
 
-def _likely_id(frame: pd.DataFrame, time: str) -> str | None:
-    """A column of names with which no timestamp repeats."""
-    for name in frame.columns:
-        column = frame[name]
-        texts = pd.api.types.is_object_dtype(column.dtype) or pd.api.types.is_string_dtype(column.dtype)
-        if name != time and texts and column.nunique() > 1 and not frame.duplicated([time, name]).any():
-            return str(name)
-    return None
+def _id_advice(frame: pd.DataFrame, time: str) -> str:
+    """What to do where rows are of several series: the column, or the two, with which no timestamp repeats."""
+    candidates = [str(name) for name in frame.columns if name != time and _may_be_names(frame[name])]
+    names = [name for name in candidates if 1 < frame[name].nunique() <= len(frame) / 3]
+    if frame[time].duplicated().mean() < _SHARED:
+        names = []  # a row that is there twice, not several series
+    for name in names:
+        if not frame.duplicated([time, name]).any():
+            return f", or name the column that tells series apart: --set data.id={name}"
+    for one, other in combinations(names[:_TRIED], 2):
+        if not frame.duplicated([time, one, other]).any():
+            return (
+                f"; or, as only {one} and {other} together tell series apart: write both into one column and name"
+                " that: --set data.id=NAME"
+            )
+    return ", or name the column that tells series apart: --set data.id=NAME"
+
+
+def _may_be_names(column: pd.Series) -> bool:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return True
+    if pd.api.types.is_object_dtype(column.dtype):
+        return all(isinstance(entry, str) for entry in column.dropna())
+    return pd.api.types.is_string_dtype(column.dtype) or pd.api.types.is_integer_dtype(column.dtype)

@@ -17,6 +17,7 @@ from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
+from sssd_registry.data.sentinels import tell_sentinels
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import DataWarning, SSSDError
@@ -103,6 +104,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     looked_at[np.concatenate([one.rows for one in kept])] = True
     _check_finite(frame, spec, values, looked_at)
     _check_positive(frame, spec, values, looked_at)
+    tell_sentinels(values[looked_at], spec.columns, source)
     series = tuple(_series(one, values, spec, verdicts[one.id].row_seconds) for one in kept)
     return Panel(series, left_out, source)
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from sssd_registry.data.columns import left_out
 from sssd_registry.data.durations import DAY, format_duration
+from sssd_registry.data.months import month_of
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import reading_of, source_name
 from sssd_registry.data.spec import DataSpec
@@ -17,6 +18,8 @@ from sssd_registry.errors import some
 
 # Columns, targets and horizons in the line; of more, the first ones.
 _SHOWN = 8
+# Of a bar: a row that follows in less than this is one too many, not one of a short day.
+_NEARER = 0.75
 
 
 def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None = None) -> str:
@@ -53,7 +56,13 @@ def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
     """Their length, and where there is none."""
     text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
     apart = np.concatenate([np.diff(one) for one in times])
-    gaps = apart[apart > spec.source_seconds]
+    if spec.bar_months:  # a month may be a day or two longer than another
+        months = np.concatenate([np.diff(month_of(one)) for one in times])
+        gaps, nearer = apart[months > spec.bar_months], int((months < spec.bar_months).sum())
+    else:
+        gaps, nearer = apart[apart > spec.source_seconds], int((apart < _NEARER * spec.source_seconds).sum())
+    if nearer and spec.bar == spec.step:
+        text += f", {nearer:,} of them nearer to the one before"
     if not len(gaps):
         return f"{text}, no gaps"
     longest = int(gaps.max())

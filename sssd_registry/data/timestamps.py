@@ -61,11 +61,24 @@ def find_time_column(frame: pd.DataFrame, time: str | None, where: str) -> str:
         if name in dated or name in strong or name in typed or looks_like_dates(frame[name])
     ]
     # The day on which a file was written is in all of its rows.
-    for name in [*(name for name in found if frame[name].nunique() > 1), *found]:
+    for name in [*(name for name in found if _varies(frame[name])), *found]:
         return name
     if usable:
         return usable[0]
+    steps = [name for name in names if is_date(name) or re.fullmatch(r"[A-Za-z]{1,5}[_ ]?\d+|\d{4}", name)]
+    if len(steps) >= 8 and len(steps) > 0.5 * len(names):
+        raise SSSDError(
+            f"{where}: no time column: columns are times ({some(steps, 2)}), and each row is a series; turn it into one"
+            " row for each value, with the columns unique_id, ds and y (melt in pandas)"
+        )
     raise SSSDError(f"{where}: no time column among {some(names)}; name it: --set data.time=NAME")
+
+
+def _varies(column: pd.Series) -> bool:
+    try:
+        return bool(column.nunique() > 1)
+    except TypeError:  # lists
+        return True
 
 
 def looks_like_dates(column: pd.Series) -> bool:
@@ -112,7 +125,7 @@ def parse_times(
             stand, in which zone they are, or how long a step is.
     """
     column, where = frame[name], source_name(frame)
-    if settings.timezone is None and (zone := zone_in_name(name)) is not None:
+    if settings.timezone is None and (zone := zone_in_name(name, where)) is not None:
         settings = replace(settings, timezone=zone)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)

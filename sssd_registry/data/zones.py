@@ -56,7 +56,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
         raise SSSDError(f"data.timezone: no time zone {name!r}; {near_matches(name, known) if known else ''}") from None
 
 
-def zone_in_name(name: str) -> str | None:
+def zone_in_name(name: str, where: str) -> str | None:
     """The zone that a column's name says its times are in: ``Time (EET)``, ``MTU (CET/CEST)``, ``time [UTC+2]``.
 
     None for none, and for UTC.
@@ -69,11 +69,11 @@ def zone_in_name(name: str) -> str | None:
         return None
     said = match[1]
     if offset := re.fullmatch(r"(?:UTC|GMT)([-+−])(\d{1,2})(?::?(\d{2}))?", said):
-        return _of_offset(name, offset[1], int(offset[2]), int(offset[3] or 0))
+        return _of_offset(f"{where}: column {name!r}", offset[1], int(offset[2]), int(offset[3] or 0))
     if said in _SEVERAL:
         raise SSSDError(
-            f"column {name!r}: {said!r} does not say how far from UTC; name the zone: --set data.timezone=Area/City,"
-            " such as America/Chicago"
+            f"{where}: column {name!r}: {said!r} does not say how far from UTC; name the zone:"
+            " --set data.timezone=Area/City, such as America/Chicago"
         )
     known = [_IN_NAMES[part] for part in said.split("/") if part in _IN_NAMES]
     if known:
@@ -81,14 +81,14 @@ def zone_in_name(name: str) -> str | None:
     return said if "/" in said and said in zoneinfo.available_timezones() else None
 
 
-def _of_offset(name: str, sign: str, hours: int, minutes: int) -> str | None:
+def _of_offset(place: str, sign: str, hours: int, minutes: int) -> str | None:
     if (hours, minutes) == (0, 0):
         return None
     if minutes == 0 and hours <= (14 if sign == "+" else 12):
         return f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"  # POSIX has its signs the other way round
     found = _WITH_MINUTES.get((sign, hours, minutes))
     if found is None:
-        raise SSSDError(f"column {name!r}: no zone has this offset; name it: --set data.timezone=Area/City")
+        raise SSSDError(f"{place}: no zone is known by this offset; name it: --set data.timezone=Area/City")
     return found
 
 

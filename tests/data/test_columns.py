@@ -112,7 +112,7 @@ def test_columns_that_cannot_be_looked_at_are_errors(config, message):
 
 
 def test_without_numbers_there_is_nothing_to_forecast():
-    with pytest.raises(SSSDError, match="no column of numbers among time, symbol"):
+    with pytest.raises(SSSDError, match=r"no column of numbers beside 'time': symbol \(texts, such as"):
         pick_columns(DataConfig(), FRAME[["time", "symbol"]], "time")
 
 
