@@ -108,10 +108,10 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     import torch
 
     from sssd_registry.data.windows import last_origins, windows_at
-    from sssd_registry.noise import draw_noise
     from sssd_registry.pipeline import forecast_samples
+    from sssd_registry.sampling.noise import draw_noise
+    from sssd_registry.sampling.tableau import SolverTableau
     from sssd_registry.schedulers import make_scheduler
-    from sssd_registry.tableau import SolverTableau
 
     pipe = model.pipeline
     network, horizons = pipe.network, pipe.spec.horizons

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from sssd_registry.hookspecs import TargetSpec as TargetSpec
     from sssd_registry.hookspecs import hookimpl as hookimpl
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
-    from sssd_registry.sampler import sample as sample
-    from sssd_registry.schedule import NoiseSchedule as NoiseSchedule
-    from sssd_registry.tableau import SolverTableau as SolverTableau
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
+    from sssd_registry.sampling.sampler import sample as sample
+    from sssd_registry.sampling.tableau import SolverTableau as SolverTableau
     from sssd_registry.training.loop import train as train
 
 _HOME = {

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sssd_registry.data.windows import Windows
     from sssd_registry.forecaster import Forecaster
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.schedule import NoiseSchedule
-    from sssd_registry.tableau import SolverTableau
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
+    from sssd_registry.sampling.tableau import SolverTableau
 
 PROJECT = "sssd_registry"
 

@@ -17,9 +17,9 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.index import SAMPLING, own_file, replace_file
 from sssd_registry.jsonfile import read_json, validated
 from sssd_registry.registry import TUNED
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
 
 DEFAULT_STEPS = 20
 
@@ -47,7 +47,7 @@ class Preset:
         """
         if text != TUNED:
             return make_scheduler(text, schedule)
-        from sssd_registry.replay import TableauScheduler
+        from sssd_registry.sampling.tableau_scheduler import TableauScheduler
 
         if not self.tuned:
             raise SSSDError("this model has no tuned solver: make one with `sssd tune MODEL DATA --steps 8`")

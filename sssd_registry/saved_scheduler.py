@@ -17,7 +17,7 @@ import numpy as np
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.index import REMEDY, SCHEDULER
 from sssd_registry.jsonfile import read_json
-from sssd_registry.schedule import MAX_TIMESTEPS, NoiseSchedule
+from sssd_registry.sampling.noise_schedule import MAX_TIMESTEPS, NoiseSchedule
 from sssd_registry.schedulers import check_process
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options, split_options
-from sssd_registry.process import check_tableau
 from sssd_registry.registry import registry
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.process_check import check_tableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 def make_scheduler(text: str, schedule: NoiseSchedule) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from sssd_registry.picture import save_picture
 
 if TYPE_CHECKING:
-    from sssd_registry.tableau import SolverTableau
+    from sssd_registry.sampling.tableau import SolverTableau
 
 _MAX_LABELS = 25
 

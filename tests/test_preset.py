@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sssd_registry.preset import DEFAULT_STEPS, Preset
 from sssd_registry.registry import TUNED
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler, solver_tableau
 
 SCHEDULE = NoiseSchedule()

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
 
 SCHEDULE = NoiseSchedule()
 

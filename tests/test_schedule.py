@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from diffusers import DDPMScheduler
 
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 SCHEDULES = [
     NoiseSchedule(kind, steps)  # type: ignore[arg-type]

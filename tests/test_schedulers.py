@@ -6,7 +6,7 @@ import diffusers
 import pytest
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.schedulers import check_process, make_scheduler
 
 SCHEDULE = NoiseSchedule()

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx_ir as ir
 
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 Array = npt.NDArray[Any]
 

@@ -16,7 +16,7 @@ from sssd_export.solver_nodes import latent_shape
 from sssd_export.step import append_prepare, append_step, prepared
 from sssd_export.trace import OPSET, SAMPLES, WINDOWS, Pieces
 from sssd_export.unroll import unroll
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 STAGES = ("normalise", "encode", "denoise", "decode")
 # With the loop outside of the graphs.

@@ -14,7 +14,7 @@ import onnx_ir as ir
 from sssd_export.inline import constant
 from sssd_export.partial import place_head, time_constants
 from sssd_export.solver_nodes import SolverNodes, latent_shape
-from sssd_registry.tableau import SolverTableau, Update
+from sssd_registry.sampling.tableau import SolverTableau, Update
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
 

@@ -1,6 +1,6 @@
 """The noise a seed stands for, with numpy alone.
 
-But for the order of its first two axes the same as the eager pipeline's ``sssd_registry.noise``, where it is explained
+But for the order of its first two axes the same as the eager pipeline's ``sssd_registry.sampling.noise``, where it is explained
 and which is not imported here: an engine runs without the project (a test holds the two together).
 """
 

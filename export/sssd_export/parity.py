@@ -17,8 +17,8 @@ from sssd_export.noise import draw_noise
 from sssd_export.odd_windows import odd_windows
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
-from sssd_registry.live import run_scheduler
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.training.dataset import to_tensors
 
 Array = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from sssd_export.inline import constant
-from sssd_registry.tableau import Update
+from sssd_registry.sampling.tableau import Update
 
 
 def latent_shape(noise: ir.Value) -> ir.Shape:

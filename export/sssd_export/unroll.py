@@ -14,7 +14,7 @@ from sssd_export.fold import Array, FoldedHead, fold
 from sssd_export.inline import constant
 from sssd_export.partial import place_head, time_constants
 from sssd_export.solver_nodes import SolverNodes
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 def unroll(

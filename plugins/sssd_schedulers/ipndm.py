@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sssd_registry.hookspecs import NoOptions, SchedulerSpec
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import require_betas
 
 

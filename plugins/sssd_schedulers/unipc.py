@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import SchedulerSpec
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import SigmaOptions, any_process
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.scores import Array, coverage, crps
-from sssd_registry.tableau import SolverTableau
 from sssd_registry.training.windows import EncodedWindows
 
 

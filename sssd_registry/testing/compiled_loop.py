@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 _COND, _HORIZONS = 5, 3
 

@@ -20,10 +20,10 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.hookspecs import HeadSpec
 from sssd_registry.options import build_options
 from sssd_registry.registry import registry
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
 from sssd_registry.testing.parameters import fill_zeros
 
 # Float32 sums in another order.

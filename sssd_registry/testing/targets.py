@@ -20,8 +20,8 @@ from sssd_registry.forecaster import Forecaster, open_forecaster
 from sssd_registry.hookspecs import TargetSpec
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
 from sssd_registry.testing.tiny_model import tiny_frame, train_tiny_model
 
 STEPS, SAMPLES = 4, 16

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.training.dataset import Batch
 
 # In standard units: a revaluation after years of a fixed rate may be thousands, and would be all of the loss.

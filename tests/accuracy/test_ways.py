@@ -13,7 +13,7 @@ import torch
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.scores import crps
 from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loop import take_step

@@ -17,7 +17,7 @@ from sssd_registry.comparison.run import make_rows
 from sssd_registry.comparison.table import Row, cheapest, front
 from sssd_registry.effective_windows import one_series
 from sssd_registry.errors import SSSDError
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 positive = st.floats(0.1, 100)
 

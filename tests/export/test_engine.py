@@ -21,9 +21,9 @@ from sssd_export.engine import Engine, EngineError
 from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.parity import TOLERANCE, largest_error
-from sssd_registry import noise
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.sampling import noise
 
 
 @pytest.fixture(scope="module")

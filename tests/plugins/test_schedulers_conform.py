@@ -8,7 +8,7 @@ import pytest
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.registry import registry
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.schedulers import make_scheduler
 from sssd_registry.testing.schedulers import SchedulerConformance, measured_order
 

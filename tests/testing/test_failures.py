@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sssd_registry.discovery import Entry
 from sssd_registry.hookspecs import HeadSpec, SchedulerSpec
 from sssd_registry.registry import Registry
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.testing import HeadConformance, SchedulerConformance
 from sssd_registry.testing import heads as heads_module
 from sssd_registry.testing import schedulers as schedulers_module

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sssd_registry.tableau import SolverTableau, Update
+from sssd_registry.sampling.tableau import SolverTableau, Update
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]
 

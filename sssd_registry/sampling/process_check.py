@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.tableau import SolverTableau
 
 Array = npt.NDArray[np.float64]
 

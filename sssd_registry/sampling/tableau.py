@@ -91,7 +91,7 @@ class SolverTableau:
             SSSDError: the scheduler is not linear (the option at fault is named), gives no finite numbers, or
                 refuses that number of steps.
         """
-        from sssd_registry.probe import probe
+        from sssd_registry.sampling.read_tableau import probe
 
         return cls(num_inference_steps, *probe(scheduler, num_inference_steps))
 

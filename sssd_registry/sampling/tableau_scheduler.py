@@ -11,8 +11,8 @@ from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.sampler import combine
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.sampler import combine
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 class TableauScheduler:

@@ -1,6 +1,6 @@
 """A diffusers scheduler's own loop: what a tableau is read from, and what parity is measured against.
 
-Forecasts are not made with it: :mod:`sssd_registry.sampler` is the one loop that makes them.
+Forecasts are not made with it: :mod:`sssd_registry.sampling.sampler` is the one loop that makes them.
 """
 
 from __future__ import annotations

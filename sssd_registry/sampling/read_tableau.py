@@ -12,8 +12,8 @@ from torch import Tensor
 
 from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
-from sssd_registry.live import run_scheduler
-from sssd_registry.tableau import LINEARITY_TOLERANCE
+from sssd_registry.sampling.scheduler_loop import run_scheduler
+from sssd_registry.sampling.tableau import LINEARITY_TOLERANCE
 
 Array = npt.NDArray[np.float64]
 
