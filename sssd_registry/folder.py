@@ -19,13 +19,16 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from sssd_registry import __version__
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.config import Config
 from sssd_registry.data.bounds import MAX_LOOKBACK, check_spec
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.files.folder_kinds import MODEL
+from sssd_registry.files.json_file import read_json, validated
+from sssd_registry.files.opening import opened
 from sssd_registry.index import (
     CONFIG,
     EXAMPLES,
@@ -39,10 +42,7 @@ from sssd_registry.index import (
     read_index,
     write_index,
 )
-from sssd_registry.jsonfile import read_json, validated
-from sssd_registry.kinds import MODEL
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.opening import opened
 from sssd_registry.preset import Preset, read_preset, write_preset
 from sssd_registry.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
 from sssd_registry.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays

@@ -12,11 +12,11 @@ from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError, UnknownNameError
+from sssd_registry.files.folder_kinds import ENGINE, MODEL
+from sssd_registry.files.json_file import read_json
+from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
 from sssd_registry.index import CONFIG, own_file
-from sssd_registry.jsonfile import read_json
-from sssd_registry.kinds import ENGINE, MODEL
-from sssd_registry.opening import opened
 from sssd_registry.options import split_options
 from sssd_registry.registry import TUNED, registry
 

@@ -21,10 +21,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
-from sssd_registry.jsonfile import MAX_BYTES, read_json, validated
-from sssd_registry.kinds import MODEL, MODEL_FILES
+from sssd_registry.files.atomic import atomic_file
+from sssd_registry.files.folder_kinds import MODEL, MODEL_FILES
+from sssd_registry.files.json_file import MAX_BYTES, read_json, validated
 
 MARKER = MODEL.marker
 CONFIG, WEIGHTS, EXAMPLES, SCHEDULER, SAMPLING = FILES = MODEL_FILES

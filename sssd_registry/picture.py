@@ -6,8 +6,8 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

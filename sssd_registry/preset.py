@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
+from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.index import SAMPLING, own_file, replace_file
-from sssd_registry.jsonfile import read_json, validated
 from sssd_registry.registry import TUNED
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau

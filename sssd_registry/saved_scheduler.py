@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.files.json_file import read_json
 from sssd_registry.index import REMEDY, SCHEDULER
-from sssd_registry.jsonfile import read_json
 from sssd_registry.sampling.noise_schedule import MAX_TIMESTEPS, NoiseSchedule
 from sssd_registry.schedulers import check_process
 

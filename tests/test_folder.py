@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from sssd_registry.config import load_config
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.json_file import read_json
 from sssd_registry.index import MARKER, write_index
-from sssd_registry.jsonfile import read_json
 from sssd_registry.memory import check_memory, network_shapes
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline

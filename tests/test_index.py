@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cli_runner import error_line, sssd
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
 from sssd_registry.index import FILES, MARKER, check_files, digest, file_states, own_file, read_index, replace_file
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.preset import read_preset, write_default

@@ -25,14 +25,14 @@ from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.request import Order, export_request, open_target
-from sssd_registry.atomic import atomic_directory, check_replaceable
 from sssd_registry.comparison.run import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_directory, check_replaceable
+from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.hookspecs import Report
-from sssd_registry.kinds import ENGINE
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry
 from sssd_registry.scores import crps

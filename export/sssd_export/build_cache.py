@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_directory
 
 _ENTRIES = "entries.json"
 

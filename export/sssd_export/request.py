@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sssd_export.manifest import sha256
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.distilled import check_solver
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.forecaster import check_scheduler_name
 from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.horizons import check_horizons
-from sssd_registry.kinds import ENGINE, MODEL
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.registry import registry

@@ -18,8 +18,8 @@ from sssd_export.lowering import lowered
 from sssd_export.manifest import read_manifest
 from sssd_export.quantise import quantised
 from sssd_export.trace import SAMPLES, WINDOWS
-from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
 
 # TensorRT takes one logger for the process: the first.
 _loggers: dict[str, Any] = {}

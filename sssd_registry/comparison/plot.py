@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sssd_registry.atomic import check_file
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import Comparison, front
+from sssd_registry.files.atomic import check_file
 from sssd_registry.picture import check_suffix, save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"

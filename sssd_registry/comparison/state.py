@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sssd_registry.atomic import atomic_file, check_file
 from sssd_registry.comparison.candidates import Candidate
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file, check_file
 
 
 class State:

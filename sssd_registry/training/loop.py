@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sssd_registry.atomic import remove_directory
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import remove_directory
+from sssd_registry.files.folder_kinds import CHECKPOINT
 from sssd_registry.folder import TrainingRecord
-from sssd_registry.kinds import CHECKPOINT
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.schedulers import make_scheduler, solver_tableau

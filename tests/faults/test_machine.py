@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Outcome, error_line, sssd, sssd_export, tree
 
-from sssd_registry.staging import PREFIX
+from sssd_registry.files.staging import PREFIX
 
 LONG = "n" * 256
 MAIN = [sys.executable, "-c", "from sssd_registry.cli import main; main()"]
