@@ -24,9 +24,9 @@ from sssd_export.trace import Pieces, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler
 from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.training.dataset import training_data
 

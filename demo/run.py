@@ -109,9 +109,9 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
 
     from sssd_registry.data.windows import last_origins, windows_at
     from sssd_registry.pipeline import forecast_samples
+    from sssd_registry.plugin_api.factories import make_scheduler
     from sssd_registry.sampling.noise import draw_noise
     from sssd_registry.sampling.tableau import SolverTableau
-    from sssd_registry.schedulers import make_scheduler
 
     pipe = model.pipeline
     network, horizons = pipe.network, pipe.spec.horizons

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from sssd_registry.config import load_config as load_config
     from sssd_registry.errors import SSSDError as SSSDError
     from sssd_registry.forecast import Forecast as Forecast
-    from sssd_registry.hookspecs import HeadSpec as HeadSpec
-    from sssd_registry.hookspecs import NoOptions as NoOptions
-    from sssd_registry.hookspecs import SchedulerSpec as SchedulerSpec
-    from sssd_registry.hookspecs import TargetSpec as TargetSpec
-    from sssd_registry.hookspecs import hookimpl as hookimpl
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
+    from sssd_registry.plugin_api.hookspecs import HeadSpec as HeadSpec
+    from sssd_registry.plugin_api.hookspecs import NoOptions as NoOptions
+    from sssd_registry.plugin_api.hookspecs import SchedulerSpec as SchedulerSpec
+    from sssd_registry.plugin_api.hookspecs import TargetSpec as TargetSpec
+    from sssd_registry.plugin_api.hookspecs import hookimpl as hookimpl
     from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
     from sssd_registry.sampling.sampler import sample as sample
     from sssd_registry.sampling.tableau import SolverTableau as SolverTableau

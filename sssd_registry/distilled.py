@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 
 
 class Distilled(BaseModel):

@@ -18,7 +18,7 @@ from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
 from sssd_registry.index import CONFIG, own_file
 from sssd_registry.options import split_options
-from sssd_registry.registry import TUNED, registry
+from sssd_registry.plugin_api.registry import TUNED, registry
 
 if TYPE_CHECKING:
     from sssd_registry.pipeline import SSSDPipeline

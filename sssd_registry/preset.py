@@ -16,10 +16,10 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.index import SAMPLING, own_file, replace_file
-from sssd_registry.registry import TUNED
+from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.registry import TUNED
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler
 
 DEFAULT_STEPS = 20
 

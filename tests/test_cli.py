@@ -16,7 +16,7 @@ import pytest
 from cli_runner import error_line, sssd, sssd_export
 
 from sssd_export.manifest import sha256
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 
 SCRIPTS = Path(sys.executable).parent
 LEVELS = ["0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95"]

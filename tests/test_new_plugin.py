@@ -10,7 +10,7 @@ import pytest
 from cli_runner import error_line, full_disk, sssd
 from processes import run
 
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 
 
 @pytest.mark.slow

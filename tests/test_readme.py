@@ -54,8 +54,8 @@ def test_the_configuration_shown_is_valid() -> None:
 
 
 def test_the_plugin_shown_passes_the_suite(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sssd_registry.discovery import Entry
-    from sssd_registry.registry import Registry
+    from sssd_registry.plugin_api.discovery import Entry
+    from sssd_registry.plugin_api.registry import Registry
     from sssd_registry.testing import SchedulerConformance
     from sssd_registry.testing import schedulers as suite_module
 
@@ -64,7 +64,7 @@ def test_the_plugin_shown_passes_the_suite(monkeypatch: pytest.MonkeyPatch) -> N
     exec(source, names)
     (spec,) = names["register_schedulers"]()  # type: ignore[operator]
     made = Registry((Entry("scheduler", spec.name, spec.summary, "p", "d", "1", spec=spec),))
-    for module in (suite_module, sys.modules["sssd_registry.schedulers"]):
+    for module in (suite_module, sys.modules["sssd_registry.plugin_api.factories"]):
         monkeypatch.setattr(module, "registry", lambda: made)
     suite = type("Suite", (SchedulerConformance,), {"name": spec.name})()
     for check in [check for check in dir(suite) if check.startswith("test_")]:

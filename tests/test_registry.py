@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sssd_registry.discovery import GROUP, find_entries
 from sssd_registry.errors import SSSDError, UnknownNameError
-from sssd_registry.hookspecs import Hooks, NoOptions
-from sssd_registry.registry import Registry, load_registry, registry
+from sssd_registry.plugin_api.discovery import GROUP, find_entries
+from sssd_registry.plugin_api.hookspecs import Hooks, NoOptions
+from sssd_registry.plugin_api.registry import Registry, load_registry, registry
 
 OURS = {
     "sssd_schedulers",
@@ -24,7 +24,7 @@ OURS = {
 }
 
 SCHEDULER = """
-from sssd_registry.hookspecs import SchedulerSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec, hookimpl
 
 SSSD_HOOK_API = 1
 
@@ -33,7 +33,7 @@ def register_schedulers():
     return [SchedulerSpec({name!r}, "for a test", lambda schedule, options: ({module!r}, schedule, options))]
 """
 
-HEADER = "from sssd_registry.hookspecs import HeadSpec, SchedulerSpec, hookimpl\nSSSD_HOOK_API = 1\n"
+HEADER = "from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, hookimpl\nSSSD_HOOK_API = 1\n"
 
 
 def scheduler(module: str, name: str) -> str:

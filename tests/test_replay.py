@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.sampling.tableau_scheduler import TableauScheduler
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 
 SCHEDULE = NoiseSchedule()
 NAMES = [name for name in registry().schedulers if not name.startswith("flow-")]

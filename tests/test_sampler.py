@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler
 
 SCHEDULE = NoiseSchedule()
 

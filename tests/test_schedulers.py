@@ -6,8 +6,8 @@ import diffusers
 import pytest
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.factories import check_process, make_scheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.schedulers import check_process, make_scheduler
 
 SCHEDULE = NoiseSchedule()
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 
 SCHEDULE = NoiseSchedule()
 FIRST_PARTY = [

@@ -31,7 +31,7 @@ from sssd_export.quantise import quantised
 from sssd_export.runtimes import MEANING, OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import ExportRequest
+from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)

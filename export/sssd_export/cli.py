@@ -46,7 +46,7 @@ def list_targets(wanted: bool) -> None:
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
-    from sssd_registry.registry import registry
+    from sssd_registry.plugin_api.registry import registry
 
     table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")
     for entry in sorted(registry().entries, key=lambda entry: entry.name):

@@ -10,7 +10,7 @@ from typing import Any
 from sssd_export.nvidia import why_no_gpu
 from sssd_export.target import load
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookimpl
 
 SSSD_HOOK_API = 1
 

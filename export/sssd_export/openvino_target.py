@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sssd_export.target import load, not_installed
-from sssd_registry.hookspecs import ExportRequest, TargetSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookimpl
 
 if TYPE_CHECKING:
     import onnx_ir as ir

@@ -13,12 +13,12 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.forecaster import check_scheduler_name
-from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.horizons import check_horizons
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import registry
-from sssd_registry.schedulers import solver_tableau
+from sssd_registry.plugin_api.factories import solver_tableau
+from sssd_registry.plugin_api.hookspecs import ExportRequest, Report, TargetSpec, silent
+from sssd_registry.plugin_api.registry import registry
 
 
 @dataclass(frozen=True)

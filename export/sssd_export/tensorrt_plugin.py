@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sssd_export.target import load
-from sssd_registry.hookspecs import ExportRequest, TargetSpec
+from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec
 
 if TYPE_CHECKING:
     import onnx_ir as ir

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sssd_export.nvidia import why_no_gpu
 from sssd_export.target import not_installed
 from sssd_export.tensorrt_plugin import TensorRTOptions, target
-from sssd_registry.hookspecs import TargetSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import TargetSpec, hookimpl
 
 SSSD_HOOK_API = 1
 

@@ -15,7 +15,7 @@ from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.horizon import HorizonEmbedding
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 # Sizes that make no network: below zero, of zero heads, none at all, or more than there is memory.

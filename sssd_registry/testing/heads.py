@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import HeadSpec
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.hookspecs import HeadSpec
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler
 from sssd_registry.testing.parameters import fill_zeros
 
 # Float32 sums in another order.

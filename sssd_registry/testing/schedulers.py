@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import SchedulerSpec
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.testing.gaussian import GaussianData, SmoothSchedule
 
 # The live loop and the tableau run in float64; what differs is the scheduler's own rounding to float32.

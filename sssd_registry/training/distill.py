@@ -25,11 +25,11 @@ from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.preset import Preset
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.training.dataset import Batch, TrainingData
 from sssd_registry.training.loop import Loss, Report, examples, learn, save, training_record
 from sssd_registry.training.place import alone

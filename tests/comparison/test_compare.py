@@ -17,8 +17,8 @@ from sssd_registry.comparison import run as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.preset import write_tuned
-from sssd_registry.registry import registry
 from sssd_registry.scores import coverage, crps
 from sssd_registry.training.windows import encode_windows
 from sssd_registry.trial import sign_model

@@ -18,11 +18,11 @@ from sssd_export.noise import draw_noise
 from sssd_export.trace import trace_head
 from sssd_heads.mlp import MLPHead
 from sssd_heads.options import MLPOptions
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler
 
 LATENT, HORIZONS, CONDITION = 16, 3, 5
 SCHEDULE = NoiseSchedule("cosine", 1000, "v_prediction")

@@ -12,8 +12,8 @@ from compiled import Compiled, arrays, counts, session_of
 
 from sssd_export.graph import build_loop
 from sssd_export.noise import draw_noise
+from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.scheduler_loop import run_scheduler
-from sssd_registry.schedulers import make_scheduler
 
 SCHEDULERS = ["ddim", "ddpm", "dpmsolver++", "dpmsolver++:solver_order=3"]
 

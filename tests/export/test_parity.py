@@ -18,8 +18,8 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.odd_windows import odd_windows
 from sssd_export.parity import TOLERANCE, check_parity, largest_error
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
-from sssd_registry.schedulers import make_scheduler
+from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.registry import registry
 
 SCHEDULERS = [
     ("ddim", 1),

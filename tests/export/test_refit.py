@@ -22,7 +22,7 @@ from sssd_export.request import export_model
 from sssd_export.tensorrt_build import refit_plan
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.testing.tiny_model import train_tiny_model
 
 

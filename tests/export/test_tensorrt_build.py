@@ -22,7 +22,7 @@ from sssd_export.nvidia import why_no_gpu
 from sssd_export.request import export_model
 from sssd_export.tensorrt_build import Profile, compile_plan
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 
 trt = pytest.importorskip("tensorrt_rtx", reason="the tensorrt-rtx extra is not installed")
 

@@ -13,7 +13,7 @@ from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.training.dataset import training_data
 

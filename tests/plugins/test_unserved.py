@@ -10,10 +10,10 @@ import diffusers
 import pytest
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_schedulers.unserved import REASONS
 
 CLASSES = [name for name in dir(diffusers) if name.endswith("Scheduler")]

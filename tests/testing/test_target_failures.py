@@ -17,10 +17,10 @@ pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
 from sssd_export.forecaster import EngineForecaster
 from sssd_export.onnx_target import OnnxOptions, build, load
-from sssd_registry.discovery import Entry
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import ExportRequest, TargetSpec
-from sssd_registry.registry import Registry, registry
+from sssd_registry.plugin_api.discovery import Entry
+from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec
+from sssd_registry.plugin_api.registry import Registry, registry
 from sssd_registry.testing import TargetConformance
 from sssd_registry.testing import targets as suite_module
 from sssd_registry.testing.targets import Built, build_engine

@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.schedulers import make_scheduler, solver_tableau
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.dataset import evenly, training_data

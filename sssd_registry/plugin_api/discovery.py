@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import pluggy
 
-from sssd_registry.hookspecs import HOOK_API, PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.hookspecs import HOOK_API, PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
 
 GROUP = "sssd_registry"
 OURS = "sssd-registry"

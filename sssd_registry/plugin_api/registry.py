@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from sssd_registry.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, find_entries
 from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
-from sssd_registry.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, find_entries
+from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
 
 # The scheduler that a model has of its own (sssd_registry.preset), never a plugin's.
 TUNED = "tuned"
@@ -92,7 +92,7 @@ def registry() -> Registry:
 
 
 def load_registry(entry_points: Iterable[importlib.metadata.EntryPoint], disabled: str = "") -> Registry:
-    """The registry of the given entry points; see :func:`sssd_registry.discovery.find_entries`."""
+    """The registry of the given entry points; see :func:`sssd_registry.plugin_api.discovery.find_entries`."""
     return Registry(find_entries(entry_points, disabled))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options, split_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.process_check import check_tableau
 from sssd_registry.sampling.tableau import SolverTableau
