@@ -33,7 +33,7 @@ TUNED = {
 @pytest.mark.parametrize("result", TUNED)
 def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str, Any], result: str) -> None:
     """What `sssd-export --auto` chooses on validation windows, scored on the test windows."""
-    from sssd_registry.evaluation import evaluate
+    from sssd_registry.evaluation.evaluate import evaluate
     from sssd_registry.forecaster import open_forecaster
 
     root, (name, options) = Path(__file__).parents[1], TUNED[result]
@@ -59,7 +59,7 @@ def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str,
 
 
 def test_the_engine_forecasts_as_well_as_the_sampler_it_replaces(benchmark: Any, results: dict[str, Any]) -> None:
-    from sssd_registry.evaluation import evaluate
+    from sssd_registry.evaluation.evaluate import evaluate
     from sssd_registry.forecaster import open_forecaster
 
     root = Path(__file__).parents[1]

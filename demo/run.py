@@ -77,7 +77,7 @@ def draw_forecast() -> None:
 
 def measure() -> dict[str, Any]:
     """Scores, parity and speed, all of this run."""
-    from sssd_registry.evaluation import evaluate
+    from sssd_registry.evaluation.evaluate import evaluate
     from sssd_registry.forecaster import open_forecaster
 
     model, engine = open_forecaster(MODEL, "dpmsolver++", 20), open_forecaster(ENGINE)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sssd_registry.baselines import choose_random_walk_window, gaussian_crps, random_walk, seasonal_naive
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.baselines import choose_random_walk_window, gaussian_crps, random_walk, seasonal_naive
 
 HORIZONS = (4.0, 1.0, 24.0)  # in no order
 

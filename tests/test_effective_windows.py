@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sssd_registry.effective_windows import WindowPlaces, effective_windows, one_series
+from sssd_registry.data.effective_windows import WindowPlaces, effective_windows, one_series
 
 SERIES, WINDOWS = 60, 40
 

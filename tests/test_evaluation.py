@@ -13,7 +13,7 @@ import pytest
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
-from sssd_registry.evaluation import evaluate
+from sssd_registry.evaluation.evaluate import evaluate
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import open_forecaster
 from sssd_registry.horizons import dated_forecast

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from sssd_registry.baselines import gaussian_crps
-from sssd_registry.effective_windows import one_series
-from sssd_registry.scores import DECILES, Scores, crps, score
+from sssd_registry.data.effective_windows import one_series
+from sssd_registry.evaluation.baselines import gaussian_crps
+from sssd_registry.evaluation.scores import DECILES, Scores, crps, score
 
 HORIZONS = (1.0, 4.0, 24.0)
 

@@ -13,7 +13,7 @@ from sssd_registry.errors import SSSDError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sssd_registry.evaluation import Evaluation
+    from sssd_registry.evaluation.evaluate import Evaluation
 
 
 def evaluate(
@@ -35,7 +35,7 @@ def evaluate(
     from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.cli.progress import evaluation_bar
     from sssd_registry.cli.understood import read_for
-    from sssd_registry.evaluation import evaluate as run
+    from sssd_registry.evaluation.evaluate import evaluate as run
     from sssd_registry.forecaster import open_forecaster
 
     since = None if start is None else _time(start)

@@ -17,16 +17,16 @@ from sssd_registry.comparison.candidates import Candidate, find_candidates, spli
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.state import State
 from sssd_registry.comparison.table import Comparison, Row
+from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
-from sssd_registry.effective_windows import WindowPlaces
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.pipeline import SSSDPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import draw_noise
-from sssd_registry.scores import standard_error
 from sssd_registry.training.dataset import evenly
-from sssd_registry.training.windows import encode_windows
 
 _ROUNDS = 5
 Part = Literal["validation", "test"]

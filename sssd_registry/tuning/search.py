@@ -15,12 +15,12 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.encoded_windows import EncodedWindows
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.windows import EncodedWindows
 from sssd_registry.tuning.multistep import multistep_tableau
 
 REFERENCE_STEPS = 200

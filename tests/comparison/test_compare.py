@@ -16,11 +16,11 @@ from cli_runner import Outcome, error_line, sssd
 from sssd_registry.comparison import run as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
+from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.preset import write_tuned
-from sssd_registry.scores import coverage, crps
-from sssd_registry.training.windows import encode_windows
 from sssd_registry.trial import sign_model
 
 

@@ -20,7 +20,7 @@ from sssd_export.request import Order
 from sssd_registry.comparison.run import Setting
 from sssd_registry.comparison.table import Row
 from sssd_registry.errors import SSSDError
-from sssd_registry.evaluation import evaluate
+from sssd_registry.evaluation.evaluate import evaluate
 from sssd_registry.forecaster import open_forecaster
 from sssd_registry.pipeline import SSSDPipeline
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from sssd_registry.baselines import gaussian_crps
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.baselines import gaussian_crps
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.beside_naive import check_start, look_at_validation
 from sssd_registry.training.dataset import TrainingData, training_data
@@ -46,7 +46,7 @@ def test_units_of_the_wrong_size_are_refused(fitted: tuple[SSSDNetwork, Training
 
 def test_naive_scores_are_those_of_evaluate(fitted: tuple[SSSDNetwork, TrainingData]) -> None:
     """A Gaussian's samples, many of them, as the oracle of the closed form."""
-    from sssd_registry.scores import crps
+    from sssd_registry.evaluation.scores import crps
 
     network, data = fitted
     found = look_at_validation(network, data, data.split.validation)

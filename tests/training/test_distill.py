@@ -15,6 +15,7 @@ from cli_runner import error_line, sssd
 from safetensors.torch import load_file
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_windows
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
@@ -25,7 +26,6 @@ from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
 from sssd_registry.training.loop import TrainingInterrupted
-from sssd_registry.training.windows import EncodedWindows, encode_windows
 from sssd_registry.trial import sign_model
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.effective_windows import WindowPlaces, effective_windows, one_series
+from sssd_registry.data.effective_windows import WindowPlaces, effective_windows, one_series
 
 Array = npt.NDArray[np.float64]
 
@@ -198,7 +198,7 @@ def _direction(
 def standard_error(values: Array, horizons: Sequence[float], places: WindowPlaces) -> float:
     """Standard error over windows of the mean of ``values (B, K, C)``, windows that are alike counted as fewer.
 
-    See :func:`~sssd_registry.effective_windows.effective_windows`.
+    See :func:`~sssd_registry.data.effective_windows.effective_windows`.
     """
     if len(values) < 2:
         return math.nan

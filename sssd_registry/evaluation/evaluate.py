@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sssd_registry.baselines import random_walk, seasonal_naive
 from sssd_registry.data.panel import Panel, read_panel, without_constants
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
@@ -25,9 +24,10 @@ from sssd_registry.data.windows import (
     without_short,
 )
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
+from sssd_registry.evaluation.scores import Scores, score
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons
-from sssd_registry.scores import Scores, score
 
 Array = npt.NDArray[np.float64]
 
