@@ -16,9 +16,9 @@ from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.files.json_file import read_json
 from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
-from sssd_registry.index import CONFIG, own_file
 from sssd_registry.options import split_options
 from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.storage.index import CONFIG, own_file
 
 if TYPE_CHECKING:
     from sssd_registry.pipeline import SSSDPipeline

@@ -18,10 +18,10 @@ from sssd_registry.config import load_config
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.json_file import read_json
-from sssd_registry.index import MARKER, write_index
-from sssd_registry.memory import check_memory, network_shapes
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.storage.index import MARKER, write_index
+from sssd_registry.storage.memory import check_memory, network_shapes
 from sssd_registry.training.loop import train
 
 
@@ -176,13 +176,13 @@ def spec_of(model: Path) -> DataSpec:
 def test_training_names_the_size_that_does_not_fit(
     tiny_model: Path, monkeypatch: pytest.MonkeyPatch, setting: str, named: str
 ) -> None:
-    monkeypatch.setattr("sssd_registry.memory._memory", lambda: 100 << 20)
+    monkeypatch.setattr("sssd_registry.storage.memory._memory", lambda: 100 << 20)
     with pytest.raises(SSSDError, match=rf"of this machine: make {named} smaller|has 0 GiB: make {named} smaller"):
         check_memory(spec_of(tiny_model), load_config(None, [setting]))
 
 
 def test_the_default_network_fits_any_machine(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sssd_registry.memory._memory", lambda: 100 << 20)
+    monkeypatch.setattr("sssd_registry.storage.memory._memory", lambda: 100 << 20)
     check_memory(spec_of(tiny_model), load_config(None, []))
 
 

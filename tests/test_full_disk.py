@@ -106,7 +106,7 @@ def test_disk_fills_while_a_model_is_replaced(tiny_model: Path, out: Path, limit
 
 @pytest.mark.parametrize("limit", [0, 100])
 def test_disk_fills_at_smaller_writers(tiny_model: Path, tiny_csv: Path, out: Path, limit: int) -> None:
-    from sssd_registry.preset import write_default
+    from sssd_registry.storage.sampling_defaults import write_default
 
     shutil.copytree(tiny_model, out)
     before = tree(out.parent)

@@ -13,9 +13,18 @@ from cli_runner import error_line, sssd
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
-from sssd_registry.index import FILES, MARKER, check_files, digest, file_states, own_file, read_index, replace_file
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.preset import read_preset, write_default
+from sssd_registry.storage.index import (
+    FILES,
+    MARKER,
+    check_files,
+    digest,
+    file_states,
+    own_file,
+    read_index,
+    replace_file,
+)
+from sssd_registry.storage.sampling_defaults import read_preset, write_default
 
 
 @pytest.fixture
@@ -171,7 +180,7 @@ def test_a_crash_between_any_two_writes_leaves_a_folder_that_agrees(
             raise KeyboardInterrupt
         return atomic_file(path)
 
-    monkeypatch.setattr("sssd_registry.index.atomic_file", counted)
+    monkeypatch.setattr("sssd_registry.storage.index.atomic_file", counted)
     for steps in (7, 9):  # without a file before, and with one
         for allowed in range(4):
             writes: list[Path] = []

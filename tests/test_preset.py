@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.plugin_api.registry import TUNED
-from sssd_registry.preset import DEFAULT_STEPS, Preset
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.storage.sampling_defaults import DEFAULT_STEPS, Preset
 
 SCHEDULE = NoiseSchedule()
 SOLVERS = {steps: solver_tableau(make_scheduler("ddim", SCHEDULE), SCHEDULE, steps) for steps in (3, 4, 8)}

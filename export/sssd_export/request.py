@@ -8,7 +8,6 @@ from typing import Any
 
 from sssd_export.manifest import sha256
 from sssd_registry.cli.horizons import split_horizons
-from sssd_registry.distilled import check_solver
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE, MODEL
@@ -19,6 +18,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import solver_tableau
 from sssd_registry.plugin_api.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.plugin_api.registry import registry
+from sssd_registry.storage.distilled import check_solver
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def compare(
 
         plot_comparison(result, plot)
     if write_default:
-        from sssd_registry.preset import write_default as write
+        from sssd_registry.storage.sampling_defaults import write_default as write
 
         write(model, result.choice.scheduler, result.choice.steps)
     if as_json:

@@ -22,7 +22,7 @@ def tune(
     """Search time steps for a multistep solver on the validation data, and keep it as the scheduler `tuned`."""
     from sssd_registry.cli.progress import tuning_bar
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.preset import write_tuned
+    from sssd_registry.storage.sampling_defaults import write_tuned
     from sssd_registry.tuning.run import tune_model
 
     pipeline = SSSDPipeline.from_pretrained(model)

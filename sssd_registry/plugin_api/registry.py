@@ -16,7 +16,7 @@ from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
 from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, find_entries
 from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
 
-# The scheduler that a model has of its own (sssd_registry.preset), never a plugin's.
+# The scheduler that a model has of its own (sssd_registry.storage.sampling_defaults), never a plugin's.
 TUNED = "tuned"
 
 Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec)

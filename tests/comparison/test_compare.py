@@ -20,8 +20,8 @@ from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.registry import registry
-from sssd_registry.preset import write_tuned
-from sssd_registry.trial import sign_model
+from sssd_registry.storage.sampling_defaults import write_tuned
+from sssd_registry.storage.trial import sign_model
 
 
 @pytest.fixture

@@ -350,7 +350,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
 def test_a_model(tiny_model: Path, tmp_path: Path) -> None:
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.plugin_api.factories import make_scheduler
-    from sssd_registry.preset import Preset
+    from sssd_registry.storage.sampling_defaults import Preset
 
     path = tmp_path / "m"
     after = SSSDPipeline.from_pretrained(tiny_model)

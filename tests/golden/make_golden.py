@@ -16,8 +16,8 @@ from safetensors.numpy import save_file
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows
-from sssd_registry.folder import read_model_folder
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.storage.model_folder import read_model_folder
 from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.testing.tiny_model import SETTINGS, tiny_frame
 from sssd_registry.training.loop import train

@@ -21,12 +21,12 @@ from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.trial import sign_model
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
 from sssd_registry.training.loop import TrainingInterrupted
-from sssd_registry.trial import sign_model
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from diffusers import DDIMScheduler
 
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
-from sssd_registry.preset import read_preset, write_default, write_tuned
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.storage.sampling_defaults import read_preset, write_default, write_tuned
 from sssd_registry.testing.gaussian import GaussianData
 from sssd_registry.tuning.search import Objective, initial_placements, placed, tune
 

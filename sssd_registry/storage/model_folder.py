@@ -23,13 +23,14 @@ from sssd_registry.config import Config
 from sssd_registry.data.bounds import MAX_LOOKBACK, check_spec
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
-from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import MODEL
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.files.opening import opened
-from sssd_registry.index import (
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.storage.distilled import Distilled
+from sssd_registry.storage.index import (
     CONFIG,
     EXAMPLES,
     REMEDY,
@@ -42,10 +43,9 @@ from sssd_registry.index import (
     read_index,
     write_index,
 )
-from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.preset import Preset, read_preset, write_preset
-from sssd_registry.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
-from sssd_registry.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
+from sssd_registry.storage.sampling_defaults import Preset, read_preset, write_preset
+from sssd_registry.storage.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
+from sssd_registry.storage.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 
 # 3: units with a floor, a location for every horizon, hashes in the index.
 FORMAT = 3

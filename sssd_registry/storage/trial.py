@@ -9,8 +9,8 @@ import numpy as np
 from sssd_registry.data.durations import format_duration
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.json_file import read_json
-from sssd_registry.folder import ModelFolder, read_model_folder
-from sssd_registry.index import MARKER, REMEDY, SCHEDULER, read_index, write_index
+from sssd_registry.storage.index import MARKER, REMEDY, SCHEDULER, read_index, write_index
+from sssd_registry.storage.model_folder import ModelFolder, read_model_folder
 
 
 def try_model(path: Path) -> str:

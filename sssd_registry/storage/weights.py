@@ -15,9 +15,9 @@ from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
-from sssd_registry.index import REMEDY
-from sssd_registry.memory import TooLarge, network_shapes
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.storage.index import REMEDY
+from sssd_registry.storage.memory import TooLarge, network_shapes
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.files.json_file import read_json
-from sssd_registry.index import REMEDY, SCHEDULER
 from sssd_registry.plugin_api.factories import check_process
 from sssd_registry.sampling.noise_schedule import MAX_TIMESTEPS, NoiseSchedule
+from sssd_registry.storage.index import REMEDY, SCHEDULER
 
 
 def save_scheduler(scheduler: Any, default: Any, schedule: NoiseSchedule, folder: Path) -> str:
