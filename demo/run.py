@@ -57,7 +57,7 @@ def write_data() -> None:
 def draw_forecast() -> None:
     """A forecast from a day before the end, beside what came; horizons between the trained ones included."""
     from sssd_registry import SSSDPipeline
-    from sssd_registry.plot import fan_chart
+    from sssd_registry.plots.plot_forecast import fan_chart
 
     frame = pd.read_csv(DATA)
     known, future = frame[:-HELD_BACK], frame[-HELD_BACK:]

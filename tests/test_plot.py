@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
-from sssd_registry.plot import MAX_PANELS, fan_chart
+from sssd_registry.plots.plot_forecast import MAX_PANELS, fan_chart
 
 HOUR = np.timedelta64(1, "h")
 

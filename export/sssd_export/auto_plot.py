@@ -8,7 +8,7 @@ from typing import Any
 
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import pareto
-from sssd_registry.picture import save_picture
+from sssd_registry.plots.figure_file import save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
 

@@ -50,7 +50,7 @@ def compare(
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)
     if plot is not None:
-        from sssd_registry.comparison.plot import check_picture
+        from sssd_registry.plots.plot_comparison import check_picture
 
         check_picture(plot)
     try:
@@ -60,7 +60,7 @@ def compare(
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
     if plot is not None:
-        from sssd_registry.comparison.plot import plot_comparison
+        from sssd_registry.plots.plot_comparison import plot_comparison
 
         plot_comparison(result, plot)
     if write_default:

@@ -60,7 +60,7 @@ def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> 
     import numpy as np
 
     from sssd_registry.data.windows import history_at
-    from sssd_registry.plot import fan_chart
+    from sssd_registry.plots.plot_forecast import fan_chart
 
     origins = origins.take(np.array([0]))
     known = source.panel.series[origins.series[0]].times

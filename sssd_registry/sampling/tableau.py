@@ -128,7 +128,7 @@ class SolverTableau:
 
     def plot(self, path: str | Path) -> None:
         """Draw the coefficients into a ``.png``, ``.svg`` or ``.pdf`` file."""
-        from sssd_registry.tableau_plot import plot_tableau
+        from sssd_registry.plots.plot_tableau import plot_tableau
 
         plot_tableau(self, path)
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.forecast import Forecast
-from sssd_registry.picture import check_suffix, save_picture
+from sssd_registry.plots.figure_file import check_suffix, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sssd_registry.picture import save_picture
+from sssd_registry.plots.figure_file import save_picture
 
 if TYPE_CHECKING:
     from sssd_registry.sampling.tableau import SolverTableau

@@ -7,7 +7,7 @@ from pathlib import Path
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import Comparison, front
 from sssd_registry.files.atomic import check_file
-from sssd_registry.picture import check_suffix, save_picture
+from sssd_registry.plots.figure_file import check_suffix, save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
 # Rows far worse than the best would squeeze all others into a line.
