@@ -11,9 +11,9 @@ from gluonts.dataset.common import ListDataset
 from gluonts.evaluation import Evaluator, MultivariateEvaluator, make_evaluation_predictions
 from gluonts.model.predictor import Predictor
 
+from sssd_registry.adapters.gluonts import SSSDEstimator, SSSDPredictor
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
-from sssd_registry.gluonts_adapter import SSSDEstimator, SSSDPredictor
 from sssd_registry.testing.tiny_model import SETTINGS
 
 # pandas renames frequencies; GluonTS takes the old names.

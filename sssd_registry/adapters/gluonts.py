@@ -1,6 +1,6 @@
 """GluonTS's view of us: an estimator and a predictor for ``make_evaluation_predictions``, ``Evaluator`` and the rest.
 
-from sssd_registry.gluonts_adapter import SSSDEstimator
+from sssd_registry.adapters.gluonts import SSSDEstimator
 
 predictor = SSSDEstimator(prediction_length=24, context_length=168).train(dataset.train)
 forecasts, series = make_evaluation_predictions(dataset.test, predictor, num_samples=100)
