@@ -23,12 +23,12 @@ from sssd_export.graph import build_graph, build_loop
 from sssd_export.trace import Pieces, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.parameters import fill_zeros
-from sssd_registry.training.dataset import training_data
 
 RESULTS = Path("runs/bench.json")
 SAMPLES = 100

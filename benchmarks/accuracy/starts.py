@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import WindowNormalizer, interpolation
-from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.units import fit_growth
 
 _DAY = 24  # bars

@@ -15,12 +15,12 @@ from tasks import Task
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
+from sssd_registry.model.batches import TrainingData, to_tensors, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData, to_tensors, training_data
 from sssd_registry.training.loop import Loss, Report, denoise, examples, learn, train, training_record
 from sssd_registry.training.place import checkpoint_of
 from sssd_registry.training.run import Run, run_of

@@ -33,10 +33,10 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
+from sssd_registry.model.batches import evenly, to_tensors
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
-from sssd_registry.training.dataset import evenly, to_tensors
 
 # What the engine replaces, and is measured against.
 REFERENCE = ("ddim", 100)

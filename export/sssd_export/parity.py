@@ -17,9 +17,9 @@ from sssd_export.noise import draw_noise
 from sssd_export.odd_windows import odd_windows
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.scheduler_loop import run_scheduler
-from sssd_registry.training.dataset import to_tensors
 
 Array = npt.NDArray[np.float64]
 # Largest error of any sample, as a share of the samples' standard deviation.

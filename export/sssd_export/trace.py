@@ -19,8 +19,8 @@ from sssd_export.s4_forms import is_transform, without_fft
 from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.dataset import to_tensors
 
 OPSET = 20
 WINDOWS, SAMPLES = "windows", "samples"

@@ -23,10 +23,10 @@ from sssd_registry.data.windows import Origins, Windows, WindowSource, data_dige
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import standard_error
+from sssd_registry.model.batches import evenly
 from sssd_registry.pipeline import SSSDPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import draw_noise
-from sssd_registry.training.dataset import evenly
 
 _ROUNDS = 5
 Part = Literal["validation", "test"]

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from sssd_registry.data.windows import Origins, WindowSource, futures_at, windows_at
 from sssd_registry.evaluation.scores import Array
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.dataset import to_tensors
 
 # Windows in one pass of the encoder, and floats of noise in one batch of forecasts: 64 MB.
 _AT_ONCE, _NOISE_AT_ONCE = 256, 1 << 24

@@ -12,7 +12,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon import HorizonEmbedding
+from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.options import build_options
 from sssd_registry.plugin_api.registry import registry

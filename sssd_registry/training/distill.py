@@ -22,6 +22,7 @@ from sssd_registry.config import Config
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import Batch, TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
@@ -30,7 +31,6 @@ from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled
 from sssd_registry.storage.sampling_defaults import Preset
-from sssd_registry.training.dataset import Batch, TrainingData
 from sssd_registry.training.loop import Loss, Report, examples, learn, save, training_record
 from sssd_registry.training.place import alone
 from sssd_registry.training.run import Run, run_of

@@ -18,13 +18,13 @@ from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import remove_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
+from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch, training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from sssd_registry.training.dataset import Batch, TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone

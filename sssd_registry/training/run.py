@@ -16,11 +16,11 @@ from torch import Tensor
 from sssd_registry.config import Config, TrainingConfig
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
-from sssd_registry.training.dataset import TrainingData
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.units import fit_units
 

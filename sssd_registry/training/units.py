@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sssd_registry.model.movement import Movement, root_mean_square
+from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch
+from sssd_registry.model.changes import Movement, root_mean_square
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.dataset import Batch, TrainingData, evenly, make_batch
 from sssd_registry.training.location_scale import fit_location_scale
 
 Array = npt.NDArray[np.float64]

@@ -9,9 +9,9 @@ from sssd_registry.data.windows import Origins, futures_at, history_at, window_p
 from sssd_registry.evaluation.baselines import choose_random_walk_window
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import Array, crps, standard_error
+from sssd_registry.model.batches import TrainingData, to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData, to_tensors
 
 _SAMPLES, _AT_ONCE = 48, 256
 

@@ -12,11 +12,11 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.model.batches import evenly
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.dataset import evenly
 from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, tune
 
 _TUNING_WINDOWS, _SCORING_WINDOWS, _SAMPLES = 32, 128, 64

@@ -13,9 +13,9 @@ import torch
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.model.batches import TrainingData, evenly, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
 from sssd_registry.training.loop import take_step
 from sssd_registry.training.loss import standard_futures
 from sssd_registry.training.run import run_of

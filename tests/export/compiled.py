@@ -23,10 +23,10 @@ from sssd_export.parity import largest_error, live_samples
 from sssd_export.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
 from sssd_export.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.dataset import to_tensors
 
 
 @dataclass(frozen=True)

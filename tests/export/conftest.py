@@ -14,9 +14,9 @@ from compiled import Compiled, compile_network, liven
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.training.dataset import training_data
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ from sssd_export.s4_forms import FourierS4D, LastOfS4Block, without_fft
 from sssd_export.stages import Encode, Normalise, sample_quantiles
 from sssd_export.trace import trace, trace_head
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.s4d import S4D
-from sssd_registry.training.dataset import to_tensors
 
 COND = 16
 

@@ -23,12 +23,12 @@ from mutations import mutate
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.storage.index import MARKER, digest, write_index
 from sssd_registry.storage.sampling_defaults import write_default, write_tuned
 from sssd_registry.training.checkpoint import MARKER as PROGRESS
 from sssd_registry.training.checkpoint import load_checkpoint, save_checkpoint
-from sssd_registry.training.dataset import training_data
 from sssd_registry.training.loop import take_step
 from sssd_registry.training.run import restore, run_state, start_run
 

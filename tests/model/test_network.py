@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import TrainingData, make_batch, to_tensors, training_data
 from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon import HorizonEmbedding
+from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import growth_points, typical_size
-from sssd_registry.training.dataset import TrainingData, make_batch, to_tensors, training_data
 from sssd_registry.training.units import fit_growth
 
 CPU = torch.device("cpu")

@@ -11,11 +11,11 @@ from torch import nn
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.options import build_options
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.testing.parameters import fill_zeros
-from sssd_registry.training.dataset import training_data
 
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_sizes": [16]},

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_windows
+from sssd_registry.model.batches import evenly, training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
@@ -24,7 +25,6 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.trial import sign_model
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
-from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
 from sssd_registry.training.loop import TrainingInterrupted
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sssd_registry.config import load_config
+from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.dataset import TrainingData, make_batch, training_data
 from sssd_registry.training.units import fit_units
 
 CPU = torch.device("cpu")

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
+from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.training.dataset import make_batch, training_data
 from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
 from sssd_registry.training.units import fit_units
 

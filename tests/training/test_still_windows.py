@@ -13,9 +13,9 @@ import torch
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.baselines import gaussian_crps
+from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.beside_naive import look_at_validation
-from sssd_registry.training.dataset import TrainingData, make_batch, training_data
 from sssd_registry.training.loss import weighted_error
 from sssd_registry.training.units import fit_units
 

@@ -10,9 +10,9 @@ import torch
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.training.dataset import training_data
 from sssd_registry.training.loop import train
 from sssd_registry.training.transfer import start_from
 

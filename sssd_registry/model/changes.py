@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.model.precision import ExactBuffers
+from sssd_registry.model.exact_buffers import ExactBuffers
 
 # A window's unit is never less than this share of the movement that is typical of its column in training.
 _LEAST_SHARE = 0.1
