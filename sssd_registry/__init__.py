@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
     from sssd_registry.sampling.sampler import sample as sample
     from sssd_registry.sampling.tableau import SolverTableau as SolverTableau
-    from sssd_registry.training.loop import train as train
+    from sssd_registry.training.train import train as train
 
 _HOME = {
     "Config": "config",

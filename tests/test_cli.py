@@ -337,7 +337,7 @@ def test_interrupts_end_with_130(
     small: list[object], tiny_csv: Path, overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sssd_registry import forecaster
-    from sssd_registry.training import loop
+    from sssd_registry.training import train as loop
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

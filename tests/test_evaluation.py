@@ -65,7 +65,7 @@ def test_a_log_return_model_is_scored_in_log_returns(
     tiny_frame: pd.DataFrame, tiny_settings: list[str], tmp_path: Path
 ) -> None:
     from sssd_registry.config import load_config
-    from sssd_registry.training.loop import train
+    from sssd_registry.training.train import train
 
     train(tiny_frame, load_config(None, [*tiny_settings, "data.target_kind=log-return"]), tmp_path / "model")
     result = evaluate(open_forecaster(tmp_path / "model"), tiny_frame, num_samples=20)

@@ -22,7 +22,7 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.storage.index import MARKER, write_index
 from sssd_registry.storage.memory import check_memory, network_shapes
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 
 @pytest.fixture

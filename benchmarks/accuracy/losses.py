@@ -13,9 +13,9 @@ from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import solve
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.loop import Loss, denoise
 from sssd_registry.training.loss import diffuse, draw_timesteps, standard_futures
-from sssd_registry.training.run import Run
+from sssd_registry.training.state import Run
+from sssd_registry.training.train import Loss, denoise
 
 _GAMMA = 5.0
 _SAMPLES = 8

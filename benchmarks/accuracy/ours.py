@@ -19,7 +19,7 @@ from sssd_registry.model.batches import evenly
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.distill import distill
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
 

@@ -21,11 +21,11 @@ from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.loop import Loss, Report, denoise, examples, learn, train, training_record
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.place import checkpoint_of
-from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.state import Run, run_of
+from sssd_registry.training.train import Loss, Report, denoise, examples, learn, train, training_record
 from sssd_registry.training.validation import validation_crps
 
 

@@ -122,7 +122,7 @@ class SSSDEstimator(Estimator):  # type: ignore[misc]  # gluonts publishes no ty
         Raises:
             SSSDError: no series, a frequency that cannot be read, values that are missing, or too short series.
         """
-        from sssd_registry.training.loop import train
+        from sssd_registry.training.train import train
 
         del validation_data
         entries = list(training_data)

@@ -23,7 +23,7 @@ class Movement(ExactBuffers):
 
     A window that stands still (a sensor that is stuck, a product that is not sold, a closed market) has no movement of
     its own to be a unit. What is typical of each column in training then stands in for it, see
-    :func:`sssd_registry.training.units.fit_movement`.
+    :func:`sssd_registry.training.fit_normalizer.fit_movement`.
 
     Args:
         spec: columns, roles and the kind of target.

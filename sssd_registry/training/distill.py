@@ -31,10 +31,10 @@ from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled
 from sssd_registry.storage.sampling_defaults import Preset
-from sssd_registry.training.loop import Loss, Report, examples, learn, save, training_record
 from sssd_registry.training.place import alone
-from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
+from sssd_registry.training.state import Run, run_of
+from sssd_registry.training.train import Loss, Report, examples, learn, save, training_record
 from sssd_registry.training.validation import validation_crps
 
 # Ten steps of UniPC are as near to a hundred as twenty of most others, and half the work.
@@ -59,7 +59,7 @@ def distill(
 ) -> SSSDPipeline:
     """Distil the model in ``model`` into ``out``, and return it; it is sampled by the given solver alone.
 
-    As :func:`~sssd_registry.training.loop.train` does, it keeps a checkpoint, can be interrupted and goes on to the
+    As :func:`~sssd_registry.training.train.train` does, it keeps a checkpoint, can be interrupted and goes on to the
     same bits, and takes the weights of the lowest validation CRPS; the parts are those the model was trained with.
 
     Args:

@@ -6,7 +6,7 @@ from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import evenly
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.run import Run
+from sssd_registry.training.state import Run
 from sssd_registry.training.validation import surely_better, validation_crps, window_weights
 
 

@@ -16,10 +16,10 @@ from sssd_registry.evaluation.scores import crps
 from sssd_registry.model.batches import TrainingData, evenly, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.training.loop import take_step
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import standard_futures
-from sssd_registry.training.run import run_of
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.state import run_of
+from sssd_registry.training.train import take_step
 
 CPU = torch.device("cpu")
 SETTINGS = {

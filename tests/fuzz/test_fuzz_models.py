@@ -29,8 +29,8 @@ from sssd_registry.storage.index import MARKER, digest, write_index
 from sssd_registry.storage.sampling_defaults import write_default, write_tuned
 from sssd_registry.training.checkpoint import MARKER as PROGRESS
 from sssd_registry.training.checkpoint import load_checkpoint, save_checkpoint
-from sssd_registry.training.loop import take_step
-from sssd_registry.training.run import restore, run_state, start_run
+from sssd_registry.training.state import restore, run_state, start_run
+from sssd_registry.training.train import take_step
 
 CASES = int(os.environ.get("SSSD_FUZZ_CASES", "200"))
 # Of each ten cases so many are of a model whose hashes are kept, of one that is signed anew, and of a checkpoint.

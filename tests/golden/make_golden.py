@@ -20,7 +20,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.storage.model_folder import read_model_folder
 from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.testing.tiny_model import SETTINGS, tiny_frame
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import growth_points, typical_size
-from sssd_registry.training.units import fit_growth
+from sssd_registry.training.fit_normalizer import fit_growth
 
 CPU = torch.device("cpu")
 

@@ -16,8 +16,8 @@ from sssd_registry.evaluation.baselines import gaussian_crps
 from sssd_registry.model.batches import TrainingData, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.beside_naive import check_start, look_at_validation
-from sssd_registry.training.loop import train
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.train import train
 
 
 @pytest.fixture

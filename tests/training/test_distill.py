@@ -26,7 +26,7 @@ from sssd_registry.storage.trial import sign_model
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.distill import TEACHER, distill
-from sssd_registry.training.loop import TrainingInterrupted
+from sssd_registry.training.train import TrainingInterrupted
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sssd_registry.training.location import (
+from sssd_registry.training.fit_location import (
     Fold,
     Penalties,
     Regression,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sssd_registry.config import load_config
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.fit_normalizer import fit_units
 
 CPU = torch.device("cpu")
 HOURLY = ["data.horizons=[1, 6]", 'data.timeframes={"1h" = 48}', "model.feature_size=8"]

@@ -17,7 +17,7 @@ from sssd_registry.config import Config, load_config
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.training.checkpoint import Progress
-from sssd_registry.training.loop import TrainingInterrupted, train
+from sssd_registry.training.train import TrainingInterrupted, train
 
 
 def configured(settings: list[str], *more: str) -> Config:

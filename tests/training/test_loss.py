@@ -14,8 +14,8 @@ from sssd_registry.config import load_config
 from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
-from sssd_registry.training.units import fit_units
 
 
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])

@@ -16,8 +16,8 @@ from sssd_registry.evaluation.baselines import gaussian_crps
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.beside_naive import look_at_validation
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import weighted_error
-from sssd_registry.training.units import fit_units
 
 CASES = Path(__file__).parents[1] / "cases"
 Array = npt.NDArray[np.float64]

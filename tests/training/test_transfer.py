@@ -13,7 +13,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 from sssd_registry.training.transfer import start_from
 
 

@@ -21,8 +21,8 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.transfer import start_from
-from sssd_registry.training.units import fit_units
 
 # Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
 _LEAST_ALPHA = 1e-3

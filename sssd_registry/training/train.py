@@ -28,8 +28,8 @@ from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_ch
 from sssd_registry.training.loss import denoising_loss, draw_horizons
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
-from sssd_registry.training.run import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.selection import choose_weights, validate, validation_origins
+from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.validation import random_walk_window, validation_crps
 
 Report = Callable[[Progress, float], None]

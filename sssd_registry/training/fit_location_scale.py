@@ -16,7 +16,7 @@ from sssd_registry.model.batches import TrainingData, evenly, make_batch
 from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import typical_size
-from sssd_registry.training.location import Regression, fit_location, make_folds
+from sssd_registry.training.fit_location import Regression, fit_location, make_folds
 
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing. Times
 # horizons, more would fill the memory.

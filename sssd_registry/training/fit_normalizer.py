@@ -11,7 +11,7 @@ import torch
 from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch
 from sssd_registry.model.changes import Movement, root_mean_square
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.location_scale import fit_location_scale
+from sssd_registry.training.fit_location_scale import fit_location_scale
 
 Array = npt.NDArray[np.float64]
 
