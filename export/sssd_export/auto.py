@@ -25,7 +25,7 @@ from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.request import Order, export_request, open_target
-from sssd_registry.comparison.run import Setting, compare
+from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at

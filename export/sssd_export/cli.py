@@ -164,7 +164,7 @@ def _auto(model: Path, data: Path | None, order: Order, out: Path, loss: str, ma
     check_model(model, [order.scheduler] if order.scheduler else [])
     from sssd_export.auto import auto_export
     from sssd_registry.cli.progress import comparison_bar
-    from sssd_registry.comparison.run import Setting
+    from sssd_registry.comparison.compare import Setting
 
     setting = Setting(max_windows=max_windows, samples=order.samples, tolerance=tolerance)
     state = beside(model)

@@ -44,8 +44,8 @@ def compare(
     share = split_tolerance(tolerance)
     check_model(model, names)
     from sssd_registry.cli.progress import comparison_bar
-    from sssd_registry.comparison.run import Setting
-    from sssd_registry.comparison.run import compare as run
+    from sssd_registry.comparison.compare import Setting
+    from sssd_registry.comparison.compare import compare as run
 
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sssd_registry.tuning.run import Row
+    from sssd_registry.tuning.tune import Row
 
 
 def tune(
@@ -23,7 +23,7 @@ def tune(
     from sssd_registry.cli.progress import tuning_bar
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.storage.sampling_defaults import write_tuned
-    from sssd_registry.tuning.run import tune_model
+    from sssd_registry.tuning.tune import tune_model
 
     pipeline = SSSDPipeline.from_pretrained(model)
     with tuning_bar() as report:

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from cli_runner import Outcome, error_line, sssd
 
-from sssd_registry.comparison import run as comparison_run
+from sssd_registry.comparison import compare as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
 from sssd_registry.evaluation.encoded_windows import encode_windows

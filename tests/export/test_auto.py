@@ -17,7 +17,7 @@ from sssd_export.auto_plot import fastest_and_best, plot_search
 from sssd_export.engine import load_engine
 from sssd_export.manifest import read_manifest
 from sssd_export.request import Order
-from sssd_registry.comparison.run import Setting
+from sssd_registry.comparison.compare import Setting
 from sssd_registry.comparison.table import Row
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.evaluate import evaluate

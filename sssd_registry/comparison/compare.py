@@ -15,7 +15,7 @@ import torch
 
 from sssd_registry.comparison.candidates import Candidate, find_candidates, split_finite
 from sssd_registry.comparison.quality import Quality, quality
-from sssd_registry.comparison.state import State
+from sssd_registry.comparison.results_file import State
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.split import origins_between, origins_from
