@@ -19,8 +19,8 @@ import torch
 from alternate import medians, spread
 
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph, build_loop
-from sssd_export.trace import Pieces, trace
+from sssd_export.graph.compose import build_graph, build_loop
+from sssd_export.graph.trace import Pieces, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.model.batches import training_data

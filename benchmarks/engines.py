@@ -16,7 +16,7 @@ from conftest import Workload
 
 from sssd_export.build import save_onnx, solver_entry
 from sssd_export.engine import Engine
-from sssd_export.graph import build_graph
+from sssd_export.graph.compose import build_graph
 from sssd_export.layout import HOST, Compiler, layout
 from sssd_export.openvino_target import save_ir
 from sssd_export.runtimes import OnnxPart, Part, open_part

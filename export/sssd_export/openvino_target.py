@@ -40,7 +40,7 @@ def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precisio
     import onnx_ir as ir
     import openvino
 
-    from sssd_export.quantise import quantised
+    from sssd_export.graph.quantise import quantised
 
     model = quantised(model, example) if precision == "int8" else model
     read = openvino.Core().read_model(io.BytesIO(ir.to_proto(model).SerializeToString()))

@@ -91,8 +91,8 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
 
 def _stand_in(precision: str, model: ir.Model, example: Example) -> ir.Model:
     """A graph of the same roundings, of operators that ONNX Runtime has on the CPU."""
-    from sssd_export.lowering import emulated
-    from sssd_export.quantise import quantised
+    from sssd_export.graph.lower_precision import emulated
+    from sssd_export.graph.quantise import quantised
 
     return quantised(model, example) if precision == "int8" else emulated(model, precision)
 

@@ -16,12 +16,12 @@ from torch import nn
 from sssd_export.build import QUANTILE_LEVELS, solver_entry
 from sssd_export.engine import Engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph
+from sssd_export.graph.compose import build_graph
+from sssd_export.graph.trace import Pieces, trace, trace_head
 from sssd_export.layout import HOST, layout
 from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error, live_samples
 from sssd_export.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
-from sssd_export.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork

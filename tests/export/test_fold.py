@@ -12,10 +12,10 @@ import torch
 from compiled import counts, session_of
 from torch import nn
 
-from sssd_export.fold import fold
-from sssd_export.graph import build_loop
+from sssd_export.graph.compose import build_loop
+from sssd_export.graph.fold_projections import fold
+from sssd_export.graph.trace import trace_head
 from sssd_export.noise import draw_noise
-from sssd_export.trace import trace_head
 from sssd_heads.mlp import MLPHead
 from sssd_heads.options import MLPOptions
 from sssd_registry.plugin_api.factories import make_scheduler

@@ -12,11 +12,11 @@ import torch
 from compiled import Compiled, session_of
 from torch import Tensor, nn
 
-from sssd_export import guards
-from sssd_export.graph import build_graph
-from sssd_export.guards import optimised, small_constants
-from sssd_export.kept import check_kept
-from sssd_export.trace import OPSET, quiet
+from sssd_export.graph.check_constants import check_kept
+from sssd_export.graph.compose import build_graph
+from sssd_export.graph.compose import keep_constants as guards
+from sssd_export.graph.keep_constants import optimised, small_constants
+from sssd_export.graph.trace import OPSET, quiet
 from sssd_registry.errors import SSSDError
 
 

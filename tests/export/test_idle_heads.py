@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sssd_export.build import solver_entry
 from sssd_export.engine import Engine
-from sssd_export.graph import build_graph
+from sssd_export.graph.compose import build_graph
 from sssd_export.layout import HOST, layout
 from sssd_export.parity import TOLERANCE
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop

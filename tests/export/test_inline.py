@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from sssd_export.inline import Inliner, constant
+from sssd_export.graph.inline import Inliner, constant
 from sssd_registry.errors import SSSDError
 
 FLOAT = ir.TensorType(ir.DataType.FLOAT)

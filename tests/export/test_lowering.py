@@ -11,9 +11,9 @@ from compiled import Compiled, arrays, counts
 
 from sssd_export.build import literal_session
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph
-from sssd_export.inline import constant
-from sssd_export.lowering import emulated, lowered
+from sssd_export.graph.compose import build_graph
+from sssd_export.graph.inline import constant
+from sssd_export.graph.lower_precision import emulated, lowered
 from sssd_export.noise import draw_noise
 from sssd_export.parity import largest_error
 

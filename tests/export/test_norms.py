@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sssd_export import trace as tracing
-from sssd_export.norms import widen_norms
-from sssd_export.trace import trace_head
+from sssd_export.graph.compose import trace as tracing
+from sssd_export.graph.trace import trace_head
+from sssd_export.graph.widen_norms import widen_norms
 
 WIDTH = 12
 

@@ -14,7 +14,7 @@ from compiled import Compiled
 
 from sssd_export import EngineError, load_engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_loop
+from sssd_export.graph.compose import build_loop
 from sssd_export.manifest import read_manifest
 from sssd_export.noise import draw_noise
 from sssd_export.nvidia import why_no_gpu

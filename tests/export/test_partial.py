@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from sssd_export.partial import HeadParts, split_head, time_constants
+from sssd_export.graph.head_partition import HeadParts, split_head, time_constants
 
 FLOAT = ir.TensorType(ir.DataType.FLOAT)
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sssd_export.s4_forms import (
+from sssd_export.graph.s4_forms import (
     _LONG,
     FourierS4D,
     LastOfS4Block,

@@ -16,7 +16,7 @@ from compiled import Compiled, liven
 
 from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph
+from sssd_export.graph.compose import build_graph
 from sssd_export.manifest import EngineError, read_manifest
 from sssd_export.nvidia import why_no_gpu
 from sssd_export.request import export_model

@@ -13,7 +13,7 @@ import math
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.inline import constant
+from sssd_export.graph.inline import constant
 
 _ACTIVATIONS = ("Gelu", "Relu", "Sigmoid", "Tanh", "Mish", "Elu", "LeakyRelu", "Softplus")
 

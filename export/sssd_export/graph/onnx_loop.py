@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.inline import constant
-from sssd_export.partial import place_head, time_constants
-from sssd_export.solver_nodes import SolverNodes, latent_shape
+from sssd_export.graph.head_partition import place_head, time_constants
+from sssd_export.graph.inline import constant
+from sssd_export.graph.solver_nodes import SolverNodes, latent_shape
 from sssd_registry.sampling.tableau import SolverTableau, Update
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
-from sssd_export.guards import among, refuse_lost, small_constants
-from sssd_export.partial import parts_of
-from sssd_export.trace import Pieces
+from sssd_export.graph.head_partition import parts_of
+from sssd_export.graph.keep_constants import among, refuse_lost, small_constants
+from sssd_export.graph.trace import Pieces
 
 
 def check_kept(pieces: Pieces, graphs: Sequence[ir.Model]) -> None:

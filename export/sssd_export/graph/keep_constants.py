@@ -19,7 +19,7 @@ import torch
 from onnxscript import optimizer
 from torch.onnx import ONNXProgram
 
-from sssd_export.inline import constant
+from sssd_export.graph.inline import constant
 from sssd_registry.errors import SSSDError
 
 # Arithmetic that a rule may take for nothing at all.

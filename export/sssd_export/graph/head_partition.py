@@ -17,7 +17,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
-from sssd_export.inline import Inliner
+from sssd_export.graph.inline import Inliner
 
 
 @dataclass(frozen=True)

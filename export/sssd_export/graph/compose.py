@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from sssd_export.inline import Inliner
-from sssd_export.loop import loop
-from sssd_export.solver_nodes import latent_shape
-from sssd_export.step import append_prepare, append_step, prepared
-from sssd_export.trace import OPSET, SAMPLES, WINDOWS, Pieces
-from sssd_export.unroll import unroll
+from sssd_export.graph.inline import Inliner
+from sssd_export.graph.onnx_loop import loop
+from sssd_export.graph.single_step import append_prepare, append_step, prepared
+from sssd_export.graph.solver_nodes import latent_shape
+from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, Pieces
+from sssd_export.graph.unroll import unroll
 from sssd_registry.sampling.tableau import SolverTableau
 
 STAGES = ("normalise", "encode", "denoise", "decode")

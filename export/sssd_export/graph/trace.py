@@ -13,10 +13,10 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from sssd_export.guards import optimised
-from sssd_export.norms import widen_norms
-from sssd_export.s4_forms import is_transform, without_fft
-from sssd_export.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
+from sssd_export.graph.keep_constants import optimised
+from sssd_export.graph.s4_forms import is_transform, without_fft
+from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
+from sssd_export.graph.widen_norms import widen_norms
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import to_tensors
@@ -28,7 +28,7 @@ WINDOWS, SAMPLES = "windows", "samples"
 
 @dataclass(frozen=True)
 class Pieces:
-    """ONNX models of the stages; what each takes and gives is in :mod:`sssd_export.stages`.
+    """ONNX models of the stages; what each takes and gives is in :mod:`sssd_export.graph.stages`.
 
     Attributes:
         normalise, encode, decode: the stages.
@@ -53,7 +53,7 @@ def trace(
         horizons: in bars.
         levels: of the quantiles.
         examples: two windows or more.
-        dense: S4 with dense Fourier matrices throughout (:mod:`sssd_export.s4_forms`).
+        dense: S4 with dense Fourier matrices throughout (:mod:`sssd_export.graph.s4_forms`).
     """
     frozen = without_fft(network, dense)
     spec = network.spec

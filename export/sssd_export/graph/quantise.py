@@ -18,7 +18,7 @@ from typing import Any
 import numpy.typing as npt
 import onnx_ir as ir
 
-from sssd_export.s4_forms import is_transform
+from sssd_export.graph.s4_forms import is_transform
 from sssd_registry.errors import SSSDError
 
 Feed = Mapping[str, npt.NDArray[Any]]

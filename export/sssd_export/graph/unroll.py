@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.fold import Array, FoldedHead, fold
-from sssd_export.inline import constant
-from sssd_export.partial import place_head, time_constants
-from sssd_export.solver_nodes import SolverNodes
+from sssd_export.graph.fold_projections import Array, FoldedHead, fold
+from sssd_export.graph.head_partition import place_head, time_constants
+from sssd_export.graph.inline import constant
+from sssd_export.graph.solver_nodes import SolverNodes
 from sssd_registry.sampling.tableau import SolverTableau
 
 
@@ -80,7 +80,7 @@ class _Latents:
 
 
 class _Hidden:
-    """That of a folded head's hidden layer, see :mod:`sssd_export.fold`."""
+    """That of a folded head's hidden layer, see :mod:`sssd_export.graph.fold_projections`."""
 
     def __init__(self, solver: SolverNodes, folded: FoldedHead, tableau: SolverTableau) -> None:
         self.solver, self.folded, self.tableau, self.head = solver, folded, tableau, folded.model

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.inline import constant
+from sssd_export.graph.inline import constant
 from sssd_registry.sampling.tableau import Update
 
 

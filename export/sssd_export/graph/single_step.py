@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import onnx_ir as ir
 
-from sssd_export.inline import Inliner
-from sssd_export.partial import parts_of, place_head
-from sssd_export.trace import Pieces
+from sssd_export.graph.head_partition import parts_of, place_head
+from sssd_export.graph.inline import Inliner
+from sssd_export.graph.trace import Pieces
 
 
 def prepared(pieces: Pieces) -> dict[str, ir.Value]:
