@@ -70,7 +70,7 @@ def test_an_engine_is_the_same_with_and_without(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tensorrt_rtx")
-    import sssd_export.tensorrt_build as compiler
+    import sssd_export.targets.tensorrt_build as compiler
 
     first = export_model(tiny_model, tmp_path / "one", "tensorrt-rtx", steps=2, samples=16)
     monkeypatch.setattr(compiler, "_logger", None)  # a second compilation would fail

@@ -68,7 +68,7 @@ def test_in_openvino(case: Compiled, loop: str, tmp_path: Path) -> None:
 
 def openvino_parts(case: Compiled, loop: str, folder: Path) -> list[Part]:
     from sssd_export.openvino_part import open_openvino
-    from sssd_export.openvino_target import save_ir
+    from sssd_export.targets.openvino import save_ir
 
     tableau = case.tableau("dpmsolver++", 3)
     parts: list[Part] = []

@@ -9,8 +9,8 @@ import pytest
 from compiled import Compiled
 
 from sssd_export.forecaster import EngineForecaster
-from sssd_export.onnx_target import load, register_targets
 from sssd_export.parity import TOLERANCE, largest_error
+from sssd_export.targets.onnx import load, register_targets
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import open_forecaster
 

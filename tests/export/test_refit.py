@@ -19,7 +19,7 @@ from sssd_export.nvidia import why_no_gpu
 from sssd_export.parity import largest_error
 from sssd_export.refit import refit
 from sssd_export.request import export_model
-from sssd_export.tensorrt_build import refit_plan
+from sssd_export.targets.tensorrt_build import refit_plan
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.registry import registry

@@ -20,7 +20,7 @@ from sssd_export.graph.compose import build_graph
 from sssd_export.manifest import EngineError, read_manifest
 from sssd_export.nvidia import why_no_gpu
 from sssd_export.request import export_model
-from sssd_export.tensorrt_build import Profile, compile_plan
+from sssd_export.targets.tensorrt_build import Profile, compile_plan
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.registry import registry
 
@@ -68,7 +68,7 @@ def test_a_loops_plan_is_the_same_in_every_process(tiny: Compiled, tmp_path: Pat
     """In one process TensorRT numbers the loops that it has seen, and the numbers are in its layers' names."""
     ir.save(denoiser(tiny, how="loop"), tmp_path / "loop.onnx")
     script = (
-        "import sys, pathlib, onnx_ir, tensorrt_rtx; from sssd_export.tensorrt_build import *;"
+        "import sys, pathlib, onnx_ir, tensorrt_rtx; from sssd_export.targets.tensorrt_build import *;"
         "compile_plan(tensorrt_rtx, onnx_ir.load(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3], dict,"
         "precision='fp16', profile=Profile((1, 1, 8), (1, 16, 64)), compute_capabilities=['86'])"
     )

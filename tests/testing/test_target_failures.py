@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
 from sssd_export.forecaster import EngineForecaster
-from sssd_export.onnx_target import OnnxOptions, build, load
+from sssd_export.targets.onnx import OnnxOptions, build, load
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.discovery import Entry
 from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec

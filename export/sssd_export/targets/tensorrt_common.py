@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sssd_export.target import load
+from sssd_export.targets.common import load
 from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
     from sssd_export.build import build_engine
     from sssd_export.layout import Compiler
     from sssd_export.nvidia import why_no_gpu
-    from sssd_export.tensorrt_build import Profile, compile_plan, refit_plan
+    from sssd_export.targets.tensorrt_build import Profile, compile_plan, refit_plan
     from sssd_registry.errors import SSSDError
 
     options, no_gpu, trt = request.options, why_no_gpu(), importlib.import_module(module)

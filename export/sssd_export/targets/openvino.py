@@ -7,7 +7,7 @@ import importlib.metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sssd_export.target import load, not_installed
+from sssd_export.targets.common import load, not_installed
 from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookimpl
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sssd_export.target import not_installed
-from sssd_export.tensorrt_plugin import TensorRTRTXOptions, target
+from sssd_export.targets.common import not_installed
+from sssd_export.targets.tensorrt_common import TensorRTRTXOptions, target
 from sssd_registry.plugin_api.hookspecs import TargetSpec, hookimpl
 
 SSSD_HOOK_API = 1
