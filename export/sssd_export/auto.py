@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from sssd_export.auto_plot import plot_search
-from sssd_export.build import shared_traces
+from sssd_export.build.assemble import shared_traces
 from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.manifest import read_manifest, write_manifest

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sssd_export.build_cache import build_key, cache_folder, cached
+from sssd_export.build.cache import build_key, cache_folder, cached
 from sssd_export.request import export_model
 
 

@@ -9,11 +9,11 @@ import torch
 from compiled import Compiled, session_of
 from torch import Tensor, nn
 
-from sssd_export.build import solver_entry
+from sssd_export.build.assemble import solver_entry
+from sssd_export.build.parity import TOLERANCE
+from sssd_export.build.part_plan import HOST, layout
 from sssd_export.engine import Engine
 from sssd_export.graph.compose import build_graph
-from sssd_export.layout import HOST, layout
-from sssd_export.parity import TOLERANCE
 from sssd_export.runtimes import OnnxPart, Part, SolverLoop
 
 

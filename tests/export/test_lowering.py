@@ -9,13 +9,13 @@ import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts
 
-from sssd_export.build import literal_session
+from sssd_export.build.assemble import literal_session
+from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.graph.inline import constant
 from sssd_export.graph.lower_precision import emulated, lowered
 from sssd_export.noise import draw_noise
-from sssd_export.parity import largest_error
 
 
 def run(model: ir.Model, case: Compiled) -> np.ndarray:

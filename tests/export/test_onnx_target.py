@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from compiled import Compiled
 
+from sssd_export.build.parity import TOLERANCE, largest_error
 from sssd_export.forecaster import EngineForecaster
-from sssd_export.parity import TOLERANCE, largest_error
 from sssd_export.targets.onnx import load, register_targets
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import open_forecaster

@@ -11,7 +11,8 @@ import pytest
 from compiled import Compiled, arrays, counts, session_of
 from torch import nn
 
-from sssd_export.build import QUANTILE_LEVELS
+from sssd_export.build.assemble import QUANTILE_LEVELS
+from sssd_export.build.parity import largest_error
 from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
@@ -20,7 +21,6 @@ from sssd_export.graph.s4_forms import is_transform
 from sssd_export.graph.trace import trace
 from sssd_export.manifest import read_manifest
 from sssd_export.noise import draw_noise
-from sssd_export.parity import largest_error
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sssd_export.build import QUANTILE_LEVELS
+from sssd_export.build.assemble import QUANTILE_LEVELS
+from sssd_export.build.parity import TOLERANCE
 from sssd_export.graph.s4_forms import FourierS4D, LastOfS4Block, without_fft
 from sssd_export.graph.stages import Encode, Normalise, sample_quantiles
 from sssd_export.graph.trace import trace, trace_head
-from sssd_export.parity import TOLERANCE
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork

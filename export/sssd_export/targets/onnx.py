@@ -32,8 +32,8 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     Raises:
         SSSDError: no such provider, or the engine does not match the live scheduler.
     """
-    from sssd_export.build import build_engine, save_onnx
-    from sssd_export.layout import HOST, Compiler
+    from sssd_export.build.assemble import build_engine, save_onnx
+    from sssd_export.build.part_plan import HOST, Compiler
 
     save = functools.partial(save_onnx, precision=request.precision)
     if request.options.provider == "cpu":

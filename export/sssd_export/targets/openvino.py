@@ -13,7 +13,7 @@ from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookim
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from sssd_export.layout import Example
+    from sssd_export.build.part_plan import Example
 
 SSSD_HOOK_API = 1
 
@@ -24,8 +24,8 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     Raises:
         SSSDError: the engine does not match the live scheduler.
     """
-    from sssd_export.build import build_engine
-    from sssd_export.layout import Compiler
+    from sssd_export.build.assemble import build_engine
+    from sssd_export.build.part_plan import Compiler
 
     save = functools.partial(save_ir, precision=request.precision)
     version = importlib.metadata.version("openvino")

@@ -15,7 +15,7 @@ from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from sssd_export.layout import Example
+    from sssd_export.build.part_plan import Example
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
     Raises:
         SSSDError: the graph or the GPUs cannot be had, or the engine does not match the live scheduler.
     """
-    from sssd_export.build import build_engine
-    from sssd_export.layout import Compiler
+    from sssd_export.build.assemble import build_engine
+    from sssd_export.build.part_plan import Compiler
     from sssd_export.nvidia import why_no_gpu
     from sssd_export.targets.tensorrt_build import Profile, compile_plan, refit_plan
     from sssd_registry.errors import SSSDError
