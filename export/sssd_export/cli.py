@@ -162,7 +162,7 @@ def _auto(model: Path, data: Path | None, order: Order, out: Path, loss: str, ma
         raise SSSDError("--auto tries every precision, at the trained horizons: leave out --precision and --horizons")
     tolerance = split_tolerance(loss, "--max-crps-loss")
     check_model(model, [order.scheduler] if order.scheduler else [])
-    from sssd_export.auto import auto_export
+    from sssd_export.auto.search import auto_export
     from sssd_registry.cli.progress import comparison_bar
     from sssd_registry.comparison.compare import Setting
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from cli_runner import error_line, sssd_export
 
-import sssd_export.auto as auto
-from sssd_export.auto import Trial, auto_export, shortlist, targets_here
-from sssd_export.auto_plot import fastest_and_best, plot_search
+import sssd_export.auto.search as auto
+from sssd_export.auto.plot_search import fastest_and_best, plot_search
+from sssd_export.auto.search import Trial, auto_export, shortlist, targets_here
 from sssd_export.engine import load_engine
 from sssd_export.manifest import read_manifest
 from sssd_export.request import Order

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sssd_export.auto_plot import plot_search
+from sssd_export.auto.plot_search import plot_search
 from sssd_export.build.assemble import shared_traces
 from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
