@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 from conftest import Workload
+from sssd_engine.engine import Engine
+from sssd_engine.runtimes import OnnxPart, Part, open_part
 
 from sssd_export.build.assemble import save_onnx, solver_entry
 from sssd_export.build.part_plan import HOST, Compiler, layout
-from sssd_export.engine import Engine
 from sssd_export.graph.compose import build_graph
-from sssd_export.runtimes import OnnxPart, Part, open_part
 from sssd_export.targets.openvino import save_ir
 from sssd_export.targets.tensorrt_build import Profile, compile_plan
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sssd_export.engine import Engine as Engine
-    from sssd_export.engine import EngineError as EngineError
-    from sssd_export.engine import load_engine as load_engine
+    from sssd_engine.engine import Engine as Engine
+    from sssd_engine.engine import EngineError as EngineError
+    from sssd_engine.engine import load_engine as load_engine
 
 __all__ = ["Engine", "EngineError", "load_engine"]
 
@@ -19,6 +19,6 @@ __all__ = ["Engine", "EngineError", "load_engine"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'sssd_export' has no attribute {name!r}")
-    from sssd_export import engine
+    from sssd_engine import engine
 
     return getattr(engine, name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sssd_export.manifest import EngineError
+from sssd_engine.manifest import EngineError
+
 from sssd_registry.errors import SSSDError
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from sssd_engine.manifest import read_manifest
+
 from sssd_export.errors import as_users_error
-from sssd_export.manifest import read_manifest
 from sssd_export.request import Order, export_request
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory

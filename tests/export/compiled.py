@@ -11,17 +11,17 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 import torch
+from sssd_engine.engine import Engine
+from sssd_engine.noise import draw_noise
+from sssd_engine.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
 from torch import nn
 
 from sssd_export.build.assemble import QUANTILE_LEVELS, solver_entry
 from sssd_export.build.parity import largest_error, live_samples
 from sssd_export.build.part_plan import HOST, layout
-from sssd_export.engine import Engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.graph.trace import Pieces, trace, trace_head
-from sssd_export.noise import draw_noise
-from sssd_export.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork

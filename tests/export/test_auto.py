@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runner import error_line, sssd_export
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import read_manifest
 
 import sssd_export.auto.search as auto
 from sssd_export.auto.plot_search import fastest_and_best, plot_search
 from sssd_export.auto.search import Trial, auto_export, shortlist, targets_here
-from sssd_export.engine import load_engine
-from sssd_export.manifest import read_manifest
 from sssd_export.request import Order
 from sssd_registry.comparison.compare import Setting
 from sssd_registry.comparison.table import Row
@@ -106,7 +106,7 @@ def test_what_is_too_strict_is_said_and_writes_nothing(
 def test_targets_that_cannot_run_here_are_left_out() -> None:
     names = {name for name, _ in targets_here(None)}
     assert "onnx" in names
-    from sssd_export.nvidia import why_no_gpu
+    from sssd_engine.nvidia import why_no_gpu
 
     if why_no_gpu():
         assert not names & {"tensorrt", "tensorrt-rtx"}

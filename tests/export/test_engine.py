@@ -13,14 +13,14 @@ import pytest
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sssd_engine import engine as runtime
+from sssd_engine import noise as engines_noise
+from sssd_engine.engine import Engine, EngineError
+from sssd_engine.manifest import read_manifest, write_manifest
 
-from sssd_export import engine as runtime
 from sssd_export import load_engine
-from sssd_export import noise as engines_noise
 from sssd_export.build.parity import TOLERANCE, largest_error
-from sssd_export.engine import Engine, EngineError
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import read_manifest, write_manifest
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.sampling import noise

@@ -10,12 +10,12 @@ import onnx_ir as ir
 import pytest
 import torch
 from compiled import counts, session_of
+from sssd_engine.noise import draw_noise
 from torch import nn
 
 from sssd_export.graph.compose import build_loop
 from sssd_export.graph.fold_projections import fold
 from sssd_export.graph.trace import trace_head
-from sssd_export.noise import draw_noise
 from sssd_heads.mlp import MLPHead
 from sssd_heads.options import MLPOptions
 from sssd_registry.plugin_api.factories import make_scheduler

@@ -8,6 +8,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts
+from sssd_engine.noise import draw_noise
 
 from sssd_export.build.assemble import literal_session
 from sssd_export.build.parity import largest_error
@@ -15,7 +16,6 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.graph.inline import constant
 from sssd_export.graph.lower_precision import emulated, lowered
-from sssd_export.noise import draw_noise
 
 
 def run(model: ir.Model, case: Compiled) -> np.ndarray:

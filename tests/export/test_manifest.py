@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sssd_engine.manifest import read_manifest, sha256, write_manifest
+from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
 
 from sssd_export import EngineError, load_engine
-from sssd_export.manifest import read_manifest, sha256, write_manifest
-from sssd_export.solver_fields import SOLVER_FIELDS, solver_faults
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_loop_outside_of_the_graph_is_checked() -> None:
 
 def rewrite(folder: Path, **changes: object) -> None:
     """Change entries as an exporter would: with a hash that fits."""
-    from sssd_export.manifest import _digest
+    from sssd_engine.manifest import _digest
 
     entries = json.loads((folder / "manifest.json").read_text())
     del entries["sha256"]

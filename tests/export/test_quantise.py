@@ -9,18 +9,18 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import read_manifest
+from sssd_engine.noise import draw_noise
 from torch import nn
 
 from sssd_export.build.assemble import QUANTILE_LEVELS
 from sssd_export.build.parity import largest_error
-from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.graph.quantise import quantised
 from sssd_export.graph.s4_forms import is_transform
 from sssd_export.graph.trace import trace
-from sssd_export.manifest import read_manifest
-from sssd_export.noise import draw_noise
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork

@@ -13,12 +13,12 @@ import onnx_ir as ir
 import pytest
 import torch
 from compiled import Compiled, liven
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import EngineError, read_manifest
+from sssd_engine.nvidia import why_no_gpu
 
-from sssd_export.engine import load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
-from sssd_export.manifest import EngineError, read_manifest
-from sssd_export.nvidia import why_no_gpu
 from sssd_export.request import export_model
 from sssd_export.targets.tensorrt_build import Profile, compile_plan
 from sssd_registry.errors import SSSDError

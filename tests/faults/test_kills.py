@@ -12,9 +12,9 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import sssd_engine.settling
 from injection import Disk, Killed, every_kill, killed_after
 
-import sssd_export.settling
 import sssd_registry.files.settling
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory, atomic_file, remove_directory
@@ -299,12 +299,12 @@ def test_a_folder_that_an_earlier_version_put_aside(tmp_path: Path) -> None:
 
 def test_the_runtime_has_the_same_recovery() -> None:
     """It knows nothing of the core, and has the file once more."""
-    core, runtime = (Path(str(module.__file__)) for module in (sssd_registry.files.settling, sssd_export.settling))
+    core, runtime = (Path(str(module.__file__)) for module in (sssd_registry.files.settling, sssd_engine.settling))
     assert core.read_text() == runtime.read_text()
 
 
 def test_an_engine_folder_by_its_runtime(tmp_path: Path) -> None:
-    from sssd_export.manifest import read_manifest, write_manifest
+    from sssd_engine.manifest import read_manifest, write_manifest
 
     path = tmp_path / "engine"
 

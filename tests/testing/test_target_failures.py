@@ -131,9 +131,8 @@ def offered(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> Any:
 def blindly(folder: Path) -> EngineForecaster:
     """Loads whatever is there."""
     import onnxruntime
-
-    from sssd_export.engine import Engine
-    from sssd_export.runtimes import OnnxPart
+    from sssd_engine.engine import Engine
+    from sssd_engine.runtimes import OnnxPart
 
     manifest = json.loads((folder / "manifest.json").read_text())
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
@@ -141,7 +140,7 @@ def blindly(folder: Path) -> EngineForecaster:
 
 
 def test_a_target_that_checks_no_hash_is_found(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sssd_export.manifest import read_manifest, write_manifest
+    from sssd_engine.manifest import read_manifest, write_manifest
 
     suite = offered(monkeypatch, load=blindly)
     folder = Path(shutil.copytree(built.folder, tmp_path / "engine"))

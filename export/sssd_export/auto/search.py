@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from sssd_engine.engine import Engine, load_engine
+from sssd_engine.manifest import read_manifest, write_manifest
 
 from sssd_export.auto.plot_search import plot_search
 from sssd_export.build.assemble import shared_traces
-from sssd_export.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import read_manifest, write_manifest
 from sssd_export.request import Order, export_request, open_target
 from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row

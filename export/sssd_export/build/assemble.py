@@ -19,17 +19,17 @@ import onnx_ir as ir
 import onnxruntime
 
 from sssd_export.build.cache import build_key, cached
-from sssd_export.engine import Engine, load_engine
+from sssd_engine.engine import Engine, load_engine
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
 from sssd_export.graph.quantise import quantised
 from sssd_export.graph.trace import Pieces, trace
 from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
-from sssd_export.manifest import meaning, write_manifest
-from sssd_export.noise import draw_noise
+from sssd_engine.manifest import meaning, write_manifest
+from sssd_engine.noise import draw_noise
 from sssd_export.build.parity import check_parity
-from sssd_export.runtimes import MEANING, OnnxPart, Part, SolverLoop
+from sssd_engine.runtimes import MEANING, OnnxPart, Part, SolverLoop
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sssd_export.engine import Engine
+from sssd_engine.engine import Engine
 from sssd_export.forecaster import engine_inputs
-from sssd_export.noise import draw_noise
+from sssd_engine.noise import draw_noise
 from sssd_export.build.odd_windows import odd_windows
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError

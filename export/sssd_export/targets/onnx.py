@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sssd_export.nvidia import why_no_gpu
+from sssd_engine.nvidia import why_no_gpu
+
 from sssd_export.targets.common import load
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookimpl
@@ -49,7 +50,7 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
 
 
 def _why_no_cuda() -> str:
-    from sssd_export.onnx_cuda_part import why_no_cuda
+    from sssd_engine.onnx_cuda_part import why_no_cuda
 
     return why_no_cuda()
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
+from sssd_engine.manifest import read_manifest
 
 from sssd_export.build.part_plan import Example
 from sssd_export.graph.lower_precision import lowered
 from sssd_export.graph.quantise import quantised
 from sssd_export.graph.trace import SAMPLES, WINDOWS
-from sssd_export.manifest import read_manifest
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 

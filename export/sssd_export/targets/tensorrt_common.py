@@ -58,9 +58,10 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
     Raises:
         SSSDError: the graph or the GPUs cannot be had, or the engine does not match the live scheduler.
     """
+    from sssd_engine.nvidia import why_no_gpu
+
     from sssd_export.build.assemble import build_engine
     from sssd_export.build.part_plan import Compiler
-    from sssd_export.nvidia import why_no_gpu
     from sssd_export.targets.tensorrt_build import Profile, compile_plan, refit_plan
     from sssd_registry.errors import SSSDError
 
@@ -101,7 +102,7 @@ def target(
     name: str, summary: str, module: str, packages: tuple[str, ...], options: type, unavailable: Any
 ) -> TargetSpec:
     """One of the two."""
-    from sssd_export.nvidia import why_no_gpu
+    from sssd_engine.nvidia import why_no_gpu
 
     made = functools.partial(build, target=name, module=module, packages=packages)
     precisions = ("fp32", "fp16", "bf16", "int8")

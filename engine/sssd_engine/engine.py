@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sssd_export.feed import Inputs, check_array, checked_inputs
-from sssd_export.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
-from sssd_export.noise import draw_noise
-from sssd_export.runtimes import Part, open_part
+from sssd_engine.inputs import Inputs, check_array, checked_inputs
+from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
+from sssd_engine.noise import draw_noise
+from sssd_engine.runtimes import Part, open_part
 
 __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sssd_export.manifest import EngineError
+from sssd_engine.manifest import EngineError
 
 if TYPE_CHECKING:
     import pandas as pd

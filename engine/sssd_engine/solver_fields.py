@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sssd_export.fields import FLAG, NUMBER, Kind, each, whole
+from sssd_engine.fields import FLAG, NUMBER, Kind, each, whole
 
 _SOURCES = ("state", "output", "noise")
 

@@ -5,7 +5,7 @@ Of a folder that is there already, new files are first written in a hidden folde
 next moves those that a killed writer left there. Files of others beside ours are never touched.
 
 Only the standard library: ``sssd_registry`` has this file, and the engines' runtime, which knows nothing of the core,
-the same once more as ``sssd_export.settling`` (a test holds the two together).
+the same once more as ``sssd_engine.settling`` (a test holds the two together).
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sssd_export.fields import MANIFEST as MANIFEST
-from sssd_export.manifest_fields import ManifestError, check_entries, check_plain
-from sssd_export.settling import settled
+from sssd_engine.fields import MANIFEST as MANIFEST
+from sssd_engine.manifest_fields import ManifestError, check_entries, check_plain
+from sssd_engine.settling import settled
 
 FORMAT = 4
 _MEANING = ("inputs", "outputs", "horizons", "quantile_levels", "num_noises", "latent_size", "scheduler", "tableau",

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from sssd_export.manifest import EngineError
-from sssd_export.nvidia import why_no_gpu
+from sssd_engine.manifest import EngineError
+from sssd_engine.nvidia import why_no_gpu
 
 Array = npt.NDArray[Any]
 Values = Mapping[str, Array]
@@ -46,7 +46,7 @@ class OnnxPart:
     """A graph that ONNX Runtime runs.
 
     Attributes:
-        meaning: what its manifest's :func:`~sssd_export.manifest.meaning` was when it was built; empty of old ones.
+        meaning: what its manifest's :func:`~sssd_engine.manifest.meaning` was when it was built; empty of old ones.
     """
 
     def __init__(self, session: Any) -> None:
@@ -167,14 +167,14 @@ def _one_line(what: str) -> Iterator[None]:
 def _open_onnx_cuda(file: Path, _entry: Mapping[str, Any], threads: int) -> Part:
     if reason := why_no_gpu():
         raise EngineError(f"{file} needs an NVIDIA GPU to run: {reason}")
-    from sssd_export.onnx_cuda_part import open_onnx_cuda
+    from sssd_engine.onnx_cuda_part import open_onnx_cuda
 
     return open_onnx_cuda(file, threads)
 
 
 def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
     try:
-        from sssd_export.openvino_part import open_openvino
+        from sssd_engine.openvino_part import open_openvino
     except ImportError as error:
         raise EngineError(f"{file} needs OpenVINO: pip install 'sssd-registry[openvino]' ({error})") from None
     with _one_line(f"{file} is no graph that OpenVINO takes"):
@@ -186,7 +186,7 @@ def _open_tensorrt(module: str, extra: str, file: Path, _entry: Mapping[str, Any
         raise EngineError(f"{file} needs an NVIDIA GPU to run: {reason}")
     try:
         trt = importlib.import_module(module)
-        from sssd_export.tensorrt_part import open_tensorrt
+        from sssd_engine.tensorrt_part import open_tensorrt
     except ImportError as error:
         raise EngineError(f"{file} needs {module}: pip install 'sssd-registry[{extra}]' ({error})") from None
     with _one_line(f"{file} is no plan that {module} takes"):

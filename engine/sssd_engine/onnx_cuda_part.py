@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from sssd_export.manifest import EngineError
-from sssd_export.runtimes import Array, Part, Values, onnx_session
+from sssd_engine.manifest import EngineError
+from sssd_engine.runtimes import Array, Part, Values, onnx_session
 
 PROVIDER = "CUDAExecutionProvider"
 # float32 is to be float32: TF32 rounds products to ten bits.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from cuda.bindings import runtime as cuda
 
-from sssd_export.manifest import EngineError
-from sssd_export.runtimes import Array, Part, Values
+from sssd_engine.manifest import EngineError
+from sssd_engine.runtimes import Array, Part, Values
 
 _TO_DEVICE = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
 _TO_HOST = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sssd_export.fields import (
+from sssd_engine.fields import (
     ANYTHING,
     COUNT,
     FILE,
@@ -26,7 +26,7 @@ from sssd_export.fields import (
     whole,
     words,
 )
-from sssd_export.solver_fields import SOLVER_FIELDS, solver_faults
+from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
 
 _LONGEST_TEXT = 10_000
 _DEEPEST = 20

@@ -1,0 +1,1 @@
+"""Engines: numpy and the runtime they were compiled for."""
