@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 from conftest import Workload
-from sssd_engine.engine import Engine
-from sssd_engine.runtimes import OnnxPart, Part, open_part
 
+from sssd_engine.engine import Engine
+from sssd_engine.part import OnnxPart, Part
+from sssd_engine.runtimes import open_part
 from sssd_export.build.assemble import save_onnx, solver_entry
 from sssd_export.build.part_plan import HOST, Compiler, layout
 from sssd_export.graph.compose import build_graph

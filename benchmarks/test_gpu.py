@@ -16,10 +16,10 @@ from alternate import one_round, ratio
 from baselines import DDIM_50, DDIM_100, EAGER, SOLVER, STEPS, Contenders, eager, eager_loops, in_half
 from conftest import Workload, summary
 from engines import engine, gpu_kinds
-from sssd_engine.nvidia import why_no_gpu
 from test_workloads import ALLOWED, SIZES, Size, forecast, workload_of
 
-from sssd_export import EngineError
+from sssd_engine import EngineError
+from sssd_engine.nvidia import why_no_gpu
 from sssd_registry.errors import SSSDError
 
 DEVICE = "cuda"

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sssd_engine.settling import settled
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory, atomic_file, check_file, remove_directory
 from sssd_registry.files.folder_kinds import ENGINE, MODEL
-from sssd_registry.files.settling import settled
 
 INDEX = '{"_class_name": "SSSDPipeline"}'
 

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from cli_runner import error_line, sssd, sssd_export
-from sssd_engine.manifest import sha256
 
+from sssd_engine.manifest import sha256
 from sssd_registry.plugin_api.registry import registry
 
 SCRIPTS = Path(sys.executable).parent

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 from scipy.stats import kstest
 
-from sssd_registry.sampling.noise import draw_noise, normal_quantile
+from sssd_engine.noise import normal_quantile
+from sssd_registry.sampling.noise import draw_noise
 
 
 def test_a_windows_noise_does_not_depend_on_its_batch() -> None:

@@ -27,7 +27,7 @@ PACKAGES = {
 WITHOUT_TORCH = """
 import importlib.util, sys
 import numpy as np
-from sssd_export import EngineError, load_engine
+from sssd_engine import EngineError, load_engine
 
 folder, saved = sys.argv[1:]
 given = dict(np.load(saved))

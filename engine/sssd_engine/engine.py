@@ -21,7 +21,8 @@ import numpy.typing as npt
 from sssd_engine.inputs import Inputs, check_array, checked_inputs
 from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
 from sssd_engine.noise import draw_noise
-from sssd_engine.runtimes import Part, open_part
+from sssd_engine.part import Part
+from sssd_engine.runtimes import open_part
 
 __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
 

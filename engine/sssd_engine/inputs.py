@@ -1,8 +1,9 @@
-"""What an engine is fed, checked against its manifest. Runtime half: numpy; pandas only where a frame is given."""
+"""What an engine is fed, checked against its manifest: arrays, or a frame where whoever reads frames is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -89,16 +90,15 @@ def _check_times(name: str, times: npt.NDArray[Any]) -> None:
 def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
     """The last bars of every series of a frame or of its file, under the names that the engine takes.
 
+    Whoever reads frames says so by an entry point of the group ``sssd_engine``: sssd-registry, where it is installed.
+
     Raises:
+        EngineError: nobody does.
         SSSDError: unusable data: where, and what to do.
     """
-    from sssd_export.forecaster import engine_inputs, engine_spec
-    from sssd_registry.data.panel import read_panel
-    from sssd_registry.data.windows import last_origins, window_source, windows_at
-
-    spec = engine_spec(manifest)
-    source = window_source(read_panel(data, spec), spec)
-    return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
+    for point in entry_points(group="sssd_engine", name="last_windows"):
+        return dict(point.load()(manifest, data))
+    raise EngineError("frames and files are read by sssd-registry: pip install it, or give the engine arrays")
 
 
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

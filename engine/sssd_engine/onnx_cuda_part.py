@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from sssd_engine.manifest import EngineError
-from sssd_engine.runtimes import Array, Part, Values, onnx_session
+from sssd_engine.part import Array, Part, Values, onnx_session
 
 PROVIDER = "CUDAExecutionProvider"
 # float32 is to be float32: TF32 rounds products to ten bits.
@@ -83,7 +83,7 @@ def why_no_cuda() -> str:
     """Why ONNX Runtime cannot use a GPU here, or nothing."""
     if PROVIDER in onnxruntime.get_available_providers():
         return ""
-    return "this ONNX Runtime has no CUDA provider: pip install 'sssd-registry[gpu]' in place of [export]"
+    return "this ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install 'sssd-engine[gpu]'"
 
 
 def open_onnx_cuda(file: Path, threads: int) -> Part:

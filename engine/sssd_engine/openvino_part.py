@@ -11,7 +11,7 @@ import numpy as np
 import openvino
 
 from sssd_engine.manifest import EngineError
-from sssd_engine.runtimes import Array, Part, Values
+from sssd_engine.part import Array, Part, Values
 
 # What OpenVINO may compute in. Weights of an int8 engine say by their own type that they are.
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}

@@ -4,8 +4,7 @@ Of a folder that is there already, new files are first written in a hidden folde
 ``COMMIT`` is the moment that counts: before it the old files hold, after it the new ones, and whoever opens the folder
 next moves those that a killed writer left there. Files of others beside ours are never touched.
 
-Only the standard library: ``sssd_registry`` has this file, and the engines' runtime, which knows nothing of the core,
-the same once more as ``sssd_engine.settling`` (a test holds the two together).
+Only the standard library. Engine folders are read by it, and sssd-registry writes and reads its folders by it.
 """
 
 from __future__ import annotations

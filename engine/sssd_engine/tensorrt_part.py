@@ -13,7 +13,7 @@ import numpy as np
 from cuda.bindings import runtime as cuda
 
 from sssd_engine.manifest import EngineError
-from sssd_engine.runtimes import Array, Part, Values
+from sssd_engine.part import Array, Part, Values
 
 _TO_DEVICE = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
 _TO_HOST = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sssd_engine.manifest import EngineError
-
 from sssd_registry.errors import SSSDError
 
 

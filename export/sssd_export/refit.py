@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sssd_engine.manifest import read_manifest
-
 from sssd_export.errors import as_users_error
 from sssd_export.request import Order, export_request
 from sssd_registry.errors import SSSDError

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from sssd_engine.manifest import sha256
-
 from sssd_registry.cli.horizons import split_horizons
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory

@@ -2,7 +2,7 @@
 
 What is being written is in a hidden folder beside its target or, where the target is a folder already, inside it. It is
 on the disk before the rename that makes it count. In a folder that is there, only files that a save wrote are replaced;
-how that is one moment is in :mod:`sssd_registry.files.settling`, which whoever reads such a folder uses too.
+how that is one moment is in :mod:`sssd_engine.settling`, which whoever reads such a folder uses too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from sssd_engine.settling import COMMIT, GONE, finish, held, settled, sync
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.folder_kinds import Kind
-from sssd_registry.files.settling import COMMIT, GONE, finish, held, settled, sync
 from sssd_registry.files.staging import is_hidden, staged, sweep, sync_tree
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

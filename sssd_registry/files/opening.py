@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from sssd_engine.settling import release, settled, try_lock
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.folder_kinds import Kind
-from sssd_registry.files.settling import release, settled, try_lock
 from sssd_registry.files.staging import PREFIX
 
 _CLAIM = f"{PREFIX}claim"

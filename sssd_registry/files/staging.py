@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sssd_registry.files.settling import COMMIT, release, sync, try_lock
+from sssd_engine.settling import COMMIT, release, sync, try_lock
 
 PREFIX = ".sssd-"
 

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 import torch
-from sssd_engine.engine import Engine
-from sssd_engine.noise import draw_noise
-from sssd_engine.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
 from torch import nn
 
+from sssd_engine.engine import Engine
+from sssd_engine.noise import draw_noise
+from sssd_engine.part import DISABLED_OPTIMISERS, OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.assemble import QUANTILE_LEVELS, solver_entry
 from sssd_export.build.parity import largest_error, live_samples
 from sssd_export.build.part_plan import HOST, layout

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runner import error_line, sssd_export
-from sssd_engine.engine import load_engine
-from sssd_engine.manifest import read_manifest
 
 import sssd_export.auto.search as auto
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import read_manifest
 from sssd_export.auto.plot_search import fastest_and_best, plot_search
 from sssd_export.auto.search import Trial, auto_export, shortlist, targets_here
 from sssd_export.request import Order

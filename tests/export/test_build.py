@@ -14,8 +14,8 @@ import onnx_ir as ir
 import pytest
 from cli_runner import error_line, sssd_export
 from compiled import Compiled
-from sssd_engine.engine import load_engine
 
+from sssd_engine.engine import load_engine
 from sssd_export.build.assemble import assemble as builder
 from sssd_export.build.parity import TOLERANCES
 from sssd_export.forecaster import engine_inputs

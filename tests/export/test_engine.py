@@ -13,12 +13,12 @@ import pytest
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from sssd_engine import engine as runtime
+from sssd_engine import load_engine
 from sssd_engine import noise as engines_noise
 from sssd_engine.engine import Engine, EngineError
 from sssd_engine.manifest import read_manifest, write_manifest
-
-from sssd_export import load_engine
 from sssd_export.build.parity import TOLERANCE, largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_registry.errors import SSSDError

@@ -10,9 +10,9 @@ import onnx_ir as ir
 import pytest
 import torch
 from compiled import counts, session_of
-from sssd_engine.noise import draw_noise
 from torch import nn
 
+from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
 from sssd_export.graph.fold_projections import fold
 from sssd_export.graph.trace import trace_head

@@ -9,8 +9,8 @@ import onnx
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
-from sssd_engine.noise import draw_noise
 
+from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
 from sssd_registry.plugin_api.factories import make_scheduler
 from sssd_registry.sampling.scheduler_loop import run_scheduler

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from compiled import Compiled, session_of
-from sssd_engine.engine import Engine
-from sssd_engine.runtimes import OnnxPart, Part, SolverLoop
 from torch import Tensor, nn
 
+from sssd_engine.engine import Engine
+from sssd_engine.part import OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.assemble import solver_entry
 from sssd_export.build.parity import TOLERANCE
 from sssd_export.build.part_plan import HOST, layout
@@ -68,7 +69,6 @@ def test_in_openvino(case: Compiled, loop: str, tmp_path: Path) -> None:
 
 def openvino_parts(case: Compiled, loop: str, folder: Path) -> list[Part]:
     from sssd_engine.openvino_part import open_openvino
-
     from sssd_export.targets.openvino import save_ir
 
     tableau = case.tableau("dpmsolver++", 3)

@@ -8,8 +8,8 @@ import onnx
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts
-from sssd_engine.noise import draw_noise
 
+from sssd_engine.noise import draw_noise
 from sssd_export.build.assemble import literal_session
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs

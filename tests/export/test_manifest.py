@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from sssd_engine import EngineError, load_engine
 from sssd_engine.manifest import read_manifest, sha256, write_manifest
 from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
-
-from sssd_export import EngineError, load_engine
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 from compiled import Compiled
+
+from sssd_engine import EngineError, load_engine
 from sssd_engine.manifest import read_manifest
 from sssd_engine.noise import draw_noise
 from sssd_engine.nvidia import why_no_gpu
 from sssd_engine.onnx_cuda_part import PROVIDER, OnnxCudaPart, open_onnx_cuda
-from sssd_engine.runtimes import OnnxPart
-
-from sssd_export import EngineError, load_engine
+from sssd_engine.part import OnnxPart
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_loop
 from sssd_export.request import export_model

@@ -12,8 +12,8 @@ import torch
 from compiled import Compiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sssd_engine.engine import Engine, EngineForecast
 
+from sssd_engine.engine import Engine, EngineForecast
 from sssd_export.build.odd_windows import odd_windows
 from sssd_export.build.parity import TOLERANCE, check_parity, largest_error
 from sssd_export.forecaster import engine_inputs

@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 from compiled import Compiled, arrays, counts, session_of
+from torch import nn
+
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import read_manifest
 from sssd_engine.noise import draw_noise
-from torch import nn
-
 from sssd_export.build.assemble import QUANTILE_LEVELS
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs

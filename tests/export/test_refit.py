@@ -11,10 +11,10 @@ import onnx
 import pytest
 from cli_runner import error_line, sssd_export
 from compiled import Compiled
+
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import read_manifest, write_manifest
 from sssd_engine.nvidia import why_no_gpu
-
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_export.refit import refit

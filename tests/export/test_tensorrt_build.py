@@ -13,10 +13,10 @@ import onnx_ir as ir
 import pytest
 import torch
 from compiled import Compiled, liven
+
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import EngineError, read_manifest
 from sssd_engine.nvidia import why_no_gpu
-
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.request import export_model

@@ -12,15 +12,14 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-import sssd_engine.settling
 from injection import Disk, Killed, every_kill, killed_after
 
-import sssd_registry.files.settling
+import sssd_engine.settling
+from sssd_engine.settling import COMMIT, settled
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory, atomic_file, remove_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT, ENGINE, MODEL, Kind
 from sssd_registry.files.opening import claimed, is_claimed, opened
-from sssd_registry.files.settling import COMMIT, settled
 from sssd_registry.files.staging import staged
 
 INDEX = '{"_class_name": "SSSDPipeline"}'
@@ -243,7 +242,7 @@ def test_what_another_is_writing_is_not_swept(tmp_path: Path) -> None:
 def test_readers_and_a_writer_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m"
     write(path, OLD)
-    monkeypatch.setattr(sssd_registry.files.settling, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sssd_engine.settling, "_PATIENCE", 0.05)
     with settled(path), settled(path):
         with pytest.raises(SSSDError, match="m cannot be written: another process keeps reading or writing it"):
             write(path, NEW)
@@ -295,12 +294,6 @@ def test_a_folder_that_an_earlier_version_put_aside(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         ".0123abcd-m", ".89abcdee-m", ".89abcdef-m", ".89abcdef-other", "m"]  # fmt: skip
     assert seen(path) == NEW
-
-
-def test_the_runtime_has_the_same_recovery() -> None:
-    """It knows nothing of the core, and has the file once more."""
-    core, runtime = (Path(str(module.__file__)) for module in (sssd_registry.files.settling, sssd_engine.settling))
-    assert core.read_text() == runtime.read_text()
 
 
 def test_an_engine_folder_by_its_runtime(tmp_path: Path) -> None:

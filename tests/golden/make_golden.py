@@ -67,7 +67,6 @@ def forecast_of_model() -> Array:
 def forecast_of_engine() -> Array:
     """The same of the engine, at its horizons."""
     from sssd_engine.engine import load_engine
-
     from sssd_export.forecaster import engine_inputs
 
     return load_engine(ENGINE)(engine_inputs(windows()), num_samples=SAMPLES, seed=SEED).samples

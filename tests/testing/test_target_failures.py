@@ -131,8 +131,9 @@ def offered(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> Any:
 def blindly(folder: Path) -> EngineForecaster:
     """Loads whatever is there."""
     import onnxruntime
+
     from sssd_engine.engine import Engine
-    from sssd_engine.runtimes import OnnxPart
+    from sssd_engine.part import OnnxPart
 
     manifest = json.loads((folder / "manifest.json").read_text())
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import read_manifest, write_manifest
-
 from sssd_export.auto.plot_search import plot_search
 from sssd_export.build.assemble import shared_traces
 from sssd_export.forecaster import engine_inputs

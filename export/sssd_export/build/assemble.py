@@ -29,7 +29,8 @@ from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layou
 from sssd_engine.manifest import meaning, write_manifest
 from sssd_engine.noise import draw_noise
 from sssd_export.build.parity import check_parity
-from sssd_engine.runtimes import MEANING, OnnxPart, Part, SolverLoop
+from sssd_engine.part import MEANING, OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from sssd_engine.nvidia import why_no_gpu
-
 from sssd_export.targets.common import load
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec, hookimpl

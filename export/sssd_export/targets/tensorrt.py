@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sssd_engine.nvidia import why_no_gpu
-
 from sssd_export.targets.common import not_installed
 from sssd_export.targets.tensorrt_common import TensorRTOptions, target
 from sssd_registry.plugin_api.hookspecs import TargetSpec, hookimpl

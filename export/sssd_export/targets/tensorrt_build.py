@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
-from sssd_engine.manifest import read_manifest
 
+from sssd_engine.manifest import read_manifest
 from sssd_export.build.part_plan import Example
 from sssd_export.graph.lower_precision import lowered
 from sssd_export.graph.quantise import quantised

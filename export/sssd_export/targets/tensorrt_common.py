@@ -59,7 +59,6 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         SSSDError: the graph or the GPUs cannot be had, or the engine does not match the live scheduler.
     """
     from sssd_engine.nvidia import why_no_gpu
-
     from sssd_export.build.assemble import build_engine
     from sssd_export.build.part_plan import Compiler
     from sssd_export.targets.tensorrt_build import Profile, compile_plan, refit_plan
