@@ -266,11 +266,3 @@ def test_an_engine_says_what_it_was_built_for(engine: Engine) -> None:
     assert all(entry["meaning"] and entry["shape"][0] == "windows" for entry in engine.manifest["inputs"])
     assert [entry["name"] for entry in engine.manifest["outputs"]] == ["samples", "quantiles"]
     assert engine.manifest["outputs"][0]["shape"] == ["windows", "samples", 2, 1]
-
-
-def test_the_package_loads_lazily_and_knows_its_names() -> None:
-    import sssd_export
-
-    assert sssd_export.Engine is Engine
-    with pytest.raises(AttributeError, match="no attribute 'Engin'"):
-        sssd_export.Engin  # noqa: B018

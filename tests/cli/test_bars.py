@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from cli_runner import Outcome, error_line, sssd
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "cases"
 
 
 @pytest.fixture(scope="module")

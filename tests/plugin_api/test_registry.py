@@ -20,7 +20,7 @@ from sssd_registry.plugin_api.registry import Registry, load_registry, registry
 OURS = {
     "sssd_schedulers",
     "sssd_heads",
-    *(f"sssd_export.{name}_target" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")),
+    *(f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")),
 }
 
 SCHEDULER = """

@@ -17,20 +17,21 @@ from sssd_registry.testing.tiny_model import SETTINGS
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 THEIRS = ("exponential-heun", "horizon-attention")
 
 
 class Environment:
-    """A virtual environment with the wheels of both distributions: no editable installation, no borrowed paths."""
+    """A virtual environment with the wheels of ours and of theirs: no editable installation, no borrowed paths."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bin = folder / "venv" / "bin"
         ours = build_wheel(ROOT, folder / "ours")
+        runtime = build_wheel(ROOT / "engine", folder / "runtime")
         theirs = build_wheel(ROOT / "tests" / "thirdparty", folder / "theirs")
         self.run(sys.executable, "-m", "venv", folder / "venv")
-        self.pip("install", "--constraint", ROOT / "constraints.txt", f"{ours}[export]", theirs, "pytest")
+        self.pip("install", "--constraint", ROOT / "constraints.txt", runtime, f"{ours}[export]", theirs, "pytest")
 
     def run(self, *command: object, fails: bool = False) -> subprocess.CompletedProcess[str]:
         """A command, here, without the caller's Python paths."""

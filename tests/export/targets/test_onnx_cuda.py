@@ -72,7 +72,7 @@ def test_without_a_gpu_loading_says_so(engine: Path) -> None:
 
 @pytest.mark.skipif(PROVIDER in _providers(), reason="this ONNX Runtime has the CUDA provider")
 def test_an_onnxruntime_without_the_provider_says_what_to_install(engine: Path) -> None:
-    with pytest.raises(EngineError, match=re.escape("pip install 'sssd-registry[gpu]'")):
+    with pytest.raises(EngineError, match=re.escape("pip install 'sssd-engine[gpu]'")):
         open_onnx_cuda(engine / "denoiser.onnx", 1)
 
 
