@@ -16,7 +16,7 @@ from conftest import SAMPLES, Workload, session, summary
 from torch import Tensor
 
 from sssd_export.graph.inline import constant
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
 

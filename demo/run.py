@@ -78,7 +78,7 @@ def draw_forecast() -> None:
 def measure() -> dict[str, Any]:
     """Scores, parity and speed, all of this run."""
     from sssd_registry.evaluation.evaluate import evaluate
-    from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.model_or_engine import open_forecaster
 
     model, engine = open_forecaster(MODEL, "dpmsolver++", 20), open_forecaster(ENGINE)
     sampler = open_forecaster(MODEL, "ddim", 100)
@@ -109,9 +109,9 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
 
     from sssd_registry.data.windows import last_origins, windows_at
     from sssd_registry.pipeline import forecast_samples
-    from sssd_registry.plugin_api.factories import make_scheduler
+    from sssd_registry.plugin_api.make_scheduler import make_scheduler
     from sssd_registry.sampling.noise import draw_noise
-    from sssd_registry.sampling.tableau import SolverTableau
+    from sssd_registry.sampling.read_tableau import read_tableau
 
     pipe = model.pipeline
     network, horizons = pipe.network, pipe.spec.horizons
@@ -122,7 +122,7 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     inputs |= {f"times_{name}": array for name, array in windows.times.items()}
 
     def eager(scheduler: str, steps: int) -> Callable[[], Any]:
-        tableau = SolverTableau.from_scheduler(make_scheduler(scheduler, network.schedule), steps)
+        tableau = read_tableau(make_scheduler(scheduler, network.schedule), steps)
         return lambda: forecast_samples(network, tableau, windows, horizons, torch.from_numpy(noise))
 
     contenders = {

@@ -27,7 +27,7 @@ from sssd_registry.data.windows import (
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.plugin_api.factories import solver_tableau
+from sssd_registry.plugin_api.make_scheduler import solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from sssd_registry.storage.trial import sign_model
+from sssd_registry.check_model import sign_model
 from sssd_registry.testing.tiny_model import SETTINGS, train_tiny_model
 from sssd_registry.testing.tiny_model import tiny_frame as make_frame
 

@@ -64,7 +64,7 @@ def test_the_plugin_shown_passes_the_suite(monkeypatch: pytest.MonkeyPatch) -> N
     exec(source, names)
     (spec,) = names["register_schedulers"]()  # type: ignore[operator]
     made = Registry((Entry("scheduler", spec.name, spec.summary, "p", "d", "1", spec=spec),))
-    for module in (suite_module, sys.modules["sssd_registry.plugin_api.factories"]):
+    for module in (suite_module, sys.modules["sssd_registry.plugin_api.make_scheduler"]):
         monkeypatch.setattr(module, "registry", lambda: made)
     suite = type("Suite", (SchedulerConformance,), {"name": spec.name})()
     for check in [check for check in dir(suite) if check.startswith("test_")]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.model.batches import Batch
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import solve
 from sssd_registry.sampling.tableau import SolverTableau

@@ -83,7 +83,7 @@ def beside(model: Path) -> Path:
 
 def check_model(model: Path, names: list[str] | None) -> None:
     """Raise what is wrong before anything heavy is imported."""
-    from sssd_registry.forecaster import check_scheduler_name
+    from sssd_registry.model_or_engine import check_scheduler_name
 
     if (model / "manifest.json").exists():
         raise SSSDError(f"{model} is an engine, whose scheduler is compiled in: compare on the model it was made from")

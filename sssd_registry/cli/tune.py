@@ -23,11 +23,11 @@ def tune(
     from sssd_registry.cli.progress import tuning_bar
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.storage.sampling_defaults import write_tuned
-    from sssd_registry.tuning.tune import tune_model
+    from sssd_registry.tuning.tune import tune
 
     pipeline = SSSDPipeline.from_pretrained(model)
     with tuning_bar() as report:
-        tableau, rows = tune_model(pipeline, data, steps, report=report)
+        tableau, rows = tune(pipeline, data, steps, report=report)
     write_tuned(model, tableau)
     if as_json:
         typer.echo(

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 
 from sssd_registry.comparison.candidates import Candidate, find_candidates, split_finite
 from sssd_registry.comparison.quality import Quality, quality
-from sssd_registry.comparison.results_file import State
+from sssd_registry.comparison.results_file import Results
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.split import origins_between, origins_from
@@ -44,23 +45,24 @@ class Setting:
 
 
 def compare(
-    model: Path,
-    data: Path,
-    schedulers: Sequence[str] | None,
-    steps: Sequence[int],
-    setting: Setting,
-    state_file: Path,
+    model: str | Path,
+    data: pd.DataFrame | str | Path,
+    schedulers: Sequence[str] | None = None,
+    steps: Sequence[int] = (4, 6, 8, 10, 15, 20, 50, 100),
+    setting: Setting = Setting(),
+    results_file: Path | None = None,
     report: Report = silent,
 ) -> Comparison:
     """Score and time every scheduler in every number of steps.
 
     Args:
         model: model folder.
-        data: file with the history the windows need.
+        data: frame or file with the history the windows need.
         schedulers: names; ``None`` for all.
         steps: numbers of inference steps.
         setting: windows and samples.
-        state_file: where finished rows are kept; those of the same model, data and setting are not run again.
+        results_file: where finished rows are kept, if anywhere; those of the same model, data and setting are not run
+            again.
         report: told rows done, rows in all, and what is next.
 
     Raises:
@@ -71,7 +73,7 @@ def compare(
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
     origins = evenly(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
-    state = State(state_file, _fingerprint(model, source, origins, setting))
+    state = Results(results_file, _fingerprint(Path(model), source, origins, setting))
     windows = encode_windows(pipeline.network, source, origins, horizons)
     found: list[Quality] = []
     for done, candidate in enumerate(candidates):

@@ -14,13 +14,20 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file, check_file
 
 
-class State:
-    """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay."""
+class Results:
+    """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay.
 
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        check_file(path)
+    Args:
+        path: the file; without one, what is found is kept in memory only.
+        fingerprint: of model, data and setting.
+    """
+
+    def __init__(self, path: Path | None, fingerprint: str) -> None:
         self.path, self.fingerprint = path, fingerprint
-        self.rows: dict[str, dict[str, Any]] = _read(path)
+        self.rows: dict[str, dict[str, Any]] = {}
+        if path is not None:
+            check_file(path)
+            self.rows = _read(path)
 
     def get(self, candidate: Candidate) -> Quality | None:
         """What was found for it, if anything."""
@@ -36,8 +43,9 @@ class State:
             "coverage_50": quality.coverage_50,
             "coverage_90": quality.coverage_90,
         }
-        with atomic_file(self.path) as new:
-            new.write_text(json.dumps({"rows": self.rows}), encoding="utf-8")
+        if self.path is not None:
+            with atomic_file(self.path) as new:
+                new.write_text(json.dumps({"rows": self.rows}), encoding="utf-8")
 
     def _key(self, candidate: Candidate) -> str:
         return f"{self.fingerprint}/{candidate.tableau.digest}"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sssd_registry.plots.figure_file import save_picture
-
-if TYPE_CHECKING:
-    from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 _MAX_LABELS = 25
 

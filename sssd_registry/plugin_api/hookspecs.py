@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sssd_registry.data.windows import Windows
     from sssd_registry.forecaster import Forecaster
-    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.model.network import SSSDNetwork
     from sssd_registry.sampling.noise_schedule import NoiseSchedule
     from sssd_registry.sampling.tableau import SolverTableau
 
@@ -113,6 +113,14 @@ class ExportRequest:
     """What ``sssd-export`` asks of a target.
 
     Attributes:
+        network: the trained network; its ``spec`` says what the data are.
+        tableau: what the solver does, which the engine is to do.
+        scheduler: its name, for the manifest; ``scheduler_factory`` makes one, which parity is checked against.
+        horizons: K, in bars.
+        num_samples: S where nothing else is asked of the engine.
+        examples: raw windows to trace, calibrate and check with.
+        random_walk_window, test_start: as the training record has them, for the manifest.
+        options: an instance of the target's options.
         precision: one of the target's ``precisions``.
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
         split: encoder and denoiser are to be graphs of their own.
@@ -122,7 +130,7 @@ class ExportRequest:
         report: may be told steps of the build done, steps in all, and what is next, for a progress bar.
     """
 
-    pipeline: SSSDPipeline
+    network: SSSDNetwork
     tableau: SolverTableau
     scheduler: str
     scheduler_factory: Callable[[], Any]

@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.sampling.limits import MAX_TIMESTEPS
 
 BetaSchedule = Literal["cosine", "linear", "scaled_linear", "flow"]
 PredictionType = Literal["v_prediction", "epsilon", "sample", "flow_prediction"]
 Array = npt.NDArray[np.float64]
-
-# A hundred times what anybody trains with, and a second's work.
-MAX_TIMESTEPS = 100_000
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Does a solver sample the process that the model was trained for? Proven on data that are a single point.
 
-Betas and prediction types are compared where a scheduler tells them (:mod:`sssd_registry.plugin_api.factories`); this
-needs nothing to be told. If all data are the one point 1, then ``E z_t = alpha_t``, the perfect network is known, and
-every consistent solver, deterministic or not, keeps that mean exactly in however few steps: the noise that it has to
-point along does not change. So wrong betas, a wrong prediction type, a wrong scale of the input or time steps that
-mean something else all show as a wrong mean.
+Betas and prediction types are compared where a scheduler tells them
+(:func:`sssd_registry.plugin_api.make_scheduler.check_process`); this needs nothing to be told. If all data are the
+one point 1, then ``E z_t = alpha_t``, the perfect network is known, and every consistent solver, deterministic or
+not, keeps that mean exactly in however few steps: the noise that it has to point along does not change. So wrong
+betas, a wrong prediction type, a wrong scale of the input or time steps that mean something else all show as a wrong
+mean.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
+from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS
 from sssd_registry.sampling.scheduler_loop import run_scheduler
-from sssd_registry.sampling.tableau import LINEARITY_TOLERANCE
+from sssd_registry.sampling.tableau import LINEARITY_TOLERANCE, SolverTableau
 
 Array = npt.NDArray[np.float64]
 
@@ -23,11 +23,12 @@ _NONLINEAR_OPTIONS = ("clip_sample", "thresholding", "sample_max_value", "clip_s
 _PROBE_SCALE = 25.0
 
 
-def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple[int, ...]]:
-    """``(timesteps (M,), coefficients (M + 1, 1 + M + W), drawn_in)`` of a scheduler, see ``SolverTableau``.
+def read_tableau(scheduler: Any, num_inference_steps: int) -> SolverTableau:
+    """Read the coefficients of any object with the diffusers interface; ``scheduler`` is left as it was.
 
     Raises:
-        SSSDError: not linear, not finite, or no such number of steps.
+        SSSDError: the scheduler is not linear (the option at fault is named), gives no finite numbers, or
+            refuses that number of steps.
     """
     if not 1 <= num_inference_steps <= MAX_INFERENCE_STEPS:
         raise SSSDError(f"the number of steps has to be from 1 to {MAX_INFERENCE_STEPS:,}, got {num_inference_steps}")
@@ -51,7 +52,7 @@ def probe(scheduler: Any, num_inference_steps: int) -> tuple[Array, Array, tuple
             f" with {_options(scheduler)}: try more steps, or other sigmas"
         )
     _check_superposition(scheduler, coefficients, witness, result)
-    return np.array(timesteps), coefficients, tuple(drawn_in)
+    return SolverTableau(num_inference_steps, np.array(timesteps), coefficients, tuple(drawn_in))
 
 
 def _check_betas(scheduler: Any) -> None:

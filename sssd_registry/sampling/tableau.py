@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +40,8 @@ Update = tuple[Term, ...]
 @dataclass(frozen=True, eq=False)
 class SolverTableau:
     """A solver's coefficients for one number of steps. Immutable, hashable, safe to share between threads.
+
+    :func:`~sssd_registry.sampling.read_tableau.read_tableau` reads one off a scheduler.
 
     With M network calls and W draws, ``columns`` are [initial noise, outputs 0 … M−1, draws 1 … W]. Row j < M of
     ``coefficients`` gives the input of call j, row M the result:
@@ -83,18 +84,6 @@ class SolverTableau:
         """1 + W: the initial noise and the draws of the steps."""
         return 1 + len(self.drawn_in)
 
-    @classmethod
-    def from_scheduler(cls, scheduler: Any, num_inference_steps: int) -> SolverTableau:
-        """Read the coefficients of any object with the diffusers interface; ``scheduler`` is left as it was.
-
-        Raises:
-            SSSDError: the scheduler is not linear (the option at fault is named), gives no finite numbers, or
-                refuses that number of steps.
-        """
-        from sssd_registry.sampling.read_tableau import probe
-
-        return cls(num_inference_steps, *probe(scheduler, num_inference_steps))
-
     @functools.cached_property
     def updates(self) -> tuple[Update, ...]:
         """M + 1 updates: how x_0, …, x_{M−1} and the result are made, each from as few terms as do it.
@@ -125,12 +114,6 @@ class SolverTableau:
         """The tableau that ``to_json`` wrote."""
         tree = json.loads(text)
         return cls(tree["num_inference_steps"], tree["timesteps"], tree["coefficients"], tuple(tree["drawn_in"]))
-
-    def plot(self, path: str | Path) -> None:
-        """Draw the coefficients into a ``.png``, ``.svg`` or ``.pdf`` file."""
-        from sssd_registry.plots.plot_tableau import plot_tableau
-
-        plot_tableau(self, path)
 
     @property
     def _key(self) -> tuple[Any, ...]:

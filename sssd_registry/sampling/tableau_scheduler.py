@@ -18,7 +18,7 @@ from sssd_registry.sampling.tableau import SolverTableau
 class TableauScheduler:
     """Plays one of ``tableaus``, picked by the number of steps. The state between two steps is the network's input.
 
-    Invariant: ``SolverTableau.from_scheduler(TableauScheduler([tableau]), N)`` is the tableau, to rounding.
+    Invariant: ``read_tableau(TableauScheduler([tableau]), N)`` is the tableau, to rounding.
     """
 
     def __init__(self, tableaus: Iterable[SolverTableau]) -> None:

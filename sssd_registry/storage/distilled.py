@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sssd_registry.config import Config, ModelConfig
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 
 # A network that takes more operations to put together takes a minute or more of it.
 _MAX_TENSORS = 200_000
@@ -74,7 +74,7 @@ def network_shapes(
     """
     try:
         with _Counted(max_bytes, max_tensors), torch.device("meta"):
-            network = SSSDNetwork(spec, config)
+            network = make_network(spec, config)
     except (SSSDError, NotImplementedError, RuntimeError) as error:
         if "meta" in str(error):  # somebody's head looks at its numbers while it is built
             return None

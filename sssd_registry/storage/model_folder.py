@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-from sssd_registry import __version__
 from sssd_registry.config import Config
 from sssd_registry.data.bounds import MAX_LOOKBACK, check_spec
 from sssd_registry.data.spec import DataSpec
@@ -46,6 +45,7 @@ from sssd_registry.storage.index import (
 from sssd_registry.storage.sampling_defaults import Preset, read_preset, write_preset
 from sssd_registry.storage.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
 from sssd_registry.storage.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
+from sssd_registry.version import __version__
 
 # 3: units with a floor, a location for every horizon, hashes in the index.
 FORMAT = 3

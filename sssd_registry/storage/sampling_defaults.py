@@ -11,12 +11,12 @@ from typing import Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sssd_registry.config import MAX_INFERENCE_STEPS
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.files.json_file import read_json, validated
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import TUNED
+from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.index import SAMPLING, own_file, replace_file

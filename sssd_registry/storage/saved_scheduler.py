@@ -16,8 +16,9 @@ import numpy as np
 
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.files.json_file import read_json
-from sssd_registry.plugin_api.factories import check_process
-from sssd_registry.sampling.noise_schedule import MAX_TIMESTEPS, NoiseSchedule
+from sssd_registry.plugin_api.make_scheduler import check_process
+from sssd_registry.sampling.limits import MAX_TIMESTEPS
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.index import REMEDY, SCHEDULER
 
 

@@ -16,6 +16,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.storage.index import REMEDY
 from sssd_registry.storage.memory import TooLarge, network_shapes
 
@@ -45,7 +46,7 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork
         ) from None
     if wanted is not None:
         _check_fit(found, wanted, file)
-    network = SSSDNetwork(spec, config)
+    network = make_network(spec, config)
     if wanted is None:
         _check_fit(found, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, file)
     weights = load_tensors(file)

@@ -25,7 +25,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import Batch, TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
@@ -47,9 +47,9 @@ _SETTINGS = {
 
 
 def distill(
-    model: Path,
+    model: str | Path,
     data: pd.DataFrame | str | Path,
-    out: Path,
+    out: str | Path,
     *,
     scheduler: str | None = None,
     steps: int = 1,
@@ -77,6 +77,7 @@ def distill(
             left out, or nothing to resume.
         TrainingInterrupted: Ctrl-C.
     """
+    model, out = Path(model), Path(out)
     teacher = SSSDPipeline.from_pretrained(model)
     config, prepared = _setting(model, teacher, data)
     schedule = teacher.network.schedule

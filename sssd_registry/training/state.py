@@ -18,6 +18,7 @@ from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
@@ -55,7 +56,7 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
     check_memory(data.spec, config)
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
-        network = SSSDNetwork(data.spec, config.model)
+        network = make_network(data.spec, config.model)
     _check_prediction(network.schedule)
     if init is not None:
         start_from(network, init)

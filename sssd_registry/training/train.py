@@ -20,7 +20,7 @@ from sssd_registry.files.atomic import remove_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
 from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch, training_data
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
@@ -44,7 +44,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 def train(
     data: pd.DataFrame | str | Path | TrainingData,
     config: Config,
-    out: Path,
+    out: str | Path,
     *,
     init: str | Path | None = None,
     resume: bool = False,
@@ -67,6 +67,7 @@ def train(
         SSSDError: bad data or configuration, units that forecast worse than naive forecasts, or nothing to resume.
         TrainingInterrupted: Ctrl-C.
     """
+    out = Path(out)
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init)
     if not resume:

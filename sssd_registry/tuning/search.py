@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import EncodedWindows
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
 from sssd_registry.sampling.sampler import sample
@@ -51,7 +51,7 @@ def make_objective(windows: EncodedWindows, schedule: NoiseSchedule) -> Objectiv
     return Objective(windows, noise, sample(windows.denoise, reference, noise))
 
 
-def tune(
+def search_timesteps(
     objective: Objective,
     schedule: NoiseSchedule,
     steps: int,

@@ -14,10 +14,10 @@ from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.model.batches import evenly
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, tune
+from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, search_timesteps
 
 _TUNING_WINDOWS, _SCORING_WINDOWS, _SAMPLES = 32, 128, 64
 
@@ -32,14 +32,22 @@ class Row:
     crps: float
 
 
-def tune_model(
-    pipeline: SSSDPipeline,
+def tune(
+    model: SSSDPipeline | str | Path,
     data: pd.DataFrame | str | Path,
-    steps: int,
+    steps: int = 8,
     *,
     report: Callable[[int, float], None] | None = None,
 ) -> tuple[SolverTableau, list[Row]]:
     """Tune a solver of ``steps`` steps on windows of the validation part, never of the test part.
+
+    ``sssd_registry.storage.sampling_defaults.write_tuned`` keeps it with the model, as its scheduler ``tuned``.
+
+    Args:
+        model: a pipeline, or the model's folder.
+        data: frame or file with the model's validation data.
+        steps: N, 2 or more.
+        report: told evaluations done and the best distance so far.
 
     Returns:
         the solver, and beside it what it is to be measured against.
@@ -47,6 +55,7 @@ def tune_model(
     Raises:
         SSSDError: no training record, unusable data, or fewer than 2 steps.
     """
+    pipeline = model if isinstance(model, SSSDPipeline) else SSSDPipeline.from_pretrained(model)
     record = pipeline.record
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")
@@ -57,7 +66,7 @@ def tune_model(
     origins = origins_between(source, record.validation_start, record.test_start, max(horizons))
     network, schedule = pipeline.network, pipeline.network.schedule
     objective = make_objective(encode_windows(network, source, evenly(origins, _TUNING_WINDOWS), horizons), schedule)
-    tableau, _ = tune(objective, schedule, steps, report=report)
+    tableau, _ = search_timesteps(objective, schedule, steps, report=report)
     scoring = encode_windows(network, source, evenly(origins, _SCORING_WINDOWS), horizons)
     return tableau, [
         Row(

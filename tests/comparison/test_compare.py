@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from cli_runner import Outcome, error_line, sssd
 
+from sssd_registry.check_model import sign_model
 from sssd_registry.comparison import compare as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
@@ -21,7 +22,6 @@ from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.storage.sampling_defaults import write_tuned
-from sssd_registry.storage.trial import sign_model
 
 
 @pytest.fixture

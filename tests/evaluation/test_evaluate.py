@@ -15,8 +15,8 @@ from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.evaluate import evaluate
 from sssd_registry.forecast import Forecast
-from sssd_registry.forecaster import open_forecaster
 from sssd_registry.horizons import dated_forecast
+from sssd_registry.model_or_engine import open_forecaster
 
 
 def test_scores_of_model_and_baselines_come_from_the_test_part(tiny_model: Path, tiny_csv: Path) -> None:

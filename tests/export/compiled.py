@@ -26,7 +26,8 @@ from sssd_export.graph.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 
 
@@ -43,7 +44,7 @@ class Compiled:
         return self.network.spec.horizons
 
     def tableau(self, scheduler: str, steps: int) -> SolverTableau:
-        return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
+        return read_tableau(make_scheduler(scheduler, self.network.schedule), steps)
 
     def model(self, scheduler: str, steps: int) -> ir.Model:
         return build_graph(self.pieces, self.tableau(scheduler, steps))

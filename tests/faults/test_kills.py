@@ -342,7 +342,7 @@ def test_a_checkpoint(tmp_path: Path) -> None:
 
 def test_a_model(tiny_model: Path, tmp_path: Path) -> None:
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.plugin_api.factories import make_scheduler
+    from sssd_registry.plugin_api.make_scheduler import make_scheduler
     from sssd_registry.storage.sampling_defaults import Preset
 
     path = tmp_path / "m"

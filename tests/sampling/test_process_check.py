@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.process_check import check_tableau, point_means
-from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.sampling.read_tableau import read_tableau
 
 SCHEDULE = NoiseSchedule()
 
 
 @given(st.sampled_from(["ddim", "ddpm", "unipc", "euler", "lms"]), st.sampled_from([5, 10, 20]))
 def test_the_mean_of_a_point_is_kept_exactly(name: str, steps: int) -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), steps)
+    tableau = read_tableau(make_scheduler(name, SCHEDULE), steps)
     alpha, _ = SCHEDULE.marginal(tableau.timesteps)
     np.testing.assert_allclose(point_means(tableau, SCHEDULE), np.append(alpha, 1.0), atol=1e-5)
 
@@ -40,13 +40,13 @@ def test_the_mean_of_a_point_is_kept_exactly(name: str, steps: int) -> None:
 )
 @pytest.mark.parametrize("name", ["ddim", "ddpm", "dpmsolver++", "euler", "sa-solver"])
 def test_another_process_is_refused_by_the_numbers_alone(name: str, schedule: NoiseSchedule) -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 10)
+    tableau = read_tableau(make_scheduler(name, SCHEDULE), 10)
     with pytest.raises(SSSDError, match="does not sample the process the model was trained for"):
         check_tableau(tableau, schedule, name)
 
 
 def test_time_steps_that_mean_something_else_are_refused() -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 10)
+    tableau = read_tableau(make_scheduler("ddim", SCHEDULE), 10)
     with pytest.raises(SSSDError, match="does not sample"):
         check_tableau(replace(tableau, timesteps=tableau.timesteps / 1000), SCHEDULE, "seconds")
 
@@ -91,7 +91,7 @@ def test_flow_matching_goes_with_its_own_prediction_only() -> None:
 
 def test_a_result_that_is_not_what_the_steps_lead_to_is_refused() -> None:
     """Every input of the network right, and the result doubled: only the last row of the table shows it."""
-    tableau = SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 10)
+    tableau = read_tableau(make_scheduler("ddim", SCHEDULE), 10)
     coefficients = tableau.coefficients.copy()
     coefficients[-1] *= 2
     check_tableau(tableau, SCHEDULE, "ddim")

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
 
@@ -15,7 +16,7 @@ SCHEDULE = NoiseSchedule()
 
 
 def tableau(name: str, steps: int) -> SolverTableau:
-    return SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), steps)
+    return read_tableau(make_scheduler(name, SCHEDULE), steps)
 
 
 def gaussian(mean: float, std: float) -> object:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plots.plot_tableau import plot_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
@@ -54,7 +56,7 @@ def live(scheduler: Any, steps: int, noise: Tensor) -> Tensor:
 
 
 def check_parity(scheduler: Any, steps: int) -> SolverTableau:
-    tableau = SolverTableau.from_scheduler(scheduler, steps)
+    tableau = read_tableau(scheduler, steps)
     generator = torch.Generator().manual_seed(steps)
     noise = torch.randn(tableau.num_noises, 2, 5, 3, 4, generator=generator, dtype=torch.float64)
     expected = live(scheduler, steps, noise)
@@ -85,15 +87,15 @@ def test_a_scheduler_nobody_wrote_a_plugin_for_has_parity(name: str) -> None:
 @pytest.mark.parametrize(("name", "calls"), [("PNDMScheduler", 24), ("HeunDiscreteScheduler", 29)])
 def test_calls_are_counted_not_assumed(name: str, calls: int) -> None:
     scheduler = getattr(diffusers, name)(**NoiseSchedule("scaled_linear").scheduler_config())
-    assert SolverTableau.from_scheduler(scheduler, 15).num_calls == calls
+    assert read_tableau(scheduler, 15).num_calls == calls
 
 
 def test_ddim_and_dpm_solver_need_only_a_short_memory() -> None:
     """Twenty steps have 231 dense terms; a recurrence needs two or four for each step."""
-    ddim = SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 20)
+    ddim = read_tableau(make_scheduler("ddim", SCHEDULE), 20)
     assert ddim.memory == 1
     assert sum(map(len, ddim.updates)) == 41
-    dpm = SolverTableau.from_scheduler(make_scheduler("dpmsolver++", SCHEDULE), 20)
+    dpm = read_tableau(make_scheduler("dpmsolver++", SCHEDULE), 20)
     assert dpm.memory <= 3
     assert sum(map(len, dpm.updates)) <= 80
 
@@ -119,7 +121,7 @@ def rows_from_updates(tableau: SolverTableau) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("name", FIRST_PARTY)
 def test_updates_are_exact(name: str) -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 20)
+    tableau = read_tableau(make_scheduler(name, SCHEDULE), 20)
     scale = np.abs(tableau.coefficients).max(axis=1, keepdims=True)
     assert (np.abs(rows_from_updates(tableau) - tableau.coefficients) / scale).max() < 1e-7
 
@@ -151,7 +153,7 @@ def test_any_causal_coefficients_have_exact_updates(calls: int, draws: int, seed
 )
 def test_what_is_not_linear_is_refused_and_the_option_named(scheduler: Any, option: str) -> None:
     with pytest.raises(SSSDError, match=f"{option}=True: pass {option}=False"):
-        SolverTableau.from_scheduler(scheduler, 10)
+        read_tableau(scheduler, 10)
 
 
 def test_a_nonlinear_scheduler_without_a_known_option_is_refused_too() -> None:
@@ -162,13 +164,13 @@ def test_a_nonlinear_scheduler_without_a_known_option_is_refused_too() -> None:
             return made
 
     with pytest.raises(SSSDError, match="Bent is not linear"):
-        SolverTableau.from_scheduler(Bent(**SCHEDULE.scheduler_config(), clip_sample=False), 10)
+        read_tableau(Bent(**SCHEDULE.scheduler_config(), clip_sample=False), 10)
 
 
 def test_the_scheduler_is_left_as_it_was() -> None:
     scheduler = make_scheduler("dpmsolver++", SCHEDULE)
     before = copy.deepcopy(vars(scheduler))
-    SolverTableau.from_scheduler(scheduler, 10)
+    read_tableau(scheduler, 10)
     assert vars(scheduler).keys() == before.keys()
     assert scheduler.num_inference_steps == before["num_inference_steps"]
     assert scheduler.step_index is None
@@ -177,13 +179,13 @@ def test_the_scheduler_is_left_as_it_was() -> None:
 def test_one_scheduler_serves_eight_threads() -> None:
     scheduler = make_scheduler("dpmsolver++", SCHEDULE)
     steps = [5, 8, 10, 13, 15, 18, 20, 25] * 2
-    alone = [SolverTableau.from_scheduler(scheduler, n) for n in steps]
+    alone = [read_tableau(scheduler, n) for n in steps]
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda n: SolverTableau.from_scheduler(scheduler, n), steps)) == alone
+        assert list(pool.map(lambda n: read_tableau(scheduler, n), steps)) == alone
 
 
 def test_it_is_immutable_hashable_and_survives_json() -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler("dpmsolver++", SCHEDULE), 10)
+    tableau = read_tableau(make_scheduler("dpmsolver++", SCHEDULE), 10)
     with pytest.raises(ValueError, match="read-only"):
         tableau.coefficients[0, 0] = 2.0
     with pytest.raises(AttributeError):
@@ -192,13 +194,13 @@ def test_it_is_immutable_hashable_and_survives_json() -> None:
     assert again == tableau
     assert hash(again) == hash(tableau)
     assert again.digest == tableau.digest
-    assert again != SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 10)
+    assert again != read_tableau(make_scheduler("ddim", SCHEDULE), 10)
     assert "10 steps" in repr(tableau)
 
 
 @pytest.mark.parametrize("name", ["dpmsolver++", "unipc", "pndm", "ddpm"])
 def test_it_draws_itself(name: str, tmp_path: Path) -> None:
-    SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 12).plot(tmp_path / "tableau.png")
+    plot_tableau(read_tableau(make_scheduler(name, SCHEDULE), 12), tmp_path / "tableau.png")
     assert (tmp_path / "tableau.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -212,7 +214,7 @@ MEMORY = {
 
 @pytest.mark.parametrize("name", MEMORY)
 def test_the_banded_form_is_found_for_every_solver_of_finite_memory(name: str) -> None:
-    tableau = SolverTableau.from_scheduler(make_scheduler(name, SCHEDULE), 30)
+    tableau = read_tableau(make_scheduler(name, SCHEDULE), 30)
     assert tableau.memory <= MEMORY[name]
     dense = sum(int(np.count_nonzero(row)) for row in tableau.coefficients)
     assert sum(map(len, tableau.updates)) < dense / 2
@@ -241,7 +243,7 @@ def test_parity_with_the_bare_loop_of_diffusers(name: str) -> None:
     """Nothing of ours around it: float32 throughout, as any of diffusers' pipelines runs it."""
     schedule = NoiseSchedule("scaled_linear")  # whose sigmas float32 can hold
     scheduler = make_scheduler(name, schedule)
-    tableau = SolverTableau.from_scheduler(scheduler, 20)
+    tableau = read_tableau(scheduler, 20)
     noise = torch.randn(1, 2, 5, 3, 4, generator=torch.Generator().manual_seed(0))
     scheduler.set_timesteps(20)
     state = noise[0] * scheduler.init_noise_sigma
@@ -255,12 +257,12 @@ def test_parity_with_the_bare_loop_of_diffusers(name: str) -> None:
 @pytest.mark.parametrize("steps", [0, -3, 10_001, 10**12])
 def test_no_steps_and_too_many_are_refused(steps: int) -> None:
     with pytest.raises(SSSDError, match="from 1 to 10,000"):
-        SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), steps)
+        read_tableau(make_scheduler("ddim", SCHEDULE), steps)
 
 
 def test_more_steps_than_there_are_is_the_schedulers_error() -> None:
     with pytest.raises(SSSDError, match="2000 steps"):
-        SolverTableau.from_scheduler(make_scheduler("ddim", SCHEDULE), 2000)
+        read_tableau(make_scheduler("ddim", SCHEDULE), 2000)
 
 
 def test_coefficients_of_the_wrong_shape_are_refused() -> None:

@@ -18,8 +18,8 @@ from sssd_registry.config import load_config
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.json_file import read_json
-from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.storage.index import MARKER, write_index
 from sssd_registry.storage.memory import check_memory, network_shapes
 from sssd_registry.training.train import train
@@ -155,7 +155,7 @@ def test_shapes_are_known_without_building(tiny_model: Path, head: str, latent_s
     state = torch.random.get_rng_state()
     found = network_shapes(network.spec, config, 1 << 30)
     assert torch.equal(state, torch.random.get_rng_state()), "nothing is drawn"
-    built = SSSDNetwork(network.spec, config).state_dict()
+    built = make_network(network.spec, config).state_dict()
     assert found == {name: tuple(tensor.shape) for name, tensor in built.items()}
 
 

@@ -25,7 +25,7 @@ def offered(kind: Any, spec: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     base: Any = SchedulerConformance if kind == "scheduler" else HeadConformance
     for module in (schedulers_module, heads_module):
         monkeypatch.setattr(module, "registry", lambda: made)
-    monkeypatch.setattr("sssd_registry.plugin_api.factories.registry", lambda: made)
+    monkeypatch.setattr("sssd_registry.plugin_api.make_scheduler.registry", lambda: made)
     return type("Suite", (base,), {"name": spec.name})()
 
 

@@ -123,7 +123,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> Any:
             Entry("target", spec.name, spec.summary, "p", "d", "1", spec=spec),
         )
     )
-    for module in (suite_module.__name__, "sssd_registry.forecaster", "sssd_export.request"):
+    for module in (suite_module.__name__, "sssd_registry.model_or_engine", "sssd_export.request"):
         monkeypatch.setattr(f"{module}.registry", lambda: made)
     return type("Broken", (TargetConformance,), {"name": spec.name})()
 

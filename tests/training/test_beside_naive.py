@@ -15,6 +15,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import gaussian_crps
 from sssd_registry.model.batches import TrainingData, training_data
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.beside_naive import check_start, look_at_validation
 from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.train import train
@@ -24,7 +25,7 @@ from sssd_registry.training.train import train
 def fitted(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, tiny_settings)
     data = training_data(tiny_frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 
@@ -82,7 +83,7 @@ def _frame(values: npt.NDArray[np.float64]) -> pd.DataFrame:
 def _start(values: npt.NDArray[np.float64], *settings: str) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, list(settings))
     data = training_data(_frame(values), config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 

@@ -14,15 +14,15 @@ import torch
 from cli_runner import error_line, sssd
 from safetensors.torch import load_file
 
+from sssd_registry.check_model import sign_model
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_windows
 from sssd_registry.model.batches import evenly, training_data
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.plugin_api.factories import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.storage.trial import sign_model
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.distill import TEACHER, distill

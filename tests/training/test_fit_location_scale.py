@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sssd_registry.config import load_config
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_normalizer import fit_units
 
 CPU = torch.device("cpu")
@@ -21,7 +22,7 @@ HOURLY = ["data.horizons=[1, 6]", 'data.timeframes={"1h" = 48}', "model.feature_
 def fitted(frame: pd.DataFrame, *more: str) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, [*HOURLY, *more])
     data = training_data(frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 
@@ -86,7 +87,7 @@ def test_no_later_value_changes_it(tiny_frame: pd.DataFrame, tiny_settings: list
     for frame in (tiny_frame, other):
         config = load_config(None, tiny_settings)
         data = training_data(frame, config.data)
-        network = SSSDNetwork(data.spec, config.model)
+        network = make_network(data.spec, config.model)
         fit_units(network, data)
         states.append(network.normalizer.state_dict())
     torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
@@ -99,7 +100,7 @@ def test_standardize_and_restore_are_inverse(
 ) -> None:
     config = load_config(None, [*tiny_settings, f"data.target_kind={kind}", f"model.location_scale={start}"])
     data = training_data(tiny_frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     normalizer = network.normalizer
     batch = make_batch(data, data.split.validation, (1, 4), CPU)

@@ -18,19 +18,19 @@ import numpy.typing as npt
 import onnx_ir as ir
 import onnxruntime
 
-from sssd_export.build.cache import build_key, cached
 from sssd_engine.engine import Engine, load_engine
+from sssd_engine.manifest import meaning, write_manifest
+from sssd_engine.noise import draw_noise
+from sssd_engine.part import MEANING, OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
+from sssd_export.build.cache import build_key, cached
+from sssd_export.build.parity import check_parity
+from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
 from sssd_export.graph.quantise import quantised
 from sssd_export.graph.trace import Pieces, trace
-from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
-from sssd_engine.manifest import meaning, write_manifest
-from sssd_engine.noise import draw_noise
-from sssd_export.build.parity import check_parity
-from sssd_engine.part import MEANING, OnnxPart, Part
-from sssd_engine.solver_loop import SolverLoop
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau
@@ -99,7 +99,7 @@ def build_engine(
     write_manifest(folder, manifest)
     engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.why_not_here else load_engine(folder)
     steps = request.tableau.num_inference_steps
-    network, factory = request.pipeline.network, request.scheduler_factory
+    network, factory = request.network, request.scheduler_factory
     parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
     of = {"of": "its graphs in ONNX Runtime", "not run": compiler.why_not_here} if compiler.why_not_here else {}
     manifest["parity"] = {**parity, "of": "the engine", **of}
@@ -127,7 +127,7 @@ def shared_traces() -> Iterator[None]:
 
 
 def _traced(request: ExportRequest, dense: bool) -> Pieces:
-    known, network = _TRACES.get(), request.pipeline.network
+    known, network = _TRACES.get(), request.network
     key = (network, request.horizons, dense)
     pieces = None if known is None else known.get(key)
     if pieces is None:
@@ -147,7 +147,7 @@ def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, preci
 
 def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str, npt.NDArray[Any]]:
     """What the last of ``graphs`` is fed when the model's examples are forecast: the others are run for it."""
-    size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.pipeline.network.latent_size)
+    size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.network.latent_size)
     values = {**engine_inputs(request.examples), "noise": draw_noise(0, 0, len(request.examples), size)}
     *before, last = graphs
     if any(value.name == "z" for value in last.graph.inputs):
@@ -254,10 +254,10 @@ def literal_session(model: ir.Model) -> onnxruntime.InferenceSession:
 
 
 def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str, Any]:
-    spec, tableau = request.pipeline.spec, request.tableau
+    spec, tableau = request.network.spec, request.tableau
     unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
     first, last = graphs[0].graph, graphs[-1].graph
-    size = request.pipeline.network.latent_size
+    size = request.network.latent_size
     noise = {
         "name": "noise",
         "dtype": "float32",

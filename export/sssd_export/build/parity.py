@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from sssd_engine.engine import Engine
-from sssd_export.forecaster import engine_inputs
 from sssd_engine.noise import draw_noise
 from sssd_export.build.odd_windows import odd_windows
+from sssd_export.forecaster import engine_inputs
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import to_tensors
@@ -46,8 +46,8 @@ def check_parity(
 ) -> dict[str, Any]:
     """Run the engine and the live scheduler's own ``step()`` loop on the same windows and noise.
 
-    On the examples, and on windows such as examples seldom are (:mod:`sssd_export.build.odd_windows`); and the quantiles
-    have to be those of the samples.
+    On the examples, and on windows such as examples seldom are (:mod:`sssd_export.build.odd_windows`); and the
+    quantiles have to be those of the samples.
 
     Returns:
         ``max_error`` on the examples (share of the samples' standard deviation at each window, horizon and target),

@@ -21,7 +21,7 @@ from sssd_registry.comparison.compare import Setting
 from sssd_registry.comparison.table import Row
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.evaluate import evaluate
-from sssd_registry.forecaster import open_forecaster
+from sssd_registry.model_or_engine import open_forecaster
 from sssd_registry.pipeline import SSSDPipeline
 
 

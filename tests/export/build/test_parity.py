@@ -18,7 +18,7 @@ from sssd_export.build.odd_windows import odd_windows
 from sssd_export.build.parity import TOLERANCE, check_parity, largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_registry.errors import SSSDError
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import registry
 
 SCHEDULERS = [

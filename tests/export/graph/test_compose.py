@@ -12,7 +12,7 @@ from compiled import Compiled, arrays, counts, session_of
 
 from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 
 SCHEDULERS = ["ddim", "ddpm", "dpmsolver++", "dpmsolver++:solver_order=3"]

@@ -18,9 +18,10 @@ from sssd_export.graph.fold_projections import fold
 from sssd_export.graph.trace import trace_head
 from sssd_heads.mlp import MLPHead
 from sssd_heads.options import MLPOptions
-from sssd_registry.plugin_api.factories import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
 
@@ -30,7 +31,7 @@ SCHEDULE = NoiseSchedule("cosine", 1000, "v_prediction")
 
 @functools.cache
 def tableau(scheduler: str, steps: int) -> SolverTableau:
-    return SolverTableau.from_scheduler(make_scheduler(scheduler, SCHEDULE), steps)
+    return read_tableau(make_scheduler(scheduler, SCHEDULE), steps)
 
 
 def deterministic() -> list[str]:

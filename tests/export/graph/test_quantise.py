@@ -23,7 +23,7 @@ from sssd_export.graph.s4_forms import is_transform
 from sssd_export.graph.trace import trace
 from sssd_export.request import export_model
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 
 
 def feed(case: Compiled, seed: int = 0) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def test_statically_a_part_without_the_head_is_left_alone(tiny: Compiled) -> Non
 
 
 def test_fourier_matrices_stay_float32(joint: Compiled) -> None:
-    deep = SSSDNetwork(joint.network.spec, joint.network.config.model_copy(update={"num_layers": 2})).eval()
+    deep = make_network(joint.network.spec, joint.network.config.model_copy(update={"num_layers": 2})).eval()
     pieces = trace(deep.requires_grad_(False), joint.horizons, QUANTILE_LEVELS, joint.windows)
     encoder = build_graph(pieces, joint.tableau("ddim", 2), ("normalise", "encode"))
     transforms = [name for name in arrays(encoder) if is_transform(name)]

@@ -20,8 +20,8 @@ from sssd_export.graph.stages import Encode, Normalise, sample_quantiles
 from sssd_export.graph.trace import trace, trace_head
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import to_tensors
-from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.s4d import S4D
+from sssd_registry.plugin_api.make_network import make_network
 
 COND = 16
 
@@ -183,7 +183,7 @@ def test_tracing_leaves_the_network_as_it_was(tiny: Compiled) -> None:
 def test_layers_of_a_timeframe_share_their_fourier_matrices(joint: Compiled) -> None:
     config = joint.network.config.model_copy(update={"num_layers": 3})
     torch.manual_seed(0)
-    deep = SSSDNetwork(joint.network.spec, config).eval().requires_grad_(False)
+    deep = make_network(joint.network.spec, config).eval().requires_grad_(False)
     pieces = trace(deep, joint.horizons, QUANTILE_LEVELS, joint.windows)
     names = [name for name in pieces.encode.graph.initializers if name.endswith("_matrix")]
     assert len(names) == 2 * len(deep.spec.timeframes)

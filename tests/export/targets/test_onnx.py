@@ -12,7 +12,7 @@ from sssd_export.build.parity import TOLERANCE, largest_error
 from sssd_export.forecaster import EngineForecaster
 from sssd_export.targets.onnx import load, register_targets
 from sssd_registry.errors import SSSDError
-from sssd_registry.forecaster import open_forecaster
+from sssd_registry.model_or_engine import open_forecaster
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sssd_registry.forecaster import read_spec
+from sssd_registry.model_or_engine import read_spec
 
 
 def pipe(file: Path) -> None:

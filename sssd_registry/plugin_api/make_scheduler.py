@@ -11,6 +11,7 @@ from sssd_registry.options import build_options, split_options
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.process_check import check_tableau
+from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 
 
@@ -37,7 +38,7 @@ def solver_tableau(scheduler: Any, schedule: NoiseSchedule, num_inference_steps:
     Raises:
         SSSDError: it samples another process, is not linear, or refuses that number of steps.
     """
-    tableau = SolverTableau.from_scheduler(scheduler, num_inference_steps)
+    tableau = read_tableau(scheduler, num_inference_steps)
     try:
         check_tableau(tableau, schedule, f"{type(scheduler).__name__} in {num_inference_steps} steps")
     except SSSDError:

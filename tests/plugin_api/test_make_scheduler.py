@@ -6,7 +6,7 @@ import diffusers
 import pytest
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.plugin_api.factories import check_process, make_scheduler
+from sssd_registry.plugin_api.make_scheduler import check_process, make_scheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 SCHEDULE = NoiseSchedule()
