@@ -2,7 +2,7 @@
 
     python examples/plain_onnxruntime.py ENGINE WINDOWS.npz [SEED]
 
-ENGINE is what `sssd-export MODEL --out ENGINE` wrote (target onnx). WINDOWS.npz has one array for each input that
+ENGINE is what `sssd-export build MODEL --out ENGINE` wrote (target onnx). WINDOWS.npz has one array for each input that
 ENGINE/manifest.json names, but the noise: the last bars of each timeframe and their times, for any number of windows.
 """
 

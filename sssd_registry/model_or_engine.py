@@ -78,7 +78,7 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
         return _open_model(path, scheduler, steps)
     if scheduler is not None or steps is not None:
         raise SSSDError(
-            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
+            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export build"
         )
     target = str(read_json(manifest, "export anew").get("target"))
     try:

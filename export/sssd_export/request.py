@@ -21,7 +21,7 @@ from sssd_registry.storage.distilled import check_solver
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportOptions:
     """What a user asked of an export, in the command line's words.
 
     Attributes:
@@ -66,7 +66,7 @@ def export_model(
     Args:
         model: model folder.
         out: engine folder.
-        target, options: the fields of :class:`Order`.
+        target, options: the fields of :class:`ExportOptions`.
         report: told steps of the build done, steps in all, and what is next.
 
     Returns:
@@ -76,7 +76,7 @@ def export_model(
         SSSDError: unknown names, a scheduler that is no tableau, a precision that the target has not, or an engine that
             misses parity.
     """
-    order = Order(target, **options)
+    order = ExportOptions(target, **options)
     open_target(order.target)
     if order.scheduler is not None:
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
@@ -92,7 +92,7 @@ def open_target(text: str | None) -> tuple[TargetSpec, Any]:
     return spec, build_options("target", name, spec.options, values)
 
 
-def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[TargetSpec, ExportRequest]:
+def export_request(model: Path, order: ExportOptions, pipeline: SSSDPipeline) -> tuple[TargetSpec, ExportRequest]:
     """What ``order`` asks of its target.
 
     Args:

@@ -153,7 +153,7 @@ class TargetSpec:
     """An export target: a compiler that an engine can be built for, and the runtime of its engines.
 
     Attributes:
-        name: what ``sssd-export --target`` calls it; stored in the engine's manifest.
+        name: what ``sssd-export build --target`` calls it; stored in the engine's manifest.
         summary: one line for ``sssd plugins``.
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
         load: ``folder -> Forecaster``; needs no torch.

@@ -89,7 +89,7 @@ def test_the_command_keeps_the_solver_and_everything_takes_it(model: Path, tiny_
     for extra in ([], ["--steps", 4]):  # its own number of steps is the default
         outs.append(sssd("forecast", model, tiny_csv, "--scheduler", "tuned", *extra).out)
     assert outs[0] == outs[1] != sssd("forecast", model, tiny_csv).out
-    exported = sssd_export(model, "--scheduler", "tuned", "--steps", 4, "--out", tmp_path / "engine", "--json")
+    exported = sssd_export("build", model, "--scheduler", "tuned", "--steps", 4, "--out", tmp_path / "engine", "--json")
     assert exported.code == 0, exported.err
     manifest = json.loads(exported.out)
     assert (manifest["scheduler"], manifest["num_calls"]) == ("tuned", 4)
