@@ -100,7 +100,7 @@ def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelFo
     record = pipeline.record
     if record is None:
         raise SSSDError(f"{path} has no training record")
-    steps = steps or pipeline.preset.steps_for(scheduler)
+    steps = steps or pipeline.sampling_defaults.steps_for(scheduler)
     return ModelForecaster(pipeline, steps, record.test_start, record.random_walk_window)
 
 

@@ -113,16 +113,16 @@ def export_request(model: Path, order: ExportOptions, pipeline: SSSDPipeline) ->
     bars = check_horizons(wanted, pipeline.spec)
     if any(bar != int(bar) for bar in bars):
         raise SSSDError(f"an engine's horizons are whole bars, got {order.horizons}")
-    preset, schedule = pipeline.preset, pipeline.network.schedule
+    sampling_defaults, schedule = pipeline.sampling_defaults, pipeline.network.schedule
     named = order.scheduler
-    scheduler = pipeline.scheduler if named is None else preset.make_scheduler(named, schedule)
-    steps = order.steps or preset.steps_for(order.scheduler)
+    scheduler = pipeline.scheduler if named is None else sampling_defaults.make_scheduler(named, schedule)
+    steps = order.steps or sampling_defaults.steps_for(order.scheduler)
     tableau = solver_tableau(scheduler, schedule, steps)
     check_solver(tableau, pipeline.distilled, schedule)
     request = ExportRequest(
         network=pipeline.network,
         tableau=tableau,
-        scheduler=order.scheduler or preset.scheduler or type(scheduler).__name__,
+        scheduler=order.scheduler or sampling_defaults.scheduler or type(scheduler).__name__,
         scheduler_factory=lambda: scheduler,
         horizons=tuple(int(bar) for bar in bars),
         num_samples=order.samples,

@@ -160,7 +160,7 @@ class TargetSpec:
         options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
         unavailable: as for schedulers: why nothing can be built here, such as ``not installed: pip install …``.
         precisions: what ``--precision`` may ask of it, the default first.
-        why_not_run: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
+        run_unavailable: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
     """
 
     name: str
@@ -170,7 +170,7 @@ class TargetSpec:
     options: type = NoOptions
     unavailable: Callable[[], str] = always
     precisions: tuple[str, ...] = ("fp32",)
-    why_not_run: Callable[[], str] = always
+    run_unavailable: Callable[[], str] = always
 
 
 class Hooks:

@@ -157,7 +157,7 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
     """Targets, as ``--target`` takes them, whose engines run on this machine, with their precisions."""
     for name in [wanted] if wanted else sorted(registry().targets):
         spec, _ = open_target(name)
-        if reason := spec.why_not_run():
+        if reason := spec.run_unavailable():
             if wanted:
                 raise SSSDError(f"target {name!r} cannot be tried here: {reason}")
             continue

@@ -97,11 +97,15 @@ def build_engine(
         },
     }
     write_manifest(folder, manifest)
-    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.why_not_here else load_engine(folder)
+    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.build_only_reason else load_engine(folder)
     steps = request.tableau.num_inference_steps
     network, factory = request.network, request.scheduler_factory
     parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
-    of = {"of": "its graphs in ONNX Runtime", "not run": compiler.why_not_here} if compiler.why_not_here else {}
+    of = (
+        {"of": "its graphs in ONNX Runtime", "not run": compiler.build_only_reason}
+        if compiler.build_only_reason
+        else {}
+    )
     manifest["parity"] = {**parity, "of": "the engine", **of}
     write_manifest(folder, manifest)
     return manifest

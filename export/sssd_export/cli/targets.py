@@ -14,6 +14,6 @@ def targets() -> None:
     table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")
     for entry in sorted(registry().entries, key=lambda entry: entry.name):
         if entry.kind == "target":
-            row = (entry.name, entry.standing, " ".join(entry.spec.precisions), entry.summary)
+            row = (entry.name, entry.status_text, " ".join(entry.spec.precisions), entry.summary)
             table.add_row(*map(escape, row))
     print_table(table, width=140)

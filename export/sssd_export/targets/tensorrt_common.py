@@ -82,7 +82,7 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         compile_part,
         float64=False,
         version=importlib.metadata.version(packages[0]),
-        why_not_here=no_gpu,
+        build_only_reason=no_gpu,
         stand_in=functools.partial(_stand_in, request.precision),
         refit=functools.partial(refit_plan, trt, precision=request.precision),
     )
