@@ -93,12 +93,15 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
         SSSDError: unusable data: where, and what to do.
     """
     from sssd_export.forecaster import engine_inputs, engine_spec
+    from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, window_source, windows_at
 
     spec = engine_spec(manifest)
     source = window_source(read_panel(data, spec), spec)
-    return dict(engine_inputs(windows_at(source, last_origins(source, every=True))))
+    origins = last_origins(source, every=True)
+    warn_of_far_values(source, origins)
+    return dict(engine_inputs(windows_at(source, origins)))
 
 
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

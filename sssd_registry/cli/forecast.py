@@ -28,6 +28,7 @@ def forecast(
     from sssd_registry.atomic import check_file
     from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.cli.understood import read_for
+    from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
     from sssd_registry.forecast import write_forecast
@@ -43,6 +44,7 @@ def forecast(
     source = window_source(read_panel(read, forecaster.spec), forecaster.spec)
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
+    warn_of_far_values(source, origins)
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
     made = forecast_of_series(made, source, origins)
     if out is not None:

@@ -26,6 +26,7 @@ from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
+from sssd_registry.data.seen import Seen
 from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
 from sssd_registry.data.written_times import is_written_zone
@@ -72,6 +73,7 @@ class DataSpec(BaseModel):
         periods: seconds of the calendar's periods (day, week, year) that the data hold enough of to learn from.
         zone: in which a forecast's times are written, as those of the training data are: ``Europe/Berlin``,
             ``UTC+02:00``; None for times without a zone, and for dates without a clock. See :attr:`written_zone`.
+        seen: for each of ``columns``, what training saw of it; none in models saved before it was kept.
         validation_fraction: part of the rows, by time.
         test_fraction: part of the rows, by time, the last.
     """
@@ -100,6 +102,7 @@ class DataSpec(BaseModel):
     date_order: DateOrder | None = None
     step_length: str | None = None
     zone: str | None = None
+    seen: tuple[Seen, ...] = ()
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -143,6 +146,8 @@ class DataSpec(BaseModel):
             raise ValueError("timeframes and horizons must ascend")
         if self.zone is not None and not is_written_zone(self.zone):
             raise ValueError(f"no time zone {self.zone!r}")
+        if len(self.seen) not in (0, len(self.columns)):
+            raise ValueError("what was seen of each column, or of none, expected")
         return self
 
 
