@@ -14,6 +14,7 @@ import torch
 from diffusers import DiffusionPipeline
 from torch import Tensor
 
+from sssd_registry.data.far_values import warn_of_far_values
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
@@ -152,6 +153,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
             source = self.source(data)
             origins = last_origins(source)
             warn_of_early_ends(source, origins)
+            warn_of_far_values(source, origins)
             windows = windows_at(source, origins)
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
