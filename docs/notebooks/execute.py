@@ -64,8 +64,10 @@ def executed(path: Path, changed: dict[str, str]) -> str:
     """
     notebook = nbformat.read(path, as_version=4)
     set_parameters(notebook, changed)
-    os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where there is no ipywidgets
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as settings:
+        os.environ["PYTHONWARNINGS"] = "ignore:IProgress not found"  # tqdm's, where there is no ipywidgets
+        # The user's own start-up files have no say, and nothing is written to the home folder.
+        os.environ |= {"IPYTHONDIR": settings, "JUPYTER_RUNTIME_DIR": settings}
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
