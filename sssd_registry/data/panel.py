@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.durations import Length
-from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
+from sssd_registry.data.frame import check_columns, read_frame, source_name
 from sssd_registry.data.lengths import row_starts
+from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import choose_columns
-from sssd_registry.data.frame import number_column, read_frame
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.number_column import number_column
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.reading import reading_of
 from sssd_registry.data.spec import resolve
