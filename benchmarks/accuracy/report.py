@@ -54,7 +54,7 @@ def _one_row(scores: Sequence[str], group: Sequence[Sequence[str]], unused: set[
     if len(group) == 1:
         name, *cells = group[0]
         return [_SHOWN.get(name, name), *cells]
-    idle = [row[0].removeprefix("sssd ") for row in group if row[0] in unused]
+    idle = sorted(row[0].removeprefix("sssd ") for row in group if row[0] in unused)
     names = [_SHOWN.get(row[0], row[0]) for row in group if row[0] not in unused]
     names += [f"sssd, network left out: {', '.join(idle)}"] if idle else []
     return ["; ".join(names), *scores, _range([row[-1] for row in group if row[-1]])]
