@@ -62,7 +62,7 @@ bench: $(INSTALLED)
 # Peers and heads on public data, given on the command line; goes on where it was stopped:
 #   make accuracy EXCHANGE_RATE=exchange_rate.txt.gz ETTH1=ETTh1.csv GBPUSD=GBPUSD-1min.csv
 accuracy: $(INSTALLED) runs/eurusd
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[accuracy]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[accuracy]'
 	$(BIN)/python benchmarks/accuracy/measure.py --eurusd runs/eurusd.csv \
 		$(if $(EXCHANGE_RATE),--exchange-rate $(EXCHANGE_RATE)) \
 		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD))
@@ -80,10 +80,10 @@ docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Built under a temporary name's stamp: an interrupted installation is taken up again.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml engine/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[export,openvino,tensorrt-rtx,demo,dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,dev,docs]'
 	touch $(INSTALLED)
 
 clean:

@@ -10,7 +10,7 @@ import torch
 from conftest import Workload, session
 from torch import Tensor
 
-from sssd_registry.schedulers import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
 
 SOLVER, STEPS = "dpmsolver++", 20
 DDIM_100, DDIM_50, EAGER = "DDIM-100, diffusers, eager", "DDIM-50, diffusers, eager", "DPM++-20, diffusers, eager"

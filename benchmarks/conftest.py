@@ -19,16 +19,18 @@ import torch
 from alternate import medians, spread
 
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph, build_loop
-from sssd_export.trace import Pieces, trace
+from sssd_export.graph.compose import build_graph, build_loop
+from sssd_export.graph.trace import Pieces, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.noise import draw_noise
-from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.parameters import fill_zeros
-from sssd_registry.training.dataset import training_data
 
 RESULTS = Path("runs/bench.json")
 SAMPLES = 100
@@ -56,7 +58,7 @@ class Workload:
     condition: torch.Tensor
 
     def tableau(self, scheduler: str, steps: int) -> SolverTableau:
-        return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
+        return read_tableau(make_scheduler(scheduler, self.network.schedule), steps)
 
     def loop_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
         """The compiled loop alone."""
@@ -83,7 +85,7 @@ def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
     chosen = load_config(config)
     data = training_data(frame, chosen.data)
     torch.manual_seed(0)
-    network = SSSDNetwork(data.spec, chosen.model).eval().requires_grad_(False)
+    network = make_network(data.spec, chosen.model).eval().requires_grad_(False)
     fill_zeros(network, std=0.02)  # a head that starts at zero would multiply by zeros
     windows = windows_at(data.source, data.split.validation.take(slice(0, 2)))
     horizons = data.spec.horizons

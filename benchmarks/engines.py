@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from conftest import Workload
 
-from sssd_export.build import save_onnx, solver_entry
-from sssd_export.engine import Engine
-from sssd_export.graph import build_graph
-from sssd_export.layout import HOST, Compiler, layout
-from sssd_export.openvino_target import save_ir
-from sssd_export.runtimes import OnnxPart, Part, open_part
-from sssd_export.tensorrt_build import Profile, compile_plan
+from sssd_engine.engine import Engine
+from sssd_engine.part import OnnxPart, Part
+from sssd_engine.runtimes import open_part
+from sssd_export.build.assemble import save_onnx, solver_entry
+from sssd_export.build.part_plan import HOST, Compiler, layout
+from sssd_export.graph.compose import build_graph
+from sssd_export.targets.openvino import save_ir
+from sssd_export.targets.tensorrt_build import Profile, compile_plan
 
 # TensorRT's targets and their modules.
 TENSORRT = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}

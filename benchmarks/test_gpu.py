@@ -18,8 +18,8 @@ from conftest import Workload, summary
 from engines import engine, gpu_kinds
 from test_workloads import ALLOWED, SIZES, Size, forecast, workload_of
 
-from sssd_export import EngineError
-from sssd_export.nvidia import why_no_gpu
+from sssd_engine import EngineError
+from sssd_engine.nvidia import why_no_gpu
 from sssd_registry.errors import SSSDError
 
 DEVICE = "cuda"

@@ -14,9 +14,9 @@ from alternate import medians, one_round, ratio, spread
 from conftest import REFERENCE, bars
 
 from sssd_registry.config import load_config
-from sssd_registry.training.dataset import training_data
-from sssd_registry.training.loop import take_step
-from sssd_registry.training.run import Run, start_run
+from sssd_registry.model.batches import training_data
+from sssd_registry.training.state import Run, start_run
+from sssd_registry.training.train import take_step
 
 
 def started(precision: str) -> Run:

@@ -14,10 +14,10 @@ import pytest
 import torch
 from alternate import medians, one_round, ratio
 
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.sampler import sample
 
 STEPS, ROUNDS = 20, 9
 SOLVERS = ("lms", "unipc", "deis", "dpmsolver++")
@@ -29,7 +29,7 @@ START_GATE = 4.5  # times as long as Python takes to start and import numpy
 def loops(name: str, size: int) -> dict[str, Callable[[], Any]]:
     """The whole loop around a network that costs nothing, by diffusers' ``step()`` and by the tableau."""
     schedule = NoiseSchedule()
-    tableau = SolverTableau.from_scheduler(make_scheduler(name, schedule), STEPS)
+    tableau = read_tableau(make_scheduler(name, schedule), STEPS)
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(tableau.num_noises, 1, 100, 3, size, generator=generator)
     output = torch.randn(noise.shape[1:], generator=generator)

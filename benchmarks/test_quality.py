@@ -33,8 +33,8 @@ TUNED = {
 @pytest.mark.parametrize("result", TUNED)
 def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str, Any], result: str) -> None:
     """What `sssd-export --auto` chooses on validation windows, scored on the test windows."""
-    from sssd_registry.evaluation import evaluate
-    from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.evaluation.evaluate import evaluate
+    from sssd_registry.model_or_engine import open_forecaster
 
     root, (name, options) = Path(__file__).parents[1], TUNED[result]
     data, model, engine = root / "runs/eurusd.csv", root / "runs" / name, root / "runs" / f"{name}-auto"
@@ -59,8 +59,8 @@ def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str,
 
 
 def test_the_engine_forecasts_as_well_as_the_sampler_it_replaces(benchmark: Any, results: dict[str, Any]) -> None:
-    from sssd_registry.evaluation import evaluate
-    from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.evaluation.evaluate import evaluate
+    from sssd_registry.model_or_engine import open_forecaster
 
     root = Path(__file__).parents[1]
     data, model, engine = root / "runs/eurusd.csv", root / "runs/eurusd-bars", root / "runs/eurusd-bars-engine"

@@ -25,7 +25,7 @@ ROUNDS = 5
 _PROGRAM = """
 import json, sys, time
 begun = time.perf_counter()
-from sssd_export import load_engine
+from sssd_engine import load_engine
 imported = time.perf_counter() - begun
 import numpy as np
 feed, random = {}, np.random.default_rng(0)

@@ -15,7 +15,7 @@ from alternate import one_round
 from conftest import session, summary
 from torch import Tensor, nn
 
-from sssd_export.s4_forms import FourierS4D, TwoLevelS4D, fourier_matrices, kernel_with_skip, two_level_matrices
+from sssd_export.graph.s4_forms import FourierS4D, TwoLevelS4D, fourier_matrices, kernel_with_skip, two_level_matrices
 from sssd_registry.model.s4d import S4D
 
 CHANNELS, STATE, LENGTH = 200, 128, 500

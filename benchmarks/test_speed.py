@@ -15,10 +15,10 @@ from alternate import one_round, ratio, spread
 from conftest import SAMPLES, Workload, session, summary
 from torch import Tensor
 
-from sssd_export.inline import constant
-from sssd_registry.sampler import sample
-from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
+from sssd_export.graph.inline import constant
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 
 WARM_UP, ROUNDS = 1, 21
 # Goal of the project: the compiled loop against the batched 100-step sampler it replaces, at the reference's sizes.

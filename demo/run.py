@@ -57,7 +57,7 @@ def write_data() -> None:
 def draw_forecast() -> None:
     """A forecast from a day before the end, beside what came; horizons between the trained ones included."""
     from sssd_registry import SSSDPipeline
-    from sssd_registry.plot import fan_chart
+    from sssd_registry.plots.plot_forecast import fan_chart
 
     frame = pd.read_csv(DATA)
     known, future = frame[:-HELD_BACK], frame[-HELD_BACK:]
@@ -77,8 +77,8 @@ def draw_forecast() -> None:
 
 def measure() -> dict[str, Any]:
     """Scores, parity and speed, all of this run."""
-    from sssd_registry.evaluation import evaluate
-    from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.evaluation.evaluate import evaluate
+    from sssd_registry.model_or_engine import open_forecaster
 
     model, engine = open_forecaster(MODEL, "dpmsolver++", 20), open_forecaster(ENGINE)
     sampler = open_forecaster(MODEL, "ddim", 100)
@@ -108,10 +108,10 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     import torch
 
     from sssd_registry.data.windows import last_origins, windows_at
-    from sssd_registry.noise import draw_noise
     from sssd_registry.pipeline import forecast_samples
-    from sssd_registry.schedulers import make_scheduler
-    from sssd_registry.tableau import SolverTableau
+    from sssd_registry.plugin_api.make_scheduler import make_scheduler
+    from sssd_registry.sampling.noise import draw_noise
+    from sssd_registry.sampling.read_tableau import read_tableau
 
     pipe = model.pipeline
     network, horizons = pipe.network, pipe.spec.horizons
@@ -122,7 +122,7 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     inputs |= {f"times_{name}": array for name, array in windows.times.items()}
 
     def eager(scheduler: str, steps: int) -> Callable[[], Any]:
-        tableau = SolverTableau.from_scheduler(make_scheduler(scheduler, network.schedule), steps)
+        tableau = read_tableau(make_scheduler(scheduler, network.schedule), steps)
         return lambda: forecast_samples(network, tableau, windows, horizons, torch.from_numpy(noise))
 
     contenders = {

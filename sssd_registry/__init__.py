@@ -9,39 +9,54 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from sssd_registry.version import __version__
 
 if TYPE_CHECKING:
+    from sssd_registry.comparison.compare import compare as compare
     from sssd_registry.config import Config as Config
     from sssd_registry.config import load_config as load_config
+    from sssd_registry.errors import DataWarning as DataWarning
     from sssd_registry.errors import SSSDError as SSSDError
+    from sssd_registry.evaluation.evaluate import evaluate as evaluate
     from sssd_registry.forecast import Forecast as Forecast
-    from sssd_registry.hookspecs import HeadSpec as HeadSpec
-    from sssd_registry.hookspecs import NoOptions as NoOptions
-    from sssd_registry.hookspecs import SchedulerSpec as SchedulerSpec
-    from sssd_registry.hookspecs import TargetSpec as TargetSpec
-    from sssd_registry.hookspecs import hookimpl as hookimpl
+    from sssd_registry.model_or_engine import open_forecaster as open_forecaster
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
-    from sssd_registry.sampler import sample as sample
-    from sssd_registry.schedule import NoiseSchedule as NoiseSchedule
-    from sssd_registry.tableau import SolverTableau as SolverTableau
-    from sssd_registry.training.loop import train as train
+    from sssd_registry.plugin_api.hookspecs import HeadSpec as HeadSpec
+    from sssd_registry.plugin_api.hookspecs import NoOptions as NoOptions
+    from sssd_registry.plugin_api.hookspecs import SchedulerSpec as SchedulerSpec
+    from sssd_registry.plugin_api.hookspecs import TargetSpec as TargetSpec
+    from sssd_registry.plugin_api.hookspecs import hookimpl as hookimpl
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
+    from sssd_registry.sampling.read_tableau import read_tableau as read_tableau
+    from sssd_registry.sampling.sampler import sample as sample
+    from sssd_registry.sampling.tableau import SolverTableau as SolverTableau
+    from sssd_registry.training.distill import distill as distill
+    from sssd_registry.training.train import train as train
+    from sssd_registry.tuning.tune import tune as tune
 
+# Public name -> the module that it is in.
 _HOME = {
     "Config": "config",
     "load_config": "config",
     "SSSDError": "errors",
+    "DataWarning": "errors",
     "Forecast": "forecast",
-    "HeadSpec": "hookspecs",
-    "NoOptions": "hookspecs",
-    "SchedulerSpec": "hookspecs",
-    "TargetSpec": "hookspecs",
-    "hookimpl": "hookspecs",
+    "HeadSpec": "plugin_api.hookspecs",
+    "NoOptions": "plugin_api.hookspecs",
+    "SchedulerSpec": "plugin_api.hookspecs",
+    "TargetSpec": "plugin_api.hookspecs",
+    "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
-    "sample": "sampler",
-    "NoiseSchedule": "schedule",
-    "SolverTableau": "tableau",
-    "train": "training.loop",
+    "open_forecaster": "model_or_engine",
+    "sample": "sampling.sampler",
+    "NoiseSchedule": "sampling.noise_schedule",
+    "SolverTableau": "sampling.tableau",
+    "read_tableau": "sampling.read_tableau",
+    "train": "training.train",
+    "distill": "training.distill",
+    "evaluate": "evaluation.evaluate",
+    "compare": "comparison.compare",
+    "tune": "tuning.tune",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -18,15 +18,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sssd_registry.errors import SSSDError, near_matches, shortened
 from sssd_registry.options import parse_value
+from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS, MAX_TIMESTEPS
 
 # Of one tensor's side. What the network takes altogether is estimated before it is built.
 _MAX_SIZE = 65_536
 _MAX_LAYERS = 1_000
 _MAX_STEPS = 10**9
-_MAX_TIMESTEPS = 100_000  # schedule.MAX_TIMESTEPS; this module imports no numpy
 _MAX_BATCH = 1_000_000
-# More than a forecast is ever made in, few enough for the coefficients of a solver: steps × steps.
-MAX_INFERENCE_STEPS = 10_000
 
 
 class _Section(BaseModel):
@@ -86,7 +84,7 @@ class ModelConfig(_Section):
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)
     beta_schedule: Literal["cosine", "linear", "scaled_linear", "flow"] = "cosine"
-    num_train_timesteps: int = Field(1000, ge=2, le=_MAX_TIMESTEPS)
+    num_train_timesteps: int = Field(1000, ge=2, le=MAX_TIMESTEPS)
     prediction_type: Literal["v_prediction", "epsilon", "sample", "flow_prediction"] = Field(
         "v_prediction",
         description="flow_prediction goes with beta_schedule flow, and no other does; epsilon with linear ones",

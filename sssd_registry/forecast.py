@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
 
 if TYPE_CHECKING:
     import pandas as pd

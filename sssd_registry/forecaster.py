@@ -1,27 +1,13 @@
-"""One face for a model folder and an engine folder, so that every command takes either."""
+"""One face for a model and for its engine, so that every command takes either."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
-from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.forecast import Forecast
-from sssd_registry.index import CONFIG, own_file
-from sssd_registry.jsonfile import read_json
-from sssd_registry.kinds import ENGINE, MODEL
-from sssd_registry.opening import opened
-from sssd_registry.options import split_options
-from sssd_registry.registry import TUNED, registry
-
-if TYPE_CHECKING:
-    from sssd_registry.pipeline import SSSDPipeline
 
 
 class Forecaster(Protocol):
@@ -47,93 +33,3 @@ class Forecaster(Protocol):
         self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
     ) -> Forecast:
         """Forecast B windows; the same seed gives the same forecast, from a model or from its engine."""
-
-
-@dataclass(frozen=True)
-class ModelForecaster:
-    """A pipeline with its scheduler and number of steps settled."""
-
-    pipeline: SSSDPipeline
-    steps: int
-    test_start: int
-    random_walk_window: int
-    num_samples: int = 100
-
-    @property
-    def spec(self) -> DataSpec:
-        return self.pipeline.spec
-
-    def __call__(
-        self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
-    ) -> Forecast:
-        return self.pipeline(
-            windows,
-            horizons=horizons,
-            num_inference_steps=self.steps,
-            num_samples=num_samples,
-            generator=seed,
-        )
-
-
-def open_forecaster(path: Path, scheduler: str | None = None, steps: int | None = None) -> Forecaster:
-    """Open a model folder or an engine folder; the latter without torch.
-
-    Raises:
-        SSSDError: neither, damaged, or a scheduler or steps asked of an engine, which has them built in.
-    """
-    with opened(path, MODEL) as place:
-        return _open(place, scheduler, steps)
-
-
-def read_spec(path: Path) -> DataSpec | None:
-    """How to read a frame for a model or engine folder, without torch; None where opening it will say what is wrong."""
-    with opened(path, MODEL) as place:
-        for name in (ENGINE.marker, CONFIG):
-            with suppress(ValueError, KeyError):  # SSSDErrors are ValueErrors
-                spec = DataSpec.model_validate(read_json(own_file(place, name), "")["spec"])
-                check_spec(spec)
-                return spec
-    return None
-
-
-def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
-    manifest = path / ENGINE.marker
-    if not manifest.is_file():
-        return _open_model(path, scheduler, steps)
-    if scheduler is not None or steps is not None:
-        raise SSSDError(
-            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
-        )
-    target = str(read_json(manifest, "export anew").get("target"))
-    try:
-        load = registry().targets[target].load
-    except UnknownNameError as error:
-        raise UnknownNameError(f"{manifest} is for a target that is not installed, or is damaged: {error}") from None
-    return load(path)
-
-
-def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
-    if scheduler is not None:
-        check_scheduler_name(scheduler)  # before torch is imported
-    if not (path / MODEL.marker).is_file():
-        reason = "there is no such folder" if not path.exists() else f"no {MODEL.marker} or {ENGINE.marker} in it"
-        raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
-    from sssd_registry.pipeline import SSSDPipeline
-
-    pipeline = SSSDPipeline.from_pretrained(path, scheduler=scheduler)
-    record = pipeline.record
-    if record is None:
-        raise SSSDError(f"{path} has no training record")
-    steps = steps or pipeline.preset.steps_for(scheduler)
-    return ModelForecaster(pipeline, steps, record.test_start, record.random_walk_window)
-
-
-def check_scheduler_name(text: str) -> None:
-    """Raise now what opening a model with ``--scheduler text`` would raise after seconds of importing.
-
-    Raises:
-        SSSDError: no such scheduler, or it cannot be used here.
-    """
-    name, _ = split_options(text)
-    if name != TUNED:
-        registry().schedulers[name]

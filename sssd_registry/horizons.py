@@ -13,8 +13,34 @@ from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import parse_horizons
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Origins, Windows, WindowSource
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SSSDError, shortened
 from sssd_registry.forecast import Forecast
+
+
+def split_horizons(text: str, unit: str = "bars") -> list[float | str]:
+    """Parts of ``1,4,24`` or ``15min,1h,4h``, as commands take them: numbers that count bars, or durations.
+
+    Raises:
+        SSSDError: nothing asked for, not a finite number, or an unknown unit.
+    """
+    if unit not in ("bars", "min"):
+        raise SSSDError(f"--unit takes bars or min, got {unit!r}")
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise SSSDError("--horizons is empty: give bars or durations, such as 1,4,24 or 15min,1h,4h")
+    return [_part(part, unit) for part in parts]
+
+
+def _part(text: str, unit: str) -> float | str:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        raise SSSDError(f"--horizons: {shortened(text)!r} is not a horizon: give bars or durations, such as 4 or 1h")
+    if unit == "min":
+        return f"{text}min"
+    return int(number) if number == int(number) else number
 
 
 def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> list[float]:

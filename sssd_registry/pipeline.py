@@ -24,17 +24,17 @@ from sssd_registry.data.windows import (
     window_source,
     windows_at,
 )
-from sssd_registry.distilled import Distilled, check_solver
-from sssd_registry.folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
-from sssd_registry.hub import local_folder
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.noise import draw_noise
-from sssd_registry.preset import Preset
-from sssd_registry.sampler import sample
-from sssd_registry.schedulers import solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.distilled import Distilled, check_solver
+from sssd_registry.storage.hub import local_folder
+from sssd_registry.storage.model_folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
+from sssd_registry.storage.sampling_defaults import Preset
 
 # Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
 _ROWS_AT_ONCE = 1 << 15

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from sssd_registry.check_model import sign_model
 from sssd_registry.testing.tiny_model import SETTINGS, train_tiny_model
 from sssd_registry.testing.tiny_model import tiny_frame as make_frame
-from sssd_registry.trial import sign_model
 
 # The same examples in every run: a test that fails for one person fails for all.
 settings.register_profile("same", derandomize=True, deadline=None)

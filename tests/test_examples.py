@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "plain_onnxruntime.py"
 
 def test_onnxruntime_alone_gives_the_engines_quantiles(tiny_engine: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from sssd_export import load_engine
+    from sssd_engine import load_engine
     from sssd_export.inspection import plain_windows
 
     engine = load_engine(tiny_engine)

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sssd_registry.cli.horizons import horizon_list, split_horizons
+from sssd_registry.cli.horizons import horizon_list
 from sssd_registry.config import DataConfig, load_config
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.spec import resolve
 from sssd_registry.data.windows import last_origins, window_source, windows_at
 from sssd_registry.errors import SSSDError
-from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series, forecast_times
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series, forecast_times, split_horizons
 
 CASES = Path(__file__).parent / "cases"
 LONG = "9" * 5000

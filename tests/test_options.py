@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options, parse_value, split_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 
 
 @dataclass(frozen=True)

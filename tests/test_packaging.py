@@ -1,4 +1,4 @@
-"""What is shipped: one wheel with four packages, that works away from here, and an engine that needs no torch."""
+"""What is shipped: a wheel with four packages, one with the engines' runtime, and both work away from here."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ PACKAGES = {
     "sssd_heads": ROOT / "plugins" / "sssd_heads",
     "sssd_export": ROOT / "export" / "sssd_export",
 }
+ENGINE = ROOT / "engine" / "sssd_engine"
+# Of an environment with the engine runtime and ONNX Runtime, all that they depend on included.
+LARGEST = 160e6
 
 WITHOUT_TORCH = """
 import importlib.util, sys
 import numpy as np
-from sssd_export import EngineError, load_engine
+from sssd_engine import EngineError, load_engine
 
 folder, saved = sys.argv[1:]
 given = dict(np.load(saved))
@@ -39,8 +42,13 @@ assert samples.shape == expected.shape, samples.shape
 assert error.max() <= 1e-4, error.max()
 assert importlib.util.find_spec("torch") is None
 assert importlib.util.find_spec("pandas") is None
-unwanted = {"torch", "pandas", "pluggy", "sssd_registry"} & set(sys.modules)
+unwanted = {"torch", "pandas", "pluggy", "sssd_registry", "sssd_export"} & set(sys.modules)
 assert not unwanted, unwanted
+assert importlib.util.find_spec("sssd_registry") is None
+try:
+    engine("prices.csv")
+except EngineError as error:
+    assert "sssd-registry" in str(error), error
 try:
     load_engine(saved + ".d")
 except EngineError:
@@ -55,14 +63,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, installed into a folder of its own."""
+def engine_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the engines' runtime."""
+    return build_wheel(ROOT / "engine", tmp_path_factory.mktemp("engine-wheel"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, engine_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both wheels, installed into a folder of their own."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, wheel, cwd=folder)
+    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target")
+    run(*pip, folder, wheel, engine_wheel, cwd=folder)
     return folder
 
 
-def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheels_hold_the_packages_and_nothing_else(wheel: Path, engine_wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         seen = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
@@ -72,6 +87,9 @@ def test_the_wheel_holds_the_four_packages_and_nothing_else(wheel: Path) -> None
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert seen == expected
+    with zipfile.ZipFile(engine_wheel) as archive:
+        runtime = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert runtime == {f"sssd_engine/{file.name}" for file in ENGINE.iterdir() if file.is_file()}
     assert {f"{name}/py.typed" for name in PACKAGES} <= seen
     kinds = (".py", "/py.typed", ".py.txt", ".md.txt", ".toml.txt")  # the last three: templates of `sssd new-plugin`
     assert all(name.endswith(kinds) for name in seen)
@@ -84,7 +102,7 @@ def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:
         parser.read_string(archive.read(points).decode())
         assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     assert dict(parser["console_scripts"]) == {"sssd": "sssd_registry.cli:main", "sssd-export": "sssd_export.cli:main"}
-    targets = {f"sssd_export.{name}_target" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")}
+    targets = {f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")}
     assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", *targets}
 
 
@@ -117,9 +135,9 @@ def test_tests_run_on_this_checkout(tmp_path: Path) -> None:
 
 
 def test_an_engine_runs_where_there_is_no_torch(
-    wheel: Path, tiny_model: Path, tiny_engine: Path, tiny_frame: pd.DataFrame, tmp_path: Path
+    engine_wheel: Path, tiny_model: Path, tiny_engine: Path, tiny_frame: pd.DataFrame, tmp_path: Path
 ) -> None:
-    """In a fresh environment with numpy, onnxruntime and the wheel: the eager pipeline's forecast."""
+    """In a fresh environment with the runtime and what it asks for, which is small: the eager pipeline's forecast."""
     from sssd_export.forecaster import engine_inputs
     from sssd_registry.data.windows import all_origins, windows_at
     from sssd_registry.pipeline import SSSDPipeline
@@ -133,7 +151,8 @@ def test_an_engine_runs_where_there_is_no_torch(
     python = tmp_path / "venv" / "bin" / "python"
     run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv", cwd=tmp_path)
     pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
-    run(*pip, "--constraint", ROOT / "constraints.txt", "numpy", "onnxruntime", cwd=tmp_path)
-    run(*pip, "--no-deps", wheel, cwd=tmp_path)
+    run(*pip, "--constraint", ROOT / "constraints.txt", f"{engine_wheel}[onnx]", cwd=tmp_path)
     said = run(python, "-c", WITHOUT_TORCH, tiny_engine, tmp_path / "given.npz", cwd=tmp_path)
     assert said == "same forecast\n"
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    assert sum(file.stat().st_size for file in packages.rglob("*") if file.is_file()) <= LARGEST

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sssd_registry.model.batches import TrainingData, evenly, make_batch
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.training.dataset import TrainingData, evenly, make_batch
 from sssd_registry.training.loss import standard_futures
 
 _WINDOWS, _AT_ONCE = 3000, 500

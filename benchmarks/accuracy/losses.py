@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.sampler import solve
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import Batch
-from sssd_registry.training.loop import Loss, denoise
+from sssd_registry.model.batches import Batch
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.sampler import solve
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.loss import diffuse, draw_timesteps, standard_futures
-from sssd_registry.training.run import Run
+from sssd_registry.training.state import Run
+from sssd_registry.training.train import Loss, denoise
 
 _GAMMA = 5.0
 _SAMPLES = 8

@@ -28,8 +28,8 @@ from scoring import revision, scores_of
 from summary import write_summary
 from tasks import TASKS, Task, describe
 
-from sssd_registry.atomic import atomic_file
 from sssd_registry.data.windows import data_digest
+from sssd_registry.files.atomic import atomic_file
 
 Array = npt.NDArray[np.float64]
 

@@ -14,12 +14,12 @@ from ways import DISTILLED, FROM_LINEAR, POOLED, WAYS, Way, train_by
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Origins, windows_at
+from sssd_registry.evaluation.scores import crps
+from sssd_registry.model.batches import evenly
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.scores import crps
 from sssd_registry.training.checkpoint import Progress
-from sssd_registry.training.dataset import evenly
 from sssd_registry.training.distill import distill
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
 

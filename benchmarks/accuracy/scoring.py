@@ -9,9 +9,9 @@ import numpy.typing as npt
 from summary import FEW
 from tasks import Task
 
+from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.windows import window_places
-from sssd_registry.effective_windows import WindowPlaces
-from sssd_registry.scores import DECILES, coverage, crps, score
+from sssd_registry.evaluation.scores import DECILES, coverage, crps, score
 
 Array = npt.NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import WindowNormalizer, interpolation
-from sssd_registry.training.dataset import TrainingData
-from sssd_registry.training.units import fit_growth
+from sssd_registry.training.fit_normalizer import fit_growth
 
 _DAY = 24  # bars
 

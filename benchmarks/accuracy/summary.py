@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sssd_registry.atomic import atomic_file
-from sssd_registry.effective_windows import one_series
-from sssd_registry.scores import standard_error
+from sssd_registry.data.effective_windows import one_series
+from sssd_registry.evaluation.scores import standard_error
+from sssd_registry.files.atomic import atomic_file
 
 ROOT = Path(__file__).parents[2]
 SUMMARY = ROOT / "benchmarks" / "accuracy.json"

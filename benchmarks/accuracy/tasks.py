@@ -17,7 +17,7 @@ import pandas as pd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.windows import Origins, futures_at
-from sssd_registry.training.dataset import TrainingData, training_data
+from sssd_registry.model.batches import TrainingData, training_data
 
 Array = npt.NDArray[np.float64]
 

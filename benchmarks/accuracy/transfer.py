@@ -14,7 +14,7 @@ import ours
 from tasks import Task, etth1
 
 from sssd_registry.config import Config, DataConfig
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 _FIRST, _TEST, _END, _HELD = 10_080, 11_520, 14_400, 288
 FROM_NOTHING, FROM_LOADS = "sssd mlp, from nothing", "sssd mlp, from the six loads' model"

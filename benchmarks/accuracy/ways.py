@@ -15,17 +15,18 @@ from tasks import Task
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
+from sssd_registry.model.batches import TrainingData, to_tensors, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData, to_tensors, training_data
-from sssd_registry.training.loop import Loss, Report, denoise, examples, learn, train, training_record
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.place import checkpoint_of
-from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.state import Run, run_of
+from sssd_registry.training.train import Loss, Report, denoise, examples, learn, train, training_record
 from sssd_registry.training.validation import validation_crps
 
 
@@ -101,7 +102,7 @@ def _start(way: Way, config: Config, data: TrainingData) -> tuple[Run, WindowNor
     """A run of a new network, as ``sssd train`` starts it but for what the way alters; and the units before that."""
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
-        network = SSSDNetwork(data.spec, config.model)
+        network = make_network(data.spec, config.model)
         fit_units(network, data)
         units = network.normalizer
         if way.alter is not None:

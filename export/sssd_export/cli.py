@@ -46,7 +46,7 @@ def list_targets(wanted: bool) -> None:
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
-    from sssd_registry.registry import registry
+    from sssd_registry.plugin_api.registry import registry
 
     table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")
     for entry in sorted(registry().entries, key=lambda entry: entry.name):
@@ -162,9 +162,9 @@ def _auto(model: Path, data: Path | None, order: Order, out: Path, loss: str, ma
         raise SSSDError("--auto tries every precision, at the trained horizons: leave out --precision and --horizons")
     tolerance = split_tolerance(loss, "--max-crps-loss")
     check_model(model, [order.scheduler] if order.scheduler else [])
-    from sssd_export.auto import auto_export
+    from sssd_export.auto.search import auto_export
     from sssd_registry.cli.progress import comparison_bar
-    from sssd_registry.comparison.run import Setting
+    from sssd_registry.comparison.compare import Setting
 
     setting = Setting(max_windows=max_windows, samples=order.samples, tolerance=tolerance)
     state = beside(model)

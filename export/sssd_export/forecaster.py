@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sssd_export.engine import Engine, load_engine
-from sssd_export.users_errors import as_users_error
+from sssd_engine.engine import Engine, load_engine
+from sssd_export.errors import as_users_error
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
@@ -90,6 +93,22 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
     if shapes != wanted:
         raise SSSDError("the engine's manifest does not fit its graphs, which take other windows: export anew")
     return spec
+
+
+def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+    """The last bars of every series of a frame or of its file, under the names that an engine takes.
+
+    ``sssd_engine`` finds this by its entry point.
+
+    Raises:
+        SSSDError: unusable data: where, and what to do.
+    """
+    from sssd_registry.data.panel import read_panel
+    from sssd_registry.data.windows import last_origins, window_source, windows_at
+
+    spec = engine_spec(manifest)
+    source = window_source(read_panel(data, spec), spec)
+    return engine_inputs(windows_at(source, last_origins(source, every=True)))
 
 
 def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:

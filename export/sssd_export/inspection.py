@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from sssd_export.engine import Engine, load_engine
+from sssd_engine.engine import Engine, load_engine
+from sssd_engine.manifest import MANIFEST, EngineError, read_manifest
+from sssd_export.errors import as_users_error
 from sssd_export.forecaster import engine_spec
-from sssd_export.manifest import MANIFEST, EngineError, read_manifest
-from sssd_export.users_errors import as_users_error
 from sssd_registry.errors import SSSDError
 
 _ROUNDS = 7

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import read_manifest
+from sssd_engine.manifest import read_manifest
+from sssd_export.errors import as_users_error
 from sssd_export.request import Order, export_request
-from sssd_export.users_errors import as_users_error
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
-from sssd_registry.kinds import ENGINE
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.pipeline import SSSDPipeline
 
 _COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")

@@ -6,19 +6,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import sha256
-from sssd_registry.atomic import atomic_directory
-from sssd_registry.cli.horizons import split_horizons
-from sssd_registry.distilled import check_solver
+from sssd_engine.manifest import sha256
 from sssd_registry.errors import SSSDError
-from sssd_registry.forecaster import check_scheduler_name
-from sssd_registry.hookspecs import ExportRequest, Report, TargetSpec, silent
-from sssd_registry.horizons import check_horizons
-from sssd_registry.kinds import ENGINE, MODEL
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.files.folder_kinds import ENGINE, MODEL
+from sssd_registry.horizons import check_horizons, split_horizons
+from sssd_registry.model_or_engine import check_scheduler_name
 from sssd_registry.options import build_options, split_options
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import registry
-from sssd_registry.schedulers import solver_tableau
+from sssd_registry.plugin_api.hookspecs import ExportRequest, Report, TargetSpec, silent
+from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.storage.distilled import check_solver
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def export_request(model: Path, order: Order, pipeline: SSSDPipeline) -> tuple[T
     tableau = solver_tableau(scheduler, schedule, steps)
     check_solver(tableau, pipeline.distilled, schedule)
     request = ExportRequest(
-        pipeline=pipeline,
+        network=pipeline.network,
         tableau=tableau,
         scheduler=order.scheduler or preset.scheduler or type(scheduler).__name__,
         scheduler_factory=lambda: scheduler,

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import opened, read_manifest
-from sssd_export.users_errors import as_users_error
-from sssd_registry.atomic import atomic_directory
+from sssd_engine.manifest import opened, read_manifest
+from sssd_export.errors import as_users_error
 from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_directory
 
 CONFIG = "config.pbtxt"
 # Triton's backend for each of our runtimes, and where it computes.

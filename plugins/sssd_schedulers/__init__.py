@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sssd_registry.hookspecs import SchedulerSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec, hookimpl
 from sssd_schedulers.ddim import DDIM
 from sssd_schedulers.ddpm import DDPM
 from sssd_schedulers.deis import DEIS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sssd_registry.hookspecs import SchedulerSpec
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import SpacingOptions, variance_preserving
 
 
@@ -15,7 +15,7 @@ class DDIMOptions:
     """``eta`` scales the noise that each step draws: 0 none, 1 as much as DDPM.
 
     diffusers offers ``linspace`` spacing too, but its steps then do not lead from one time step to the next, as the
-    check of :mod:`sssd_registry.process` shows.
+    check of :mod:`sssd_registry.sampling.process_check` shows.
     """
 
     timestep_spacing: Literal["trailing", "leading"] = "trailing"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sssd_registry.hookspecs import SchedulerSpec
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import SigmaOptions, variance_preserving
 
 

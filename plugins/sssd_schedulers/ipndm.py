@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sssd_registry.hookspecs import NoOptions, SchedulerSpec
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.plugin_api.hookspecs import NoOptions, SchedulerSpec
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import require_betas
 
 

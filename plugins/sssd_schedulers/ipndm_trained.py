@@ -9,7 +9,7 @@ import torch
 from diffusers import IPNDMScheduler
 from torch import Tensor
 
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.predictions import to_eps
 
 

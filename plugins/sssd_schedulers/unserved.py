@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import SchedulerSpec
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec
 
 _TOKENS = "denoises tokens out of a vocabulary, not numbers"
 _BACKWARDS = "runs from data to noise"

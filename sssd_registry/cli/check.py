@@ -15,8 +15,8 @@ def check(
     ] = False,
 ) -> None:
     """Look through every file of MODEL, and forecast a few windows kept with it."""
-    from sssd_registry.index import check_files, file_states, read_index
-    from sssd_registry.trial import sign_model, try_model
+    from sssd_registry.check_model import sign_model, try_model
+    from sssd_registry.storage.index import check_files, file_states, read_index
 
     index = read_index(model, trust=sign)
     for name, state in file_states(model, index).items():

@@ -44,13 +44,13 @@ def compare(
     share = split_tolerance(tolerance)
     check_model(model, names)
     from sssd_registry.cli.progress import comparison_bar
-    from sssd_registry.comparison.run import Setting
-    from sssd_registry.comparison.run import compare as run
+    from sssd_registry.comparison.compare import Setting
+    from sssd_registry.comparison.compare import compare as run
 
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)
     if plot is not None:
-        from sssd_registry.comparison.plot import check_picture
+        from sssd_registry.plots.plot_comparison import check_picture
 
         check_picture(plot)
     try:
@@ -60,11 +60,11 @@ def compare(
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
     if plot is not None:
-        from sssd_registry.comparison.plot import plot_comparison
+        from sssd_registry.plots.plot_comparison import plot_comparison
 
         plot_comparison(result, plot)
     if write_default:
-        from sssd_registry.preset import write_default as write
+        from sssd_registry.storage.sampling_defaults import write_default as write
 
         write(model, result.choice.scheduler, result.choice.steps)
     if as_json:
@@ -83,7 +83,7 @@ def beside(model: Path) -> Path:
 
 def check_model(model: Path, names: list[str] | None) -> None:
     """Raise what is wrong before anything heavy is imported."""
-    from sssd_registry.forecaster import check_scheduler_name
+    from sssd_registry.model_or_engine import check_scheduler_name
 
     if (model / "manifest.json").exists():
         raise SSSDError(f"{model} is an engine, whose scheduler is compiled in: compare on the model it was made from")

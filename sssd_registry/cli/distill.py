@@ -29,7 +29,7 @@ def distill(
     check_output(out, resume, overwrite)
     check_model(model, [scheduler] if scheduler else [])
     from sssd_registry.training.distill import distill as run
-    from sssd_registry.training.loop import TrainingInterrupted
+    from sssd_registry.training.train import TrainingInterrupted
 
     with training_bar(max_steps) as report:
         try:

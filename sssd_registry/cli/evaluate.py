@@ -13,7 +13,7 @@ from sssd_registry.errors import SSSDError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sssd_registry.evaluation import Evaluation
+    from sssd_registry.evaluation.evaluate import Evaluation
 
 
 def evaluate(
@@ -32,11 +32,11 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
-    from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.cli.progress import evaluation_bar
     from sssd_registry.cli.understood import read_for
-    from sssd_registry.evaluation import evaluate as run
-    from sssd_registry.forecaster import open_forecaster
+    from sssd_registry.evaluation.evaluate import evaluate as run
+    from sssd_registry.horizons import split_horizons
+    from sssd_registry.model_or_engine import open_forecaster
 
     since = None if start is None else _time(start)
     read = read_for(model, data)

@@ -25,14 +25,13 @@ def forecast(
     plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
 ) -> None:
     """Forecast every series in DATA from its last row."""
-    from sssd_registry.atomic import check_file
-    from sssd_registry.cli.horizons import split_horizons
     from sssd_registry.cli.understood import read_for
     from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
+    from sssd_registry.files.atomic import check_file
     from sssd_registry.forecast import write_forecast
-    from sssd_registry.forecaster import open_forecaster
-    from sssd_registry.horizons import forecast_of_series
+    from sssd_registry.horizons import forecast_of_series, split_horizons
+    from sssd_registry.model_or_engine import open_forecaster
 
     for file in (out, plot):
         if file is not None:
@@ -60,7 +59,7 @@ def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> 
     import numpy as np
 
     from sssd_registry.data.windows import history_at
-    from sssd_registry.plot import fan_chart
+    from sssd_registry.plots.plot_forecast import fan_chart
 
     origins = origins.take(np.array([0]))
     known = source.panel.series[origins.series[0]].times

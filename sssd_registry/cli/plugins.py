@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sssd_registry.discovery import Entry
+    from sssd_registry.plugin_api.discovery import Entry
 
 COLUMNS = ("kind", "name", "distribution", "version", "status", "summary")
 
@@ -22,7 +22,7 @@ def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """List schedulers, noise heads and export targets, and plugins that could not be loaded."""
-    from sssd_registry.registry import registry
+    from sssd_registry.plugin_api.registry import registry
 
     entries = sorted(registry().entries, key=_order)
     rows = [{column: getattr(entry, column) for column in COLUMNS} | {"status": entry.standing} for entry in entries]

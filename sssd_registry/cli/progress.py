@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sssd_registry.hookspecs import Report
+    from sssd_registry.plugin_api.hookspecs import Report
     from sssd_registry.training.checkpoint import Progress
 
 # Seconds: the first line tells soon whether it goes on at all, later ones that it still does.

@@ -39,8 +39,8 @@ def train(
     check_output(out, resume, overwrite)
     prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds
     typer.echo(f"data: {prepared.summary}", err=True)
-    from sssd_registry.training.loop import TrainingInterrupted
-    from sssd_registry.training.loop import train as run
+    from sssd_registry.training.train import TrainingInterrupted
+    from sssd_registry.training.train import train as run
 
     with training_bar(settings.training.max_steps) as report:
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from sssd_registry.tuning.run import Row
+    from sssd_registry.tuning.tune import Row
 
 
 def tune(
@@ -22,12 +22,12 @@ def tune(
     """Search time steps for a multistep solver on the validation data, and keep it as the scheduler `tuned`."""
     from sssd_registry.cli.progress import tuning_bar
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.preset import write_tuned
-    from sssd_registry.tuning.run import tune_model
+    from sssd_registry.storage.sampling_defaults import write_tuned
+    from sssd_registry.tuning.tune import tune
 
     pipeline = SSSDPipeline.from_pretrained(model)
     with tuning_bar() as report:
-        tableau, rows = tune_model(pipeline, data, steps, report=report)
+        tableau, rows = tune(pipeline, data, steps, report=report)
     write_tuned(model, tableau)
     if as_json:
         typer.echo(

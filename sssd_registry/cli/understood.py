@@ -23,7 +23,7 @@ def read_for(model: Path, data: Path) -> Panel | Path:
     from sssd_registry.data.frame import read_frame
     from sssd_registry.data.panel import to_panel
     from sssd_registry.data.summary import summary
-    from sssd_registry.forecaster import read_spec
+    from sssd_registry.model_or_engine import read_spec
 
     spec = read_spec(model)
     if spec is None:

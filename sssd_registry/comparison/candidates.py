@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from sssd_registry.comparison.quality import Quality
-from sssd_registry.distilled import check_solver
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import TUNED, registry
-from sssd_registry.schedulers import solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.distilled import check_solver
 
 
 @dataclass(frozen=True)

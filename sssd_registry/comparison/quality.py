@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sssd_registry.scores import Array, coverage, crps
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.windows import EncodedWindows
+from sssd_registry.evaluation.encoded_windows import EncodedWindows
+from sssd_registry.evaluation.scores import Array, coverage, crps
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 @dataclass(frozen=True)

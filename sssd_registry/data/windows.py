@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.durations import DAY
+from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
-from sssd_registry.effective_windows import WindowPlaces
 from sssd_registry.errors import DataWarning, SSSDError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sssd_registry.model.precision import ExactBuffers
+from sssd_registry.model.exact_buffers import ExactBuffers
 
 
 class TargetCodec(ExactBuffers):

@@ -27,10 +27,10 @@ from torch import Tensor
 
 from sssd_registry.data.durations import DAY, WEEK
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.model.calendar import phase
+from sssd_registry.model.calendar_phase import phase
+from sssd_registry.model.changes import Movement
+from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import interpolation, location_points
-from sssd_registry.model.movement import Movement
-from sssd_registry.model.precision import ExactBuffers
 
 MAX_LAGS = 96
 _HARMONICS = {DAY: 4, WEEK: 2}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,31 +12,42 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon import HorizonEmbedding
+from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.normalizer import WindowNormalizer
-from sssd_registry.options import build_options
-from sssd_registry.registry import registry
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
-# Sizes that make no network: below zero, of zero heads, none at all, or more than there is memory.
-_REFUSALS = (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError, MemoryError)
+
+def latent_size(spec: DataSpec, config: ModelConfig) -> int:
+    """D: numbers of a latent, for each sample and horizon.
+
+    Raises:
+        SSSDError: fewer than there are targets.
+    """
+    channels = len(spec.targets)
+    size = config.latent_size or channels
+    if size < channels:
+        raise SSSDError(f"model.latent_size is {size}; it has to be at least the {channels} targets")
+    return size
 
 
 class SSSDNetwork(nn.Module):
-    """Normaliser, encoder, horizon embedding, noise head and codec, built from a configuration.
+    """Normaliser, encoder, horizon embedding, noise head and codec.
+
+    :func:`sssd_registry.plugin_api.make_network.make_network` builds one from a configuration, which names its head.
+
+    Args:
+        spec: the data it is for.
+        config: its sizes.
+        make_head: ``(latent size D, condition size C) -> head``; called between the other parts, so that a seed
+            stands for the same weights whatever the head.
 
     Raises:
-        SSSDError: unknown head, wrong head options, or a latent smaller than the number of targets.
+        SSSDError: a latent smaller than the number of targets; or the head's.
     """
 
-    def __init__(self, spec: DataSpec, config: ModelConfig) -> None:
+    def __init__(self, spec: DataSpec, config: ModelConfig, make_head: Callable[[int, int], nn.Module]) -> None:
         super().__init__()
-        channels = len(spec.targets)
-        latent_size = config.latent_size or channels
-        if latent_size < channels:
-            raise SSSDError(f"model.latent_size is {latent_size}; it has to be at least the {channels} targets")
-        head = registry().heads[config.head]
-        options = build_options("head", head.name, head.options, config.head_options)
+        size = latent_size(spec, config)
         self.spec, self.config = spec, config
         self.normalizer = WindowNormalizer(spec, linear=config.location_scale == "linear")
         self.encoder = S4Encoder(
@@ -49,13 +60,8 @@ class SSSDNetwork(nn.Module):
             config.dropout,
         )
         self.horizon_embedding = HorizonEmbedding(config.horizon_size)
-        try:
-            self.head = head.factory(latent_size, config.context_size + config.horizon_size, options)
-        except _REFUSALS as error:  # the head's own, for options that do not go together
-            if not (config.head_options or isinstance(error, ValueError)):
-                raise  # a bug of the head
-            raise SSSDError(f"head {head.name!r}: {error}") from error
-        self.codec = TargetCodec(channels, latent_size)
+        self.head = make_head(size, config.context_size + config.horizon_size)
+        self.codec = TargetCodec(len(spec.targets), size)
 
     @property
     def device(self) -> torch.device:

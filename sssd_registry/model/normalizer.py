@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.model.calendar import phase
+from sssd_registry.model.calendar_phase import phase
+from sssd_registry.model.changes import STILL_SHARE, Movement
+from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
-from sssd_registry.model.movement import STILL_SHARE, Movement
-from sssd_registry.model.precision import ExactBuffers
 
 
 class WindowNormalizer(ExactBuffers):

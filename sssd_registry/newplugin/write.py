@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import TUNED, registry
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.plugin_api.registry import TUNED, registry
 
 Kind = Literal["scheduler", "head", "target"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 _COND, _HORIZONS = 5, 3
 
@@ -56,8 +56,8 @@ def compile_head(head: nn.Module, condition: Tensor, latent_size: int) -> Run:
     import onnx_ir as ir
     import onnxruntime
 
-    from sssd_export.graph import build_loop
-    from sssd_export.trace import trace_head
+    from sssd_export.graph.compose import build_loop
+    from sssd_export.graph.trace import trace_head
 
     z = torch.randn(2, 3, condition.shape[1], latent_size, generator=torch.Generator().manual_seed(0))
     traced, single = trace_head(head, z, condition)

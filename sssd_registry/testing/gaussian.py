@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import Array, NoiseSchedule
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import HeadSpec
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.hookspecs import HeadSpec
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.sampler import sample
 from sssd_registry.testing.parameters import fill_zeros
 
 # Float32 sums in another order.
@@ -197,7 +197,7 @@ class HeadConformance:
 
         head = self.make().requires_grad_(False)
         _, _, condition = self.inputs()
-        tableau = SolverTableau.from_scheduler(make_scheduler("dpmsolver++", NoiseSchedule()), 3)
+        tableau = read_tableau(make_scheduler("dpmsolver++", NoiseSchedule()), 3)
         noise = torch.randn(1, 2, 5, 3, self.latent_size, generator=torch.Generator().manual_seed(2))
         expected = sample(lambda z, t: head(z, t, condition), tableau, noise)
         seen = compile_head(head, condition, self.latent_size)(tableau, condition, noise)

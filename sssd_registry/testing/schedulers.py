@@ -17,14 +17,15 @@ import torch
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import SchedulerSpec
-from sssd_registry.live import run_scheduler
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.hookspecs import SchedulerSpec
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.scheduler_loop import run_scheduler
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.gaussian import GaussianData, SmoothSchedule
 
 # The live loop and the tableau run in float64; what differs is the scheduler's own rounding to float32.
@@ -89,7 +90,7 @@ class SchedulerConformance:
         served = 0
         for schedule in kinds:
             try:
-                SolverTableau.from_scheduler(self.make(schedule), self.steps[-1])
+                read_tableau(self.make(schedule), self.steps[-1])
             except SSSDError:  # a refusal says so: not every scheduler takes every prediction type
                 continue
             solver_tableau(self.make(schedule), schedule, self.steps[-1])
@@ -124,9 +125,9 @@ class SchedulerConformance:
         """Copies share no state."""
         scheduler = self.make()
         steps = list(self.steps) * (16 // len(self.steps))
-        alone = [SolverTableau.from_scheduler(scheduler, n) for n in steps]
+        alone = [read_tableau(scheduler, n) for n in steps]
         with ThreadPoolExecutor(8) as pool:
-            together = list(pool.map(lambda n: SolverTableau.from_scheduler(scheduler, n), steps))
+            together = list(pool.map(lambda n: read_tableau(scheduler, n), steps))
         assert together == alone, f"{self.name}: runs in threads differ; copy.deepcopy() of it shares state"
 
     def test_options_survive_a_round_trip(self) -> None:
@@ -136,7 +137,7 @@ class SchedulerConformance:
         text = ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
         made = make_scheduler(f"{self.name}:{text}", self.schedule)
         steps = self.steps[0]
-        assert SolverTableau.from_scheduler(made, steps) == self.tableau(steps)
+        assert read_tableau(made, steps) == self.tableau(steps)
         again = SolverTableau.from_json(self.tableau(steps).to_json())
         assert again == self.tableau(steps)
 

@@ -16,12 +16,13 @@ import pytest
 
 from sssd_registry.data.windows import Windows, all_origins, windows_at
 from sssd_registry.errors import SSSDError
-from sssd_registry.forecaster import Forecaster, open_forecaster
-from sssd_registry.hookspecs import TargetSpec
+from sssd_registry.forecaster import Forecaster
+from sssd_registry.model_or_engine import open_forecaster
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import registry
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.hookspecs import TargetSpec
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.tiny_model import tiny_frame, train_tiny_model
 
 STEPS, SAMPLES = 4, 16

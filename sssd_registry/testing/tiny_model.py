@@ -56,7 +56,7 @@ def train_tiny_model(out: Path, *settings: str) -> SSSDPipeline:
     On a random walk nothing is better than the start, whose head puts out nothing: that would prove little.
     """
     from sssd_registry.testing.parameters import fill_zeros
-    from sssd_registry.training.loop import train
+    from sssd_registry.training.train import train
 
     pipeline = train(tiny_frame(), load_config(None, [*SETTINGS, *settings]), out)
     fill_zeros(pipeline.network)

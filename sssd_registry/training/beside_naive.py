@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sssd_registry.baselines import gaussian_crps, random_walk_moments, seasonal_naive_moments
 from sssd_registry.data.windows import Origins, futures_at, history_at, window_places, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.baselines import gaussian_crps, random_walk_moments, seasonal_naive_moments
+from sssd_registry.evaluation.scores import Array, standard_error
+from sssd_registry.model.batches import TrainingData, to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.scores import Array, standard_error
-from sssd_registry.training.dataset import TrainingData, to_tensors
 from sssd_registry.training.validation import random_walk_window
 
 # Forecasts are worse than others where they are so by this many standard errors, or this many times as bad: of a few

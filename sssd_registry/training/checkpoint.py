@@ -17,14 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sssd_registry.atomic import atomic_directory
 from sssd_registry.errors import SSSDError
-from sssd_registry.index import Digest, digest, own_file, sha256
-from sssd_registry.jsonfile import read_json, validated
-from sssd_registry.kinds import CHECKPOINT
+from sssd_registry.files.atomic import atomic_directory
+from sssd_registry.files.folder_kinds import CHECKPOINT
+from sssd_registry.files.json_file import read_json, validated
+from sssd_registry.files.opening import opened
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.opening import opened
-from sssd_registry.weights import load_tensors
+from sssd_registry.storage.index import Digest, digest, own_file, sha256
+from sssd_registry.storage.weights import load_tensors
 
 MARKER = CHECKPOINT.marker
 TENSORS = "state.safetensors"

@@ -21,20 +21,20 @@ from torch import Tensor
 from sssd_registry.config import Config
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
-from sssd_registry.distilled import Distilled
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import Batch, TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.preset import Preset
-from sssd_registry.sampler import sample, solve
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import Batch, TrainingData
-from sssd_registry.training.loop import Loss, Report, examples, learn, save, training_record
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.sampler import sample, solve
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.distilled import Distilled
+from sssd_registry.storage.sampling_defaults import Preset
 from sssd_registry.training.place import alone
-from sssd_registry.training.run import Run, run_of
 from sssd_registry.training.selection import validation_origins
+from sssd_registry.training.state import Run, run_of
+from sssd_registry.training.train import Loss, Report, examples, learn, save, training_record
 from sssd_registry.training.validation import validation_crps
 
 # Ten steps of UniPC are as near to a hundred as twenty of most others, and half the work.
@@ -47,9 +47,9 @@ _SETTINGS = {
 
 
 def distill(
-    model: Path,
+    model: str | Path,
     data: pd.DataFrame | str | Path,
-    out: Path,
+    out: str | Path,
     *,
     scheduler: str | None = None,
     steps: int = 1,
@@ -59,7 +59,7 @@ def distill(
 ) -> SSSDPipeline:
     """Distil the model in ``model`` into ``out``, and return it; it is sampled by the given solver alone.
 
-    As :func:`~sssd_registry.training.loop.train` does, it keeps a checkpoint, can be interrupted and goes on to the
+    As :func:`~sssd_registry.training.train.train` does, it keeps a checkpoint, can be interrupted and goes on to the
     same bits, and takes the weights of the lowest validation CRPS; the parts are those the model was trained with.
 
     Args:
@@ -77,6 +77,7 @@ def distill(
             left out, or nothing to resume.
         TrainingInterrupted: Ctrl-C.
     """
+    model, out = Path(model), Path(out)
     teacher = SSSDPipeline.from_pretrained(model)
     config, prepared = _setting(model, teacher, data)
     schedule = teacher.network.schedule

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sssd_registry.model.batches import Batch
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.training.dataset import Batch
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 # In standard units: a revaluation after years of a fixed rate may be thousands, and would be all of the loss.
 _FARTHEST = 12.0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
-from sssd_registry.training.dataset import Batch
+from sssd_registry.model.batches import Batch
 
 
 def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sssd_registry.atomic import check_replaceable
 from sssd_registry.errors import SSSDError
-from sssd_registry.kinds import CHECKPOINT, MODEL
-from sssd_registry.opening import claimed, is_claimed, opened
+from sssd_registry.files.atomic import check_replaceable
+from sssd_registry.files.folder_kinds import CHECKPOINT, MODEL
+from sssd_registry.files.opening import claimed, is_claimed, opened
 
 
 def checkpoint_of(out: Path) -> Path:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sssd_registry.data.windows import Origins
-from sssd_registry.scores import Array
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import evenly
-from sssd_registry.training.run import Run
+from sssd_registry.evaluation.scores import Array
+from sssd_registry.model.batches import evenly
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.training.state import Run
 from sssd_registry.training.validation import surely_better, validation_crps, window_weights
 
 

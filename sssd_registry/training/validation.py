@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sssd_registry.baselines import choose_random_walk_window
 from sssd_registry.data.windows import Origins, futures_at, history_at, window_places, windows_at
+from sssd_registry.evaluation.baselines import choose_random_walk_window
+from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.scores import Array, crps, standard_error
+from sssd_registry.model.batches import TrainingData, to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.scores import Array, crps, standard_error
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import TrainingData, to_tensors
-from sssd_registry.training.windows import encode_windows
+from sssd_registry.sampling.tableau import SolverTableau
 
 _SAMPLES, _AT_ONCE = 48, 256
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sssd_registry.schedule import Array, NoiseSchedule
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
+from sssd_registry.sampling.tableau import SolverTableau
 
 _POINTS = 2  # of the predictor; the corrector has one more
 

@@ -15,12 +15,12 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.noise import draw_noise
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import Array, NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.windows import EncodedWindows
+from sssd_registry.evaluation.encoded_windows import EncodedWindows
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.tuning.multistep import multistep_tableau
 
 REFERENCE_STEPS = 200
@@ -51,7 +51,7 @@ def make_objective(windows: EncodedWindows, schedule: NoiseSchedule) -> Objectiv
     return Objective(windows, noise, sample(windows.denoise, reference, noise))
 
 
-def tune(
+def search_timesteps(
     objective: Objective,
     schedule: NoiseSchedule,
     steps: int,

@@ -12,14 +12,15 @@ import torch
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
+from sssd_registry.evaluation.scores import crps
+from sssd_registry.model.batches import TrainingData, evenly, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.scores import crps
-from sssd_registry.training.dataset import TrainingData, evenly, make_batch, training_data
-from sssd_registry.training.loop import take_step
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import standard_futures
-from sssd_registry.training.run import run_of
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.state import run_of
+from sssd_registry.training.train import take_step
 
 CPU = torch.device("cpu")
 SETTINGS = {
@@ -61,7 +62,7 @@ def _config(**model: Any) -> Config:
 
 def _network(data: TrainingData, **model: Any) -> SSSDNetwork:
     torch.manual_seed(0)
-    network = SSSDNetwork(data.spec, _config(**model).model)
+    network = make_network(data.spec, _config(**model).model)
     fit_units(network, data)
     return network
 
@@ -152,7 +153,7 @@ def test_starts_refuse_what_they_are_not_for(accuracy: Any, tiny_frame: pd.DataF
     config = Config.model_validate({"data": {"horizons": [1], "timeframes": {"1h": 24}, "targets": ["close"]}})
     bars = training_data(tiny_frame, config.data)
     with pytest.raises(ValueError, match="levels"):
-        accuracy.starts.from_window(SSSDNetwork(bars.spec, config.model), bars)
+        accuracy.starts.from_window(make_network(bars.spec, config.model), bars)
 
 
 def test_every_way_of_the_benchmark_alone_trains_and_forecasts(

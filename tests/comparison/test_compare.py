@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from cli_runner import Outcome, error_line, sssd
 
-from sssd_registry.comparison import run as comparison_run
+from sssd_registry.check_model import sign_model
+from sssd_registry.comparison import compare as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
+from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.preset import write_tuned
-from sssd_registry.registry import registry
-from sssd_registry.scores import coverage, crps
-from sssd_registry.training.windows import encode_windows
-from sssd_registry.trial import sign_model
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.storage.sampling_defaults import write_tuned
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from sssd_registry.cli.compare import split_schedulers, split_steps, split_tolerance
 from sssd_registry.comparison.candidates import Candidate
+from sssd_registry.comparison.compare import make_rows
 from sssd_registry.comparison.quality import Quality
-from sssd_registry.comparison.run import make_rows
 from sssd_registry.comparison.table import Row, cheapest, front
-from sssd_registry.effective_windows import one_series
+from sssd_registry.data.effective_windows import one_series
 from sssd_registry.errors import SSSDError
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 positive = st.floats(0.1, 100)
 

@@ -13,20 +13,22 @@ import onnxruntime
 import torch
 from torch import nn
 
-from sssd_export.build import QUANTILE_LEVELS, solver_entry
-from sssd_export.engine import Engine
+from sssd_engine.engine import Engine
+from sssd_engine.noise import draw_noise
+from sssd_engine.part import DISABLED_OPTIMISERS, OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
+from sssd_export.build.assemble import QUANTILE_LEVELS, solver_entry
+from sssd_export.build.parity import largest_error, live_samples
+from sssd_export.build.part_plan import HOST, layout
 from sssd_export.forecaster import engine_inputs
-from sssd_export.graph import build_graph
-from sssd_export.layout import HOST, layout
-from sssd_export.noise import draw_noise
-from sssd_export.parity import largest_error, live_samples
-from sssd_export.runtimes import DISABLED_OPTIMISERS, OnnxPart, Part, SolverLoop
-from sssd_export.trace import Pieces, trace, trace_head
+from sssd_export.graph.compose import build_graph
+from sssd_export.graph.trace import Pieces, trace, trace_head
 from sssd_registry.data.windows import Windows
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedulers import make_scheduler
-from sssd_registry.tableau import SolverTableau
-from sssd_registry.training.dataset import to_tensors
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Compiled:
         return self.network.spec.horizons
 
     def tableau(self, scheduler: str, steps: int) -> SolverTableau:
-        return SolverTableau.from_scheduler(make_scheduler(scheduler, self.network.schedule), steps)
+        return read_tableau(make_scheduler(scheduler, self.network.schedule), steps)
 
     def model(self, scheduler: str, steps: int) -> ir.Model:
         return build_graph(self.pieces, self.tableau(scheduler, steps))

@@ -14,9 +14,9 @@ from compiled import Compiled, compile_network, liven
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import all_origins, windows_at
-from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.batches import training_data
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.training.dataset import training_data
+from sssd_registry.plugin_api.make_network import make_network
 
 
 @pytest.fixture(scope="session")
@@ -52,4 +52,4 @@ def joint(tiny_settings: list[str]) -> Compiled:
     data = training_data(frame, config.data)
     origins = data.split.train
     examples, windows = (windows_at(data.source, origins.take(np.arange(*span))) for span in ((0, 6, 2), (9, 150, 20)))
-    return compile_network(liven(SSSDNetwork(data.spec, config.model)), examples, windows)
+    return compile_network(liven(make_network(data.spec, config.model)), examples, windows)

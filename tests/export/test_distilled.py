@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from cli_runner import error_line, sssd_export
 
-from sssd_export.engine import load_engine
-from sssd_export.manifest import read_manifest
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import read_manifest
 from sssd_registry.pipeline import SSSDPipeline
 
 

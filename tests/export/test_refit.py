@@ -12,17 +12,17 @@ import pytest
 from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
-from sssd_export.engine import load_engine
+from sssd_engine.engine import load_engine
+from sssd_engine.manifest import read_manifest, write_manifest
+from sssd_engine.nvidia import why_no_gpu
+from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import read_manifest, write_manifest
-from sssd_export.nvidia import why_no_gpu
-from sssd_export.parity import largest_error
 from sssd_export.refit import refit
 from sssd_export.request import export_model
-from sssd_export.tensorrt_build import refit_plan
+from sssd_export.targets.tensorrt_build import refit_plan
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.testing.tiny_model import train_tiny_model
 
 

@@ -14,10 +14,10 @@ from compiled import Compiled
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from sssd_export import load_engine
+from sssd_engine import load_engine
+from sssd_engine.manifest import read_manifest, write_manifest
+from sssd_engine.noise import draw_noise
 from sssd_export.forecaster import engine_inputs
-from sssd_export.manifest import read_manifest, write_manifest
-from sssd_export.noise import draw_noise
 from sssd_export.request import export_model
 from sssd_export.triton import CONFIG, write_triton
 from sssd_registry.errors import SSSDError

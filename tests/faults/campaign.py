@@ -136,7 +136,7 @@ def cases(base: Path) -> dict[str, Case]:
         put_mine(Path("e"))
 
     def exported() -> str:
-        from sssd_export.engine import load_engine
+        from sssd_engine.engine import load_engine
 
         check_mine(Path("e"))
         return f"{load_engine('e').manifest['num_inference_steps']} steps"

@@ -14,14 +14,13 @@ from unittest import mock
 import pytest
 from injection import Disk, Killed, every_kill, killed_after
 
-import sssd_export.settling
-import sssd_registry.settling
-from sssd_registry.atomic import atomic_directory, atomic_file, remove_directory
+import sssd_engine.settling
+from sssd_engine.settling import COMMIT, settled
 from sssd_registry.errors import SSSDError
-from sssd_registry.kinds import CHECKPOINT, ENGINE, MODEL, Kind
-from sssd_registry.opening import claimed, is_claimed, opened
-from sssd_registry.settling import COMMIT, settled
-from sssd_registry.staging import staged
+from sssd_registry.files.atomic import atomic_directory, atomic_file, remove_directory
+from sssd_registry.files.folder_kinds import CHECKPOINT, ENGINE, MODEL, Kind
+from sssd_registry.files.opening import claimed, is_claimed, opened
+from sssd_registry.files.staging import staged
 
 INDEX = '{"_class_name": "SSSDPipeline"}'
 OLD = {"model_index.json": INDEX + " ", "config.json": "old", "model.safetensors": "old", "sampling.json": "old",
@@ -243,7 +242,7 @@ def test_what_another_is_writing_is_not_swept(tmp_path: Path) -> None:
 def test_readers_and_a_writer_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m"
     write(path, OLD)
-    monkeypatch.setattr(sssd_registry.settling, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sssd_engine.settling, "_PATIENCE", 0.05)
     with settled(path), settled(path):
         with pytest.raises(SSSDError, match="m cannot be written: another process keeps reading or writing it"):
             write(path, NEW)
@@ -297,14 +296,8 @@ def test_a_folder_that_an_earlier_version_put_aside(tmp_path: Path) -> None:
     assert seen(path) == NEW
 
 
-def test_the_runtime_has_the_same_recovery() -> None:
-    """It knows nothing of the core, and has the file once more."""
-    core, runtime = (Path(str(module.__file__)) for module in (sssd_registry.settling, sssd_export.settling))
-    assert core.read_text() == runtime.read_text()
-
-
 def test_an_engine_folder_by_its_runtime(tmp_path: Path) -> None:
-    from sssd_export.manifest import read_manifest, write_manifest
+    from sssd_engine.manifest import read_manifest, write_manifest
 
     path = tmp_path / "engine"
 
@@ -349,8 +342,8 @@ def test_a_checkpoint(tmp_path: Path) -> None:
 
 def test_a_model(tiny_model: Path, tmp_path: Path) -> None:
     from sssd_registry.pipeline import SSSDPipeline
-    from sssd_registry.preset import Preset
-    from sssd_registry.schedulers import make_scheduler
+    from sssd_registry.plugin_api.make_scheduler import make_scheduler
+    from sssd_registry.storage.sampling_defaults import Preset
 
     path = tmp_path / "m"
     after = SSSDPipeline.from_pretrained(tiny_model)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli_runner import Outcome, error_line, sssd, sssd_export, tree
 
-from sssd_registry.staging import PREFIX
+from sssd_registry.files.staging import PREFIX
 
 LONG = "n" * 256
 MAIN = [sys.executable, "-c", "from sssd_registry.cli import main; main()"]
@@ -170,7 +170,7 @@ def test_letters_that_are_not_english(tmp_path: Path) -> None:
     """In a locale of ASCII, which Python by itself leaves for UTF-8, what is kept in files is UTF-8 as elsewhere."""
     code = (
         "import pathlib, sys\n"
-        "from sssd_registry.comparison.state import State\n"
+        "from sssd_registry.comparison.results_file import Results\n"
         "from sssd_registry.newplugin.write import new_plugin\n"
         "from sssd_registry.config import load_config\n"
         "pathlib.Path('c.toml').write_bytes('[data]\\ntime = \"Gr\\xf6\\xdfe\"\\n'.encode())\n"

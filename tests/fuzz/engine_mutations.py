@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sssd_export.manifest import MANIFEST, _digest, sha256
+from sssd_engine.manifest import MANIFEST, _digest, sha256
 
 Mutation = Callable[[random.Random, Path], str]
 DEEP: list[Any] = []

@@ -21,7 +21,7 @@ pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
 from engine_mutations import Mutation, change_entry, cut, flip_bits, link, sign_entry, sign_file
 
-from sssd_export.engine import Engine, EngineError, load_engine
+from sssd_engine.engine import Engine, EngineError, load_engine
 from sssd_export.forecaster import engine_spec
 from sssd_export.inspection import describe, plain_windows
 from sssd_export.triton import write_triton

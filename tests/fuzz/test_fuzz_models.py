@@ -23,14 +23,14 @@ from mutations import mutate
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
-from sssd_registry.index import MARKER, digest, write_index
+from sssd_registry.model.batches import training_data
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.preset import write_default, write_tuned
+from sssd_registry.storage.index import MARKER, digest, write_index
+from sssd_registry.storage.sampling_defaults import write_default, write_tuned
 from sssd_registry.training.checkpoint import MARKER as PROGRESS
 from sssd_registry.training.checkpoint import load_checkpoint, save_checkpoint
-from sssd_registry.training.dataset import training_data
-from sssd_registry.training.loop import take_step
-from sssd_registry.training.run import restore, run_state, start_run
+from sssd_registry.training.state import restore, run_state, start_run
+from sssd_registry.training.train import take_step
 
 CASES = int(os.environ.get("SSSD_FUZZ_CASES", "200"))
 # Of each ten cases so many are of a model whose hashes are kept, of one that is signed anew, and of a checkpoint.
@@ -160,7 +160,7 @@ def test_a_damaged_checkpoint(tiny_frame: pd.DataFrame, tiny_settings: list[str]
 
 
 def sign_checkpoint(folder: Path) -> None:
-    from sssd_registry.index import sha256
+    from sssd_registry.storage.index import sha256
 
     with contextlib.suppress(OSError, ValueError, RecursionError, AttributeError, TypeError, SSSDError):
         if not all(small(file) for file in folder.iterdir()):

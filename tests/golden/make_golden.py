@@ -16,11 +16,11 @@ from safetensors.numpy import save_file
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows
-from sssd_registry.folder import read_model_folder
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.storage.model_folder import read_model_folder
 from sssd_registry.testing.parameters import fill_zeros
 from sssd_registry.testing.tiny_model import SETTINGS, tiny_frame
-from sssd_registry.training.loop import train
+from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def forecast_of_model() -> Array:
 
 def forecast_of_engine() -> Array:
     """The same of the engine, at its horizons."""
-    from sssd_export.engine import load_engine
+    from sssd_engine.engine import load_engine
     from sssd_export.forecaster import engine_inputs
 
     return load_engine(ENGINE)(engine_inputs(windows()), num_samples=SAMPLES, seed=SEED).samples

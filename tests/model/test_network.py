@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import TrainingData, make_batch, to_tensors, training_data
 from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon import HorizonEmbedding
+from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import growth_points, typical_size
-from sssd_registry.training.dataset import TrainingData, make_batch, to_tensors, training_data
-from sssd_registry.training.units import fit_growth
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.training.fit_normalizer import fit_growth
 
 CPU = torch.device("cpu")
 
@@ -31,7 +32,7 @@ def network_for(
     config = load_config(file, settings_)
     data = training_data(frame, config.data)
     torch.manual_seed(0)
-    return SSSDNetwork(data.spec, config.model).eval(), data
+    return make_network(data.spec, config.model).eval(), data
 
 
 def test_the_encoder_gives_one_context_for_each_window() -> None:

@@ -11,11 +11,11 @@ from torch import nn
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.batches import training_data
 from sssd_registry.options import build_options
-from sssd_registry.registry import registry
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.testing.parameters import fill_zeros
-from sssd_registry.training.dataset import training_data
 
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_sizes": [16]},
@@ -93,4 +93,4 @@ def test_options_that_cannot_be_are_named(
 ) -> None:
     config = load_config(None, [*tiny_settings, f"model.head={name}", f"model.head_options={options}"])
     with pytest.raises(SSSDError, match=f"head '{name}'.*{words}"):
-        SSSDNetwork(training_data(tiny_frame, config.data).spec, config.model)
+        make_network(training_data(tiny_frame, config.data).spec, config.model)

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import pytest
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler
+from sssd_registry.plugin_api.make_scheduler import make_scheduler
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.testing.schedulers import SchedulerConformance, measured_order
 
 FLOW = NoiseSchedule("flow", 1000, "flow_prediction")

@@ -10,10 +10,10 @@ import diffusers
 import pytest
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.registry import registry
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_schedulers.unserved import REASONS
 
 CLASSES = [name for name in dir(diffusers) if name.endswith("Scheduler")]

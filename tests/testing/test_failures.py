@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sssd_registry.discovery import Entry
-from sssd_registry.hookspecs import HeadSpec, SchedulerSpec
-from sssd_registry.registry import Registry
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.plugin_api.discovery import Entry
+from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec
+from sssd_registry.plugin_api.registry import Registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.testing import HeadConformance, SchedulerConformance
 from sssd_registry.testing import heads as heads_module
 from sssd_registry.testing import schedulers as schedulers_module
@@ -25,7 +25,7 @@ def offered(kind: Any, spec: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     base: Any = SchedulerConformance if kind == "scheduler" else HeadConformance
     for module in (schedulers_module, heads_module):
         monkeypatch.setattr(module, "registry", lambda: made)
-    monkeypatch.setattr("sssd_registry.schedulers.registry", lambda: made)
+    monkeypatch.setattr("sssd_registry.plugin_api.make_scheduler.registry", lambda: made)
     return type("Suite", (base,), {"name": spec.name})()
 
 

@@ -16,11 +16,11 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
 from sssd_export.forecaster import EngineForecaster
-from sssd_export.onnx_target import OnnxOptions, build, load
-from sssd_registry.discovery import Entry
+from sssd_export.targets.onnx import OnnxOptions, build, load
 from sssd_registry.errors import SSSDError
-from sssd_registry.hookspecs import ExportRequest, TargetSpec
-from sssd_registry.registry import Registry, registry
+from sssd_registry.plugin_api.discovery import Entry
+from sssd_registry.plugin_api.hookspecs import ExportRequest, TargetSpec
+from sssd_registry.plugin_api.registry import Registry, registry
 from sssd_registry.testing import TargetConformance
 from sssd_registry.testing import targets as suite_module
 from sssd_registry.testing.targets import Built, build_engine
@@ -123,7 +123,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, **parts: Any) -> Any:
             Entry("target", spec.name, spec.summary, "p", "d", "1", spec=spec),
         )
     )
-    for module in (suite_module.__name__, "sssd_registry.forecaster", "sssd_export.request"):
+    for module in (suite_module.__name__, "sssd_registry.model_or_engine", "sssd_export.request"):
         monkeypatch.setattr(f"{module}.registry", lambda: made)
     return type("Broken", (TargetConformance,), {"name": spec.name})()
 
@@ -132,8 +132,8 @@ def blindly(folder: Path) -> EngineForecaster:
     """Loads whatever is there."""
     import onnxruntime
 
-    from sssd_export.engine import Engine
-    from sssd_export.runtimes import OnnxPart
+    from sssd_engine.engine import Engine
+    from sssd_engine.part import OnnxPart
 
     manifest = json.loads((folder / "manifest.json").read_text())
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
@@ -141,7 +141,7 @@ def blindly(folder: Path) -> EngineForecaster:
 
 
 def test_a_target_that_checks_no_hash_is_found(built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sssd_export.manifest import read_manifest, write_manifest
+    from sssd_engine.manifest import read_manifest, write_manifest
 
     suite = offered(monkeypatch, load=blindly)
     folder = Path(shutil.copytree(built.folder, tmp_path / "engine"))

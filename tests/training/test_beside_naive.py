@@ -10,21 +10,22 @@ import pandas as pd
 import pytest
 import torch
 
-from sssd_registry.baselines import gaussian_crps
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.baselines import gaussian_crps
+from sssd_registry.model.batches import TrainingData, training_data
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.beside_naive import check_start, look_at_validation
-from sssd_registry.training.dataset import TrainingData, training_data
-from sssd_registry.training.loop import train
-from sssd_registry.training.units import fit_units
+from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.train import train
 
 
 @pytest.fixture
 def fitted(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, tiny_settings)
     data = training_data(tiny_frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 
@@ -46,7 +47,7 @@ def test_units_of_the_wrong_size_are_refused(fitted: tuple[SSSDNetwork, Training
 
 def test_naive_scores_are_those_of_evaluate(fitted: tuple[SSSDNetwork, TrainingData]) -> None:
     """A Gaussian's samples, many of them, as the oracle of the closed form."""
-    from sssd_registry.scores import crps
+    from sssd_registry.evaluation.scores import crps
 
     network, data = fitted
     found = look_at_validation(network, data, data.split.validation)
@@ -82,7 +83,7 @@ def _frame(values: npt.NDArray[np.float64]) -> pd.DataFrame:
 def _start(values: npt.NDArray[np.float64], *settings: str) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, list(settings))
     data = training_data(_frame(values), config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 

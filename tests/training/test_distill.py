@@ -14,19 +14,19 @@ import torch
 from cli_runner import error_line, sssd
 from safetensors.torch import load_file
 
+from sssd_registry.check_model import sign_model
 from sssd_registry.errors import SSSDError
-from sssd_registry.noise import draw_noise
+from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_windows
+from sssd_registry.model.batches import evenly, training_data
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.sampler import sample
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.tableau import SolverTableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.tiny_model import train_tiny_model
 from sssd_registry.training.checkpoint import Progress
-from sssd_registry.training.dataset import evenly, training_data
 from sssd_registry.training.distill import TEACHER, distill
-from sssd_registry.training.loop import TrainingInterrupted
-from sssd_registry.training.windows import EncodedWindows, encode_windows
-from sssd_registry.trial import sign_model
+from sssd_registry.training.train import TrainingInterrupted
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 from cli_runner import error_line, sssd, sssd_export
 
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.testing.tiny_model import SETTINGS
 from sssd_registry.training.loss import diffuse
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.training.dataset import make_batch, training_data
+from sssd_registry.model.batches import make_batch, training_data
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
-from sssd_registry.training.units import fit_units
 
 
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])
@@ -69,7 +69,7 @@ def test_the_network_is_told_the_times_of_its_schedule(
     words = [f"model.beta_schedule={beta_schedule}", f"model.prediction_type={prediction}"]
     config = load_config(None, [*tiny_settings, *words, "model.num_train_timesteps=10"])
     data = training_data(tiny_frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 40)), (1, 4), torch.device("cpu"))
     told: list[torch.Tensor] = []
@@ -85,7 +85,7 @@ def test_the_network_is_told_the_times_of_its_schedule(
 def test_what_is_learnt_stays_within_twelve_units(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
     config = load_config(None, tiny_settings)
     data = training_data(tiny_frame, config.data)
-    network = SSSDNetwork(data.spec, config.model)
+    network = make_network(data.spec, config.model)
     fit_units(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 4)), (1, 4), torch.device("cpu"))
     far = replace(batch, future=batch.future * torch.tensor([1e6, 1.0, -1e6, 1.0])[:, None, None])

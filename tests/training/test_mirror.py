@@ -8,8 +8,8 @@ import torch
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.model.normalizer import WindowNormalizer
-from sssd_registry.training.dataset import make_batch, training_data
 from sssd_registry.training.mirror import mirrored
 
 CPU = torch.device("cpu")

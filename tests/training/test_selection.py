@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.schedulers import make_scheduler, solver_tableau
-from sssd_registry.training.dataset import TrainingData, evenly, training_data
-from sssd_registry.training.loop import take_step
-from sssd_registry.training.run import start_run
+from sssd_registry.model.batches import TrainingData, evenly, training_data
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.training.selection import validate
+from sssd_registry.training.state import start_run
+from sssd_registry.training.train import take_step
 from sssd_registry.training.validation import surely_better
 
 

@@ -10,14 +10,15 @@ import pandas as pd
 import pytest
 import torch
 
-from sssd_registry.baselines import gaussian_crps
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Origins
+from sssd_registry.evaluation.baselines import gaussian_crps
+from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.beside_naive import look_at_validation
-from sssd_registry.training.dataset import TrainingData, make_batch, training_data
+from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.loss import weighted_error
-from sssd_registry.training.units import fit_units
 
 CASES = Path(__file__).parents[1] / "cases"
 Array = npt.NDArray[np.float64]
@@ -29,7 +30,7 @@ def fitted(frame: pd.DataFrame | Path, *settings: str) -> tuple[SSSDNetwork, Tra
     data = training_data(frame, config.data)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = SSSDNetwork(data.spec, config.model)
+        network = make_network(data.spec, config.model)
     fit_units(network, data)
     return network, data
 

@@ -10,16 +10,17 @@ import torch
 
 from sssd_registry.config import load_config
 from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.training.dataset import training_data
-from sssd_registry.training.loop import train
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.training.train import train
 from sssd_registry.training.transfer import start_from
 
 
 def network_for(frame: pd.DataFrame, settings: list[str]) -> SSSDNetwork:
     config = load_config(None, settings)
-    return SSSDNetwork(training_data(frame, config.data).spec, config.model)
+    return make_network(training_data(frame, config.data).spec, config.model)
 
 
 def test_the_same_configuration_is_copied_whole(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sssd_registry.process import check_tableau
-from sssd_registry.sampler import sample
-from sssd_registry.schedule import NoiseSchedule
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.process_check import check_tableau
+from sssd_registry.sampling.sampler import sample
 from sssd_registry.testing.gaussian import GaussianData, SmoothSchedule
 from sssd_registry.tuning.multistep import multistep_tableau
 

@@ -14,11 +14,11 @@ from cli_runner import error_line, sssd, sssd_export
 from diffusers import DDIMScheduler
 
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.preset import read_preset, write_default, write_tuned
-from sssd_registry.schedule import NoiseSchedule
-from sssd_registry.schedulers import make_scheduler, solver_tableau
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.storage.sampling_defaults import read_preset, write_default, write_tuned
 from sssd_registry.testing.gaussian import GaussianData
-from sssd_registry.tuning.search import Objective, initial_placements, placed, tune
+from sssd_registry.tuning.search import Objective, initial_placements, placed, search_timesteps
 
 
 class GaussianWindows:
@@ -40,7 +40,7 @@ def objective() -> Objective:
 
 @pytest.mark.parametrize("steps", [3, 5, 8])
 def test_it_beats_untuned_solvers_of_as_many_calls(objective: Objective, steps: int) -> None:
-    tableau, value = tune(objective, NoiseSchedule(), steps, max_evaluations=400)
+    tableau, value = search_timesteps(objective, NoiseSchedule(), steps, max_evaluations=400)
     assert tableau.num_calls == steps
     assert objective(tableau) == value
     for rival in ("dpmsolver++", "unipc", "ddim"):
@@ -50,8 +50,8 @@ def test_it_beats_untuned_solvers_of_as_many_calls(objective: Objective, steps: 
 
 def test_it_is_deterministic_and_keeps_to_its_budget(objective: Objective) -> None:
     seen: list[tuple[int, float]] = []
-    first = tune(objective, NoiseSchedule(), 4, max_evaluations=100, report=lambda *told: seen.append(told))
-    assert first == tune(objective, NoiseSchedule(), 4, max_evaluations=100)
+    first = search_timesteps(objective, NoiseSchedule(), 4, max_evaluations=100, report=lambda *told: seen.append(told))
+    assert first == search_timesteps(objective, NoiseSchedule(), 4, max_evaluations=100)
     # A line search and a gradient are finished once begun.
     assert len(seen) < 160
     assert [best for _, best in seen] == sorted((best for _, best in seen), reverse=True)

@@ -1,0 +1,227 @@
+"""Running an engine: numpy and the runtime it was compiled for, no torch.
+
+    engine = load_engine("engines/eurusd")
+    forecast = engine({"values_1h": values, ..., "times_1h": times, ...}, num_samples=100, seed=0)
+    forecast = engine(frame, num_samples=100, seed=0)  # the last bars of every series; this imports pandas
+    forecast.quantiles  # (B, Q, K, C), data units
+
+What the inputs are, names and shapes and units, is in ``engine.manifest["inputs"]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_engine.inputs import Inputs, check_array, checked_inputs
+from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
+from sssd_engine.noise import draw_noise
+from sssd_engine.part import Part
+from sssd_engine.runtimes import open_part
+
+__all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
+
+# Latents of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
+_AT_ONCE = 1 << 18
+# Of one forecast; more would not come back in this life.
+_MOST_SAMPLES = 10_000_000
+
+
+@dataclass(frozen=True)
+class EngineForecast:
+    """What an engine answers, in data units.
+
+    Attributes:
+        samples: float64 ``(B, S, K, C)``.
+        quantiles: float64 ``(B, Q, K, C)``, at ``Engine.quantile_levels``.
+    """
+
+    samples: npt.NDArray[np.float64]
+    quantiles: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """B windows on which an engine's first parts were run.
+
+    Attributes:
+        windows: B.
+        values: what they made.
+        done: how many parts that were.
+    """
+
+    windows: int
+    values: Mapping[str, npt.NDArray[Any]]
+    done: int
+
+
+class Engine:
+    """A compiled forecaster. Stateless between calls, so it can be called from several threads at once."""
+
+    def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part]) -> None:
+        self.manifest = manifest
+        self.parts = tuple(parts)
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the compiled graphs and their memory; the engine cannot be called any more."""
+        self.parts = ()
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The K horizons it was built for, in bars."""
+        return tuple(self.manifest["horizons"])
+
+    @property
+    def quantile_levels(self) -> tuple[float, ...]:
+        """The Q levels of ``EngineForecast.quantiles``."""
+        return tuple(self.manifest["quantile_levels"])
+
+    def __call__(
+        self,
+        inputs: Inputs,
+        num_samples: int | None = None,
+        seed: int = 0,
+        *,
+        noise: npt.NDArray[np.float32] | None = None,
+        first_window: int = 0,
+    ) -> EngineForecast:
+        """Forecast from B windows.
+
+        Args:
+            inputs: by the names and shapes in the manifest's ``inputs``, all but ``noise``, in data units; or a frame
+                with the training data's columns, or its CSV or Parquet file, whose B series are forecast from their
+                last bars.
+            num_samples: S; default: as exported.
+            seed: gives the same noise as the same seed does in the eager pipeline.
+            noise: standard normal, float32 ``(B, num_noises, S, K, D)``, instead of a seed.
+            first_window: number of the first window, when a batch is one part of a larger one.
+
+        No windows give an empty forecast.
+
+        Raises:
+            EngineError: an input is missing, unknown, or has the wrong type or shape; a value is not finite, or not
+                above zero where logarithms are taken; times do not ascend; no sample is asked for; the engine was
+                closed.
+            SSSDError: a frame is unusable.
+        """
+        return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
+
+    def encode(self, inputs: Inputs) -> Encoded:
+        """What of a forecast comes before its first noise: with ``sssd-export --split``, or ``--loop step``, all that
+        the encoder does. It can then be sampled from many times.
+
+        Raises:
+            EngineError: as when the engine is called.
+        """
+        feed = checked_inputs(self.manifest, inputs)
+        windows = len(next(iter(feed.values())))
+        done = next((at for at, part in enumerate(self._open()) if "noise" in part.inputs), 0)
+        return Encoded(windows, self._run(self.parts[:done], feed) if windows else feed, done)
+
+    def sample(
+        self,
+        encoded: Encoded,
+        num_samples: int | None = None,
+        seed: int = 0,
+        *,
+        noise: npt.NDArray[np.float32] | None = None,
+        first_window: int = 0,
+    ) -> EngineForecast:
+        """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
+        parts = self._open()
+        if noise is not None:
+            noise = np.asarray(noise)
+            num_samples = noise.shape[2] if noise.ndim == 5 else None
+        count = self._count(num_samples)
+        if min(seed, first_window) < 0:
+            raise EngineError(f"seed and first_window have to be 0 or more, got {seed} and {first_window}")
+        if encoded.windows == 0:  # runtimes differ in what they make of nothing; some end the process
+            return self._nothing(count)
+        shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
+        try:
+            if noise is None:
+                noise = draw_noise(seed, first_window, encoded.windows, shape)
+            check_array("noise", noise, np.float32, (encoded.windows, *shape))
+            made = self._run(parts[encoded.done :], {**encoded.values, "noise": noise})
+        except MemoryError:
+            raise EngineError(
+                f"no memory for {encoded.windows} windows of {count} samples: ask for fewer, or stream"
+            ) from None
+        return EngineForecast(made["samples"], made["quantiles"])
+
+    def _count(self, num_samples: int | None) -> int:
+        """S, if it is a number of samples."""
+        count = self.manifest["num_samples"] if num_samples is None else num_samples
+        if not isinstance(count, int | np.integer) or not 1 <= count <= _MOST_SAMPLES:
+            raise EngineError(
+                f"num_samples has to be a whole number, 1 or more and at most {_MOST_SAMPLES}, got {count!r}"
+            )
+        return int(count)
+
+    def _nothing(self, count: int) -> EngineForecast:
+        """The forecast of no windows."""
+        targets = next(port["shape"][-1] for port in self.manifest["outputs"] if port["name"] == "samples")
+        sizes = [(0, first, len(self.horizons), targets) for first in (count, len(self.quantile_levels))]
+        return EngineForecast(*map(np.empty, sizes))
+
+    def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
+        """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
+
+        The batches' forecasts one after the other are those of one call with all windows.
+
+        Raises:
+            EngineError: as when the engine is called.
+        """
+        count = self._count(num_samples)
+        feed = checked_inputs(self.manifest, inputs)
+        at_once = max(1, _AT_ONCE // (count * len(self.horizons) * self.manifest["latent_size"]))
+        for start in range(0, max(len(next(iter(feed.values()))), 1), at_once):  # no windows give one empty forecast
+            part = {name: array[start : start + at_once] for name, array in feed.items()}
+            yield self(part, count, seed, first_window=start)
+
+    def _open(self) -> tuple[Part, ...]:
+        if not self.parts:
+            raise EngineError("this engine was closed: load it again")
+        return self.parts
+
+    @staticmethod
+    def _run(parts: Sequence[Part], values: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        known = dict(values)
+        for part in parts:
+            known |= part({name: known[name] for name in part.inputs})
+        return known
+
+
+def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
+    """Load an engine folder, after checking that every file is the one that was exported.
+
+    Args:
+        folder: as written by ``sssd-export``.
+        threads: of one call; 0 lets the runtime take the machine's cores.
+
+    Raises:
+        EngineError: not an engine folder, an engine for a runtime that is not here, or a file was changed.
+    """
+    with opened(Path(folder)) as place:
+        return _opened(place, threads)
+
+
+def _opened(folder: Path, threads: int) -> Engine:
+    manifest = read_manifest(folder)
+    if not manifest.get("parts"):
+        raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, whose own plugin has to load it")
+    parts = [open_part(folder, entry, threads) for entry in manifest["parts"]]
+    if any(getattr(part, "meaning", "") not in ("", meaning(manifest)) for part in parts):
+        raise EngineError(f"{folder}/{MANIFEST} is not that of its graphs, which were built for something else")
+    return Engine(manifest, parts)

@@ -1,0 +1,109 @@
+"""What an engine is fed, checked against its manifest: arrays, or a frame where whoever reads frames is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_engine.manifest import EngineError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Arrays by their names in the manifest, or a frame, or its file.
+Inputs: TypeAlias = "Mapping[str, npt.ArrayLike] | pd.DataFrame | str | Path"
+
+_YEAR_10000 = 253_402_300_800
+_DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
+
+
+def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
+    """The manifest's inputs but the noise, as arrays of their types.
+
+    Raises:
+        EngineError: one is missing, unknown, or has the wrong type or shape.
+        SSSDError: a frame is unusable.
+    """
+    wanted = {entry["name"]: entry for entry in manifest["inputs"] if entry["name"] != "noise"}
+    if not isinstance(inputs, Mapping) and (isinstance(inputs, str | Path) or hasattr(inputs, "columns")):
+        inputs = last_windows(manifest, inputs)
+    if not isinstance(inputs, Mapping):
+        raise EngineError(f"the engine takes a frame, its file, or {', '.join(wanted)}; got {type(inputs).__name__}")
+    if set(inputs) != set(wanted):
+        raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
+    try:
+        given = {name: np.asarray(inputs[name]) for name in wanted}
+    except ValueError as error:  # of rows of several lengths
+        raise EngineError(f"the inputs are no arrays: {error}") from None
+    first = next(iter(given.values()))
+    windows = len(first) if first.ndim else 0
+    feed: dict[str, npt.NDArray[Any]] = {}
+    for name, array in given.items():
+        dtype = _DTYPES[wanted[name]["dtype"]]
+        check_array(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
+        feed[name] = array.astype(dtype, copy=False)
+        if name.startswith("times_"):
+            _check_times(name, feed[name])
+        else:
+            _check_values(name, feed[name], manifest)
+    return feed
+
+
+def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
+    """Numbers, and above zero where the engine takes their logarithms."""
+    _refuse(name, ~np.isfinite(values), "is {}, and has to be a finite number", values, manifest)
+    spec = manifest.get("spec", {})
+    if spec.get("target_kind") == "log-return":
+        prices = np.array([role != "volume" for role in spec["roles"]])
+        _refuse(name, (values <= 0) & prices, "is {}; of a model of log-returns it has to be above 0", values, manifest)
+
+
+def _refuse(
+    name: str, wrong: npt.NDArray[Any], what: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]
+) -> None:
+    if not wrong.any():
+        return
+    window, bar, column = (int(index) for index in np.argwhere(wrong)[0])
+    columns = manifest.get("spec", {}).get("columns", {})
+    label = f" ({columns[column]})" if columns else ""
+    raise EngineError(f"{name}[{window}, {bar}, {column}]{label} {what.format(values[window, bar, column])}")
+
+
+def _check_times(name: str, times: npt.NDArray[Any]) -> None:
+    """Ascending, and of years that are written with four digits: milliseconds are a common mistake."""
+    if times.size == 0:
+        return
+    far = np.abs(times) > _YEAR_10000
+    if far.any():
+        raise EngineError(f"{name} has {times[far][0]}; it has to be in seconds since 1970-01-01 UTC")
+    still = np.diff(times, axis=1) <= 0
+    if still.any():
+        window, bar = (int(index) for index in np.argwhere(still)[0])
+        raise EngineError(f"{name}[{window}, {bar + 1}] is not after the bar before it: bars have to be oldest first")
+
+
+def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+    """The last bars of every series of a frame or of its file, under the names that the engine takes.
+
+    Whoever reads frames says so by an entry point of the group ``sssd_engine``: sssd-registry, where it is installed.
+
+    Raises:
+        EngineError: nobody does.
+        SSSDError: unusable data: where, and what to do.
+    """
+    for point in entry_points(group="sssd_engine", name="last_windows"):
+        return dict(point.load()(manifest, data))
+    raise EngineError("frames and files are read by sssd-registry: pip install it, or give the engine arrays")
+
+
+def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:
+    """Refuse what onnxruntime would take for something else: it broadcasts, and numpy casts dates to numbers."""
+    if array.shape != shape:
+        raise EngineError(f"{name} has shape {array.shape}; with {shape[0]} windows it has to be {shape}")
+    if not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise EngineError(f"{name} is {array.dtype}; it has to be {np.dtype(dtype)}")

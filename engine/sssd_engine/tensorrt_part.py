@@ -1,0 +1,117 @@
+"""A TensorRT plan on an NVIDIA GPU, through a CUDA graph. Runtime half: numpy, TensorRT and cuda-bindings.
+
+The machines that this project is tested on have no GPU: it has not been run there. Tests marked ``gpu`` run it.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cuda.bindings import runtime as cuda
+
+from sssd_engine.manifest import EngineError
+from sssd_engine.part import Array, Part, Values
+
+_TO_DEVICE = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
+_TO_HOST = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
+_CAPTURE = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+
+
+def _done(answer: tuple[Any, ...]) -> Any:
+    """What a CUDA call gave, but for its error code."""
+    error, *values = answer
+    if int(error) != 0:
+        _, text = cuda.cudaGetErrorString(error)
+        raise EngineError(f"CUDA: {text.decode()}")
+    return values[0] if values else None
+
+
+class TensorRTPart:
+    """A plan, with an execution context, a stream and buffers for each thread that calls it."""
+
+    def __init__(self, trt: Any, file: Path) -> None:
+        self.trt = trt
+        self.runtime = trt.Runtime(trt.Logger(trt.Logger.ERROR))
+        self.engine = self.runtime.deserialize_cuda_engine(file.read_bytes())
+        if self.engine is None:
+            raise EngineError(f"{file} was not built for this GPU, or for this version of {trt.__name__}: export anew")
+        names = [self.engine.get_tensor_name(index) for index in range(self.engine.num_io_tensors)]
+        self.inputs = tuple(name for name in names if self.engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT)
+        self.outputs = tuple(name for name in names if name not in self.inputs)
+        self.local = threading.local()
+
+    def __call__(self, feed: Values) -> dict[str, Array]:
+        lane = getattr(self.local, "lane", None)
+        if lane is None:
+            lane = self.local.lane = _Lane(self)
+        return lane.run(feed)
+
+
+class _Lane:
+    """One thread's way through the engine."""
+
+    def __init__(self, part: TensorRTPart) -> None:
+        self.part = part
+        self.context = part.engine.create_execution_context()
+        self.stream = _done(cuda.cudaStreamCreate())
+        self.buffers: dict[str, tuple[int, int]] = {}  # address, bytes
+        self.graphs: dict[Any, Any] = {}
+
+    def run(self, feed: Values) -> dict[str, Array]:
+        arrays = {name: np.ascontiguousarray(feed[name]) for name in self.part.inputs}
+        for name, array in arrays.items():
+            if not self.context.set_input_shape(name, array.shape):
+                *_, largest = self.part.engine.get_tensor_profile_shape(name, 0)
+                raise EngineError(f"{name} has shape {array.shape}; this engine takes at most {tuple(largest)}")
+        made = {name: np.empty(tuple(self.context.get_tensor_shape(name)), self._dtype(name))
+                for name in self.part.outputs}  # fmt: skip
+        for name, array in (*arrays.items(), *made.items()):
+            self.context.set_tensor_address(name, self._buffer(name, array.nbytes))
+        for name, array in arrays.items():
+            _done(cuda.cudaMemcpyAsync(self.buffers[name][0], array.ctypes.data, array.nbytes, _TO_DEVICE, self.stream))
+        self._execute(tuple(array.shape for array in arrays.values()))
+        for name, array in made.items():
+            _done(cuda.cudaMemcpyAsync(array.ctypes.data, self.buffers[name][0], array.nbytes, _TO_HOST, self.stream))
+        _done(cuda.cudaStreamSynchronize(self.stream))
+        return made
+
+    def _execute(self, shapes: Any) -> None:
+        """By a CUDA graph, recorded when shapes come a second time: the first run is TensorRT's own preparation."""
+        if shapes not in self.graphs:
+            self._launch()
+            self.graphs[shapes] = None
+            return
+        if self.graphs[shapes] is None:
+            _done(cuda.cudaStreamBeginCapture(self.stream, _CAPTURE))
+            self._launch()
+            graph = _done(cuda.cudaStreamEndCapture(self.stream))
+            self.graphs[shapes] = _done(cuda.cudaGraphInstantiate(graph, 0))
+        _done(cuda.cudaGraphLaunch(self.graphs[shapes], self.stream))
+
+    def _launch(self) -> None:
+        if not self.context.execute_async_v3(int(self.stream)):
+            raise EngineError(f"{self.part.trt.__name__} could not run the engine")
+
+    def _buffer(self, name: str, size: int) -> int:
+        """Device memory of at least that size; recorded graphs know addresses, so new memory forgets them."""
+        address, room = self.buffers.get(name, (0, 0))
+        if room < size:
+            if address:
+                _done(cuda.cudaStreamSynchronize(self.stream))
+                _done(cuda.cudaFree(address))
+            address = int(_done(cuda.cudaMalloc(max(size, 1))))
+            self.buffers[name] = address, size
+            self.graphs.clear()
+        return address
+
+    def _dtype(self, name: str) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = np.dtype(self.part.trt.nptype(self.part.engine.get_tensor_dtype(name)))
+        return dtype
+
+
+def open_tensorrt(trt: Any, file: Path) -> Part:
+    """Open a plan on the current GPU."""
+    return TensorRTPart(trt, file)

@@ -1,0 +1,1 @@
+"""The search for the fastest engine that loses no more accuracy than allowed."""

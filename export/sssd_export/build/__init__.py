@@ -1,0 +1,1 @@
+"""From an export request to an engine folder that is checked."""

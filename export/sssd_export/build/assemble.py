@@ -1,0 +1,309 @@
+"""Building an engine: trace, compose, compile, check against the live scheduler, write the manifest."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import math
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import onnx_ir as ir
+import onnxruntime
+
+from sssd_engine.engine import Engine, load_engine
+from sssd_engine.manifest import meaning, write_manifest
+from sssd_engine.noise import draw_noise
+from sssd_engine.part import MEANING, OnnxPart, Part
+from sssd_engine.solver_loop import SolverLoop
+from sssd_export.build.cache import build_key, cached
+from sssd_export.build.parity import check_parity
+from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
+from sssd_export.forecaster import engine_inputs
+from sssd_export.graph.check_constants import check_kept
+from sssd_export.graph.compose import OUTPUTS, build_graph
+from sssd_export.graph.quantise import quantised
+from sssd_export.graph.trace import Pieces, trace
+from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.hookspecs import ExportRequest
+from sssd_registry.sampling.tableau import SolverTableau
+
+QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
+_TRACES: ContextVar[dict[Any, Pieces] | None] = ContextVar("traces", default=None)
+_PLAIN = {ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.STRING}
+# Samples of each example that int8 is calibrated with.
+_CALIBRATION = 64
+_PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
+
+
+def build_engine(
+    request: ExportRequest,
+    folder: Path,
+    target: str,
+    compiler: Compiler,
+    *,
+    packages: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write the engine into the existing empty ``folder``; returns the manifest.
+
+    Args:
+        request: what to build.
+        folder: where.
+        target: name of the target, whose ``load`` will open the engine.
+        compiler: what compiles the parts that are not ONNX Runtime's.
+        packages: distributions whose versions the manifest is to keep, besides those that every build uses.
+        settings: what the target's ``load`` needs to know; kept in the manifest.
+
+    Raises:
+        SSSDError: the engine does not match the live scheduler; the manifest is then not written.
+    """
+    plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
+    work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
+    request.report(0, len(work), work[0])
+    pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
+    graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
+    check_kept(pieces, graphs)
+    # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
+    examples = [
+        functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
+    ]
+    faces = [_face(plan, request, pieces, compiler) for plan in plans]
+    description = _description(request, graphs)
+    signed = meaning({**description, "parts": faces})
+    parts: list[dict[str, Any]] = []
+    for at, (plan, graph, example) in enumerate(zip(plans, graphs, examples, strict=True), start=1):
+        request.report(at, len(work), work[at])
+        if plan.runtime == HOST:  # every engine has such a part
+            graph.metadata_props[MEANING] = signed
+        parts.append({**faces[at - 1], **_compiled(plan, graph, example, request, compiler, folder)})
+    request.report(len(work) - 1, len(work), work[-1])
+    manifest = {
+        "target": target,
+        "settings": dict(settings or {}),
+        "parts": parts,
+        **description,
+        "source": dict(request.source),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in (*_PACKAGES, _onnxruntime(), *packages)},
+        },
+    }
+    write_manifest(folder, manifest)
+    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.why_not_here else load_engine(folder)
+    steps = request.tableau.num_inference_steps
+    network, factory = request.network, request.scheduler_factory
+    parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
+    of = {"of": "its graphs in ONNX Runtime", "not run": compiler.why_not_here} if compiler.why_not_here else {}
+    manifest["parity"] = {**parity, "of": "the engine", **of}
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _onnxruntime() -> str:
+    """Which distribution ONNX Runtime is of: one of two that are never installed together."""
+    try:
+        importlib.metadata.version("onnxruntime-gpu")
+    except importlib.metadata.PackageNotFoundError:
+        return "onnxruntime"
+    return "onnxruntime-gpu"
+
+
+@contextmanager
+def shared_traces() -> Iterator[None]:
+    """Within it, engines of one pipeline are composed of the same pieces: tracing takes longer than all the rest."""
+    token = _TRACES.set({})
+    try:
+        yield
+    finally:
+        _TRACES.reset(token)
+
+
+def _traced(request: ExportRequest, dense: bool) -> Pieces:
+    known, network = _TRACES.get(), request.network
+    key = (network, request.horizons, dense)
+    pieces = None if known is None else known.get(key)
+    if pieces is None:
+        pieces = trace(network, request.horizons, QUANTILE_LEVELS, request.examples, dense)
+        if known is not None:
+            known[key] = pieces
+    return pieces
+
+
+def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:
+    """The compiler of what ONNX Runtime runs: the graph as it is, or with the head's products in int8."""
+    made = quantised(model) if precision == "int8" else model
+    made.metadata_props.update(model.metadata_props)
+    ir.save(made, folder / f"{name}.onnx")
+    return {"graph": f"{name}.onnx"}
+
+
+def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str, npt.NDArray[Any]]:
+    """What the last of ``graphs`` is fed when the model's examples are forecast: the others are run for it."""
+    size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.network.latent_size)
+    values = {**engine_inputs(request.examples), "noise": draw_noise(0, 0, len(request.examples), size)}
+    *before, last = graphs
+    if any(value.name == "z" for value in last.graph.inputs):
+        raise SSSDError("int8 of this target is calibrated on the whole loop: it needs --loop unrolled")
+    for graph in before:
+        part = OnnxPart(literal_session(graph))
+        values |= part({name: values[name] for name in part.inputs})
+    return {str(value.name): values[str(value.name)] for value in last.graph.inputs}
+
+
+def _compiled(
+    plan: PartPlan,
+    graph: ir.Model,
+    example: Example,
+    request: ExportRequest,
+    compiler: Compiler,
+    folder: Path,
+) -> dict[str, Any]:
+    """Compile a part; returns what the manifest says of it besides its face."""
+    host = plan.runtime == HOST
+    if host:  # nothing is compiled before it is loaded
+        compile_part = save_onnx if compiler.runtime != HOST else compiler.compile
+        made = compile_part(graph, folder, plan.name, example)
+    elif request.refit is not None and compiler.refit is not None:
+        made = compiler.refit(graph, request.refit, folder, plan.name, example)
+    else:
+        examples = example() if request.precision == "int8" else {}
+        key = build_key(
+            ir.to_proto(graph).SerializeToString(), plan.name, compiler.runtime, compiler.version, request.precision,
+            request.num_samples, request.options, {name: array.tobytes().hex() for name, array in examples.items()},
+        )  # fmt: skip
+        made = cached(key, folder, lambda place: compiler.compile(graph, place, plan.name, example))
+    return {
+        **made,
+        "inputs": [_port(value) for value in graph.graph.inputs],
+        "outputs": [_port(value) for value in graph.graph.outputs],
+        "structure": structure(graph),
+        "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
+        "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
+    }
+
+
+def _face(plan: PartPlan, request: ExportRequest, pieces: Pieces, compiler: Compiler) -> dict[str, Any]:
+    """What is known of a part before it is compiled."""
+    plain = plan.runtime == HOST and compiler.runtime != HOST
+    solver = {"solver": solver_entry(request.tableau, pieces.broadcast_time)} if plan.stages == ("step",) else {}
+    return {
+        "name": plan.name,
+        "stages": list(plan.stages),
+        "runtime": plan.runtime,
+        "precision": "fp32" if plain else request.precision,
+        **solver,
+    }
+
+
+def structure(model: ir.Model) -> str:
+    """A hash of a graph without its constants: the same for another model of the same architecture.
+
+    Constants count by type and shape where they are used: the exporter keeps equal ones once, equal as they may be in
+    one model and not in another.
+    """
+
+    def name(value: ir.Value | None) -> str:
+        if value is None:
+            return ""
+        return f"{value.dtype}{value.shape}" if value.const_value is not None else str(value.name)
+
+    digest = hashlib.sha256()
+    for node in (node for graph in model.graphs() for node in graph):
+        plain = [(key, str(each.value)) for key, each in sorted(node.attributes.items()) if each.type in _PLAIN]
+        names = [name(value) for value in (*node.inputs, *node.outputs)]
+        digest.update(f"{node.op_type} {names} {plain}\n".encode())
+    return digest.hexdigest()
+
+
+def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:
+    """What :class:`SolverLoop` needs to know of a tableau, as JSON can hold it."""
+    return {
+        "one_time": one_time,
+        "memory": tableau.memory,
+        "timesteps": tableau.timesteps.tolist(),
+        "updates": [[[term.source, term.index, term.weight] for term in update] for update in tableau.updates],
+    }
+
+
+def _as_graphs(
+    manifest: Mapping[str, Any], graphs: Sequence[ir.Model], examples: Sequence[Example], compiler: Compiler
+) -> Engine:
+    """The engine with ONNX Runtime in the place of what cannot run here."""
+    parts: list[Part] = []
+    for entry, graph, example in zip(manifest["parts"], graphs, examples, strict=True):
+        model = compiler.stand_in(graph, example) if entry["runtime"] == compiler.runtime else graph
+        part = OnnxPart(literal_session(model))
+        parts.append(SolverLoop(part, entry["solver"]) if "solver" in entry else part)
+    return Engine(manifest, parts)
+
+
+def literal_session(model: ir.Model) -> onnxruntime.InferenceSession:
+    """A session that runs the graph as it stands: optimised, roundings to half precision and back are taken away."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    proto = ir.to_proto(model).SerializeToString()
+    return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
+
+
+def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str, Any]:
+    spec, tableau = request.network.spec, request.tableau
+    unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
+    first, last = graphs[0].graph, graphs[-1].graph
+    size = request.network.latent_size
+    noise = {
+        "name": "noise",
+        "dtype": "float32",
+        "shape": ["windows", tableau.num_noises, "samples", len(request.horizons), size],
+        "meaning": "standard normal: the initial noise, then each step's draw",
+    }
+    return {
+        "inputs": [
+            *(_describe(value, _input_meaning(str(value.name), spec.columns))
+              for value in first.inputs if value.name != "noise"),
+            noise,
+        ],
+        "outputs": [
+            _describe(value, f"{value.name} of {', '.join(spec.targets)}; unit: {unit}")
+            for value in last.outputs if value.name in OUTPUTS
+        ],
+        "horizons": list(request.horizons),
+        "quantile_levels": list(QUANTILE_LEVELS),
+        "num_samples": request.num_samples,
+        "num_noises": tableau.num_noises,
+        "latent_size": size,
+        "scheduler": request.scheduler,
+        "num_inference_steps": tableau.num_inference_steps,
+        "num_calls": tableau.num_calls,
+        "tableau": tableau.digest,
+        "precision": request.precision,
+        "loop": request.loop,
+        "spec": spec.model_dump(mode="json"),
+        "test_start": request.test_start,
+        "random_walk_window": request.random_walk_window,
+        "parity": None,
+    }  # fmt: skip
+
+
+def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
+    return {**_port(value), "meaning": meaning}
+
+
+def _port(value: ir.Value) -> dict[str, Any]:
+    shape = [size if isinstance(size, int) else str(size.value) for size in value.shape or ()]
+    dtype = value.dtype or ir.DataType.FLOAT
+    return {"name": value.name, "dtype": str(dtype.numpy()), "shape": shape}
+
+
+def _input_meaning(name: str, columns: tuple[str, ...]) -> str:
+    kind, _, timeframe = name.partition("_")
+    if kind == "values":
+        return f"the last complete bars of {timeframe}, oldest first; columns {', '.join(columns)}, in data units"
+    return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"

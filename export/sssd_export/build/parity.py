@@ -1,0 +1,178 @@
+"""Does an engine give what its scheduler gives? Checked after every build; a miss is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sssd_engine.engine import Engine
+from sssd_engine.noise import draw_noise
+from sssd_export.build.odd_windows import odd_windows
+from sssd_export.forecaster import engine_inputs
+from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import to_tensors
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.sampling.scheduler_loop import run_scheduler
+
+Array = npt.NDArray[np.float64]
+# Largest error of any sample, as a share of the samples' standard deviation.
+TOLERANCES = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 1e-1, "int8": 1.0}
+TOLERANCE = TOLERANCES["fp32"]
+# Relative error of a float64 after a few operations.
+_ROUNDING = 2.0**-50
+_SAMPLES = 32
+_ODD_SAMPLES = 16
+# Odd windows may feed the network features that no data do: an error is allowed to be so many times an example's,
+_ODD = 10
+# or this share of the level.
+_UNSEEN = 1e-9
+_SEED = 20_240
+
+
+def check_parity(
+    engine: Engine,
+    network: SSSDNetwork,
+    scheduler_factory: Callable[[], Any],
+    num_inference_steps: int,
+    examples: Windows,
+    precision: str = "fp32",
+) -> dict[str, Any]:
+    """Run the engine and the live scheduler's own ``step()`` loop on the same windows and noise.
+
+    On the examples, and on windows such as examples seldom are (:mod:`sssd_export.build.odd_windows`); and the
+    quantiles have to be those of the samples.
+
+    Returns:
+        ``max_error`` on the examples (share of the samples' standard deviation at each window, horizon and target),
+        the tolerance, and how many windows, odd windows and samples were compared.
+
+    Raises:
+        SSSDError: the error is above the precision's tolerance; the model has no finite forecast after some window.
+    """
+    check = _Check(engine, network, scheduler_factory, num_inference_steps)
+    tolerance = TOLERANCES[precision]
+    seen, expected = check.run(examples, _SAMPLES)
+    _refuse_infinite(expected, ["one of its own examples"] * len(examples))
+    error = largest_error(seen, expected)
+    if not error <= tolerance:
+        raise SSSDError(
+            f"the engine is off its scheduler {engine.manifest['scheduler']} by {error:.2e} of the samples' standard"
+            f" deviation; {tolerance:.0e} is allowed in {precision}: it was not written"
+        )
+    names, odd = odd_windows(examples, network.spec)
+    for start in range(0, len(odd), len(examples)):
+        part = slice(start, start + len(examples))
+        _compare_odd(names[part], *check.run(odd.part(part.start, part.stop), _ODD_SAMPLES), tolerance)
+    return {
+        "max_error": error,
+        "tolerance": tolerance,
+        "windows": len(examples),
+        "odd_windows": len(odd),
+        "samples": _SAMPLES,
+    }
+
+
+@dataclass(frozen=True)
+class _Check:
+    """An engine, and what it is to do the same as."""
+
+    engine: Engine
+    network: SSSDNetwork
+    scheduler_factory: Callable[[], Any]
+    steps: int
+
+    def run(self, windows: Windows, count: int) -> tuple[Array, Array]:
+        """Samples of both, float64 ``(B, S, K, C)``, the engine's first.
+
+        Raises:
+            SSSDError: the engine's quantiles are not those of its samples.
+        """
+        manifest, horizons = self.engine.manifest, self.engine.horizons
+        noise = draw_noise(
+            _SEED, 0, len(windows), (manifest["num_noises"], count, len(horizons), manifest["latent_size"])
+        )
+        expected = live_samples(self.network, self.scheduler_factory(), self.steps, windows, horizons, noise)
+        made = self.engine(engine_inputs(windows), noise=noise)
+        if np.isfinite(made.samples).all():
+            quantiles = np.quantile(made.samples, self.engine.quantile_levels, axis=1).swapaxes(0, 1)
+            size = np.abs(made.samples).max(axis=1, keepdims=True)
+            if (np.abs(made.quantiles - quantiles) > 1e-12 * size).any():
+                raise SSSDError("the engine's quantiles are not those of its samples: it was not written")
+        return made.samples, expected
+
+
+def _compare_odd(names: Sequence[str], seen: Array, expected: Array, tolerance: float) -> None:
+    """As close as examples have to be, or so close that in data units nobody sees it: a still window's unit is tiny."""
+    _refuse_infinite(expected, [f"a window with {name}" for name in names])
+    for name, one, other in zip(names, seen, expected, strict=True):
+        if not np.isfinite(one).all():
+            raise SSSDError(
+                f"the engine gives {'NaN' if np.isnan(one).any() else 'infinity'}, and the model does not, after a"
+                f" window with {name}: it was not written"
+            )
+        allowed = np.maximum(_ODD * tolerance * other.std(axis=0), _UNSEEN * np.abs(other))
+        if (np.abs(one - other) > allowed).any():
+            error = float((np.abs(one - other) / (other.std(axis=0) + np.finfo(np.float64).tiny)).max())
+            raise SSSDError(
+                f"the engine is off its scheduler by {error:.2e} of the samples' standard deviation after a window with"
+                f" {name}: it was not written"
+            )
+
+
+def _refuse_infinite(expected: Array, names: Sequence[str]) -> None:
+    """What the model itself cannot forecast no engine can be checked by."""
+    for name, one in zip(names, expected, strict=True):
+        if not np.isfinite(one).all():
+            raise SSSDError(
+                f"the model itself gives {'NaN' if np.isnan(one).any() else 'infinity'} after {name}, so"
+                " no engine was written: its weights, its head or the scheduler are at fault"
+            )
+
+
+def largest_error(seen: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:
+    """Largest difference of samples ``(B, S, K, C)``, in standard deviations over the S of ``expected``.
+
+    ``seen`` may be its first samples only: two or three can lie so close together that they are no measure of
+    themselves. What float64 cannot hold is no error: after a window of equal values all samples are the last value
+    but for its last digits.
+    """
+    spread = expected.std(axis=1, keepdims=True)  # (B, 1, K, C)
+    same = expected[:, : seen.shape[1]]
+    difference = np.abs(seen - same) - _ROUNDING * np.abs(same)
+    return float((difference.clip(min=0) / (spread + np.finfo(np.float64).tiny)).max())
+
+
+@torch.no_grad()
+def live_samples(
+    network: SSSDNetwork,
+    scheduler: Any,
+    num_inference_steps: int,
+    windows: Windows,
+    horizons: tuple[int, ...],
+    noise: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float64]:
+    """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``.
+
+    The loop's state is float64 here, so that the reference carries no rounding of its own; network and codec run in
+    float32 as ever.
+    """
+    values, times = to_tensors(windows, torch.device("cpu"))
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    condition = network.condition(network.encode(values, times), bars)
+    draws = torch.from_numpy(noise).swapaxes(0, 1)  # (num_noises, B, S, K, D)
+
+    def denoise(_call: int, z: Tensor, timestep: float) -> Tensor:
+        t = torch.full(z.shape[:2], timestep, dtype=torch.float32)
+        return torch.as_tensor(network.head(z.float(), t, condition)).double()
+
+    latents, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: draws[index].double())
+    samples = network.decode(latents.float(), *network.normalizer.location_scale(values, times, bars))
+    array: npt.NDArray[np.float64] = samples.numpy()
+    return array

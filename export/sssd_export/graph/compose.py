@@ -1,0 +1,116 @@
+"""One graph of all stages of a forecast, or several of some.
+
+values_*, times_* ─▶ normalise ─▶ encode ─▶ denoise: [ head ⇄ tableau ] × M ─▶ decode ─▶ samples, quantiles
+                                               noise ─┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import onnx_ir as ir
+
+from sssd_export.graph.inline import Inliner
+from sssd_export.graph.onnx_loop import loop
+from sssd_export.graph.single_step import append_prepare, append_step, prepared
+from sssd_export.graph.solver_nodes import latent_shape
+from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, Pieces
+from sssd_export.graph.unroll import unroll
+from sssd_registry.sampling.tableau import SolverTableau
+
+STAGES = ("normalise", "encode", "denoise", "decode")
+# With the loop outside of the graphs.
+STAGES_BY_STEP = ("normalise", "encode", "prepare", "step", "decode")
+OUTPUTS = ("samples", "quantiles")
+LOOPS: Mapping[str, Callable[..., ir.Value]] = {"unrolled": unroll, "loop": loop}
+
+
+def build_graph(
+    pieces: Pieces, tableau: SolverTableau, stages: Sequence[str] = STAGES, how: str = "unrolled"
+) -> ir.Model:
+    """Compose the graph of some consecutive stages, by default of all.
+
+    Inputs are what the stages need and do not make, among them, with ``denoise``, ``noise`` float32 ``(B, num_noises,
+    S, K, D)``. Outputs are what they make and later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)``
+    and ``quantiles`` float64 ``(B, Q, K, C)``.
+
+    Args:
+        pieces: the traced stages.
+        tableau: the solver.
+        stages: some of ``STAGES`` or of ``STAGES_BY_STEP``, in order; ``step`` by itself.
+        how: one of ``LOOPS``.
+    """
+    graph = ir.Graph([], [], nodes=[], opset_imports={"": OPSET}, name="_".join(("sssd", *stages)))
+    values: dict[str, ir.Value] = {}
+    made: list[str] = []
+    for stage in stages:
+        for value in _inputs(pieces, tableau, stage):
+            if value.name not in values:
+                graph.inputs.append(value)
+                values[str(value.name)] = value
+        results = _append(graph, pieces, tableau, stage, values, how)
+        made += results
+        values |= results
+    order = STAGES if stages[-1] in STAGES else STAGES_BY_STEP
+    later = order[order.index(stages[-1]) + 1 :]
+    wanted = {"output", *OUTPUTS, *(value.name for stage in later for value in _inputs(pieces, tableau, stage))}
+    for name in made:
+        if name in wanted:
+            values[name].name = name
+            graph.outputs.append(values[name])
+    return ir.Model(graph, ir_version=10, producer_name="sssd_export")
+
+
+def build_loop(head: ir.Model, broadcast_time: bool, tableau: SolverTableau, how: str = "unrolled") -> ir.Model:
+    """The stage ``denoise`` alone: ``condition (B, K, C), noise -> latents (B, S, K, D)``."""
+    inputs = _loop_inputs(head, tableau)
+    graph = ir.Graph(inputs, [], nodes=[], opset_imports={"": OPSET}, name="sssd_loop")
+    latents = LOOPS[how](graph, head, tableau, *inputs, broadcast_time)
+    latents.name, latents.type, latents.shape = "latents", inputs[1].type, latent_shape(inputs[1])
+    graph.outputs.append(latents)
+    return ir.Model(graph, ir_version=10, producer_name="sssd_export")
+
+
+def _piece(pieces: Pieces, stage: str) -> ir.Graph:
+    return {"normalise": pieces.normalise, "encode": pieces.encode, "decode": pieces.decode}[stage].graph
+
+
+def _inputs(pieces: Pieces, tableau: SolverTableau, stage: str) -> list[ir.Value]:
+    """New values for what a stage takes."""
+    z, t, condition = pieces.head.graph.inputs
+    if stage == "prepare":
+        return [_like(condition)]
+    if stage == "step":
+        ready = [ir.Value(name=name, type=v.type, shape=v.shape) for name, v in prepared(pieces).items()]
+        return [_like(z), _like(t), *ready]
+    if stage == "denoise":
+        return _loop_inputs(pieces.head, tableau)
+    return [_like(value) for value in _piece(pieces, stage).inputs]
+
+
+def _loop_inputs(head: ir.Model, tableau: SolverTableau) -> list[ir.Value]:
+    z, _, condition = head.graph.inputs
+    shape = ir.Shape([WINDOWS, tableau.num_noises, SAMPLES, *list(z.shape or ())[2:]])
+    return [_like(condition), ir.Value(name="noise", type=ir.TensorType(ir.DataType.FLOAT), shape=shape)]
+
+
+def _like(value: ir.Value) -> ir.Value:
+    return ir.Value(name=value.name, type=value.type, shape=value.shape)
+
+
+def _append(
+    graph: ir.Graph, pieces: Pieces, tableau: SolverTableau, stage: str, values: Mapping[str, ir.Value], how: str
+) -> dict[str, ir.Value]:
+    """Append a stage's nodes; returns what it makes."""
+    if stage == "denoise":
+        head = pieces.head, tableau, values["condition"], values["noise"], pieces.broadcast_time
+        latents = LOOPS[how](graph, *head)
+        latents.type, latents.shape = values["noise"].type, latent_shape(values["noise"])
+        return {"latents": latents}
+    if stage == "prepare":
+        return append_prepare(graph, pieces, values["condition"])
+    if stage == "step":
+        return {"output": append_step(graph, pieces, values)}
+    source = _piece(pieces, stage)
+    known = Inliner(source, graph, stage).copy(source, {value: values[str(value.name)] for value in source.inputs})
+    return {str(value.name): known[value] for value in source.outputs}

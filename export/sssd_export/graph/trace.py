@@ -1,0 +1,165 @@
+"""The stages of a forecast, each traced once by torch's exporter; of the third, one call of the head."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from sssd_export.graph.keep_constants import optimised
+from sssd_export.graph.s4_forms import is_transform, without_fft
+from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
+from sssd_export.graph.widen_norms import widen_norms
+from sssd_registry.data.windows import Windows
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import to_tensors
+from sssd_registry.model.network import SSSDNetwork
+
+OPSET = 20
+WINDOWS, SAMPLES = "windows", "samples"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """ONNX models of the stages; what each takes and gives is in :mod:`sssd_export.graph.stages`.
+
+    Attributes:
+        normalise, encode, decode: the stages.
+        head: ``z (B, S, K, D), t, condition -> output (B, S, K, D)``, what the stage ``denoise`` calls.
+        broadcast_time: the head was traced with ``t`` of shape ``(1, 1)``, else with ``(B, S)``.
+    """
+
+    normalise: ir.Model
+    encode: ir.Model
+    head: ir.Model
+    decode: ir.Model
+    broadcast_time: bool
+
+
+def trace(
+    network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float], examples: Windows, dense: bool = False
+) -> Pieces:
+    """Trace ``network`` (CPU, evaluation mode) for fixed horizons; windows and samples stay dynamic.
+
+    Args:
+        network: what to trace.
+        horizons: in bars.
+        levels: of the quantiles.
+        examples: two windows or more.
+        dense: S4 with dense Fourier matrices throughout (:mod:`sssd_export.graph.s4_forms`).
+    """
+    frozen = without_fft(network, dense)
+    spec = network.spec
+    names = [tf.name for tf in spec.timeframes]  # saved examples may have them in another order
+    raw = [tuple(part[name] for name in names) for part in to_tensors(examples.part(0, 2), torch.device("cpu"))]
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    normalise, encode = Normalise(frozen, bars), Encode(frozen, bars)
+    with torch.no_grad():
+        *features, location, scale = normalise(*raw)  # (2, L_tf, F) each, (2, K, C)
+        condition = encode(*features)  # (2, K, C)
+    each = tuple({0: WINDOWS} for _ in spec.timeframes)
+    z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
+    head, broadcast_time = trace_head(frozen.head, z, condition)
+    encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
+    _share_matrices(encoder.graph)
+    return Pieces(
+        _export("normaliser", normalise, raw, raw_names(spec), [*feature_names(spec), *UNITS], [each, each]),
+        encoder,
+        head,
+        _export(
+            "decoder", Decode(frozen, levels), [z, location, scale], ["latents", *UNITS], ["samples", "quantiles"],
+            [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}, {0: WINDOWS}],
+        ),
+        broadcast_time,
+    )  # fmt: skip
+
+
+def _share_matrices(graph: ir.Graph) -> None:
+    """Keep one of each matrix that the S4 layers of a length have in common: the exporter writes them for every layer.
+
+    Known by name, not by content: weights that happen to be equal are not the same in every model.
+    """
+    kept: dict[tuple[str, str], ir.Value] = {}
+    for name, value in list(graph.initializers.items()):
+        if is_transform(name):
+            first = kept.setdefault((name.rpartition(".")[2], str(value.shape)), value)
+            if first is not value:
+                value.replace_all_uses_with(first)
+                graph.initializers.pop(name)
+
+
+def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model, bool]:
+    """Trace one head call on ``z (B, S, K, D)`` and ``condition (B, K, C)``, with B and S dynamic.
+
+    Returns:
+        the model, and whether it takes ``t`` as one number, ``(1, 1)``, or for each sample, ``(B, S)``.
+
+    Raises:
+        SSSDError: torch's exporter refuses it.
+    """
+    t = _time_input(head, z, condition)
+    single = t.numel() == 1
+    shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
+    model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
+    widen_norms(model.graph)
+    return model, single
+
+
+def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
+    """``t`` as one number where the head broadcasts it, else one for each sample.
+
+    One number makes everything that a head computes from ``t`` alone a constant of the step.
+    """
+    full, single = torch.full(z.shape[:2], 7.0), torch.full((1, 1), 7.0)
+    with torch.no_grad():
+        expected = head(z, full, condition)
+        # Whatever a head raises when it cannot broadcast: its author was not asked to.
+        with contextlib.suppress(Exception):
+            seen = head(z, single, condition)
+            if seen.shape == expected.shape and torch.allclose(seen, expected, rtol=1e-5, atol=1e-6):
+                return single
+    return full
+
+
+def _export(
+    what: str, module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
+) -> ir.Model:
+    with quiet():
+        try:
+            program = torch.onnx.export(
+                module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
+                input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False,
+            )  # fmt: skip
+        except torch.onnx.OnnxExporterError as error:
+            raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
+        if program is None:
+            raise RuntimeError("torch.onnx.export gave no program")
+        return optimised(what, program)
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong at first; torch wraps it several times, in advice."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip().partition("\n")[0]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """torch's exporter warns of torchvision's absence and of its own deprecations; neither is ours to mend."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

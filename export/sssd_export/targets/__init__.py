@@ -1,0 +1,1 @@
+"""The compilers that an engine can be built for, a file each."""

@@ -1,0 +1,1 @@
+"""Scores, naive forecasts, and a model or engine beside them."""

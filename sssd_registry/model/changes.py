@@ -1,0 +1,89 @@
+"""What a window's levels did from bar to bar, in differences or log-returns, and the unit that this makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.exact_buffers import ExactBuffers
+
+# A window's unit is never less than this share of the movement that is typical of its column in training.
+_LEAST_SHARE = 0.1
+# A window that moves by this share of what is typical, or by more, is not standing still.
+STILL_SHARE = 0.3
+# Before anything is fitted: relative to the level, and where that is 0, too.
+_RELATIVE_FLOOR, _ABSOLUTE_FLOOR = 1e-12, 1e-30
+
+
+class Movement(ExactBuffers):
+    """Changes as the targets are forecast: differences of levels, or of their logarithms.
+
+    A window that stands still (a sensor that is stuck, a product that is not sold, a closed market) has no movement of
+    its own to be a unit. What is typical of each column in training then stands in for it, see
+    :func:`sssd_registry.training.fit_normalizer.fit_movement`.
+
+    Args:
+        spec: columns, roles and the kind of target.
+    """
+
+    typical: Tensor  # float64 (V,), one-bar movement in data units, or 0 before it is fitted
+    typical_share: Tensor  # float64 (V,), one-bar movement as a share of the level; 0 where that is no steadier
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.log = spec.target_kind == "log-return"
+        self.register_buffer("typical", torch.zeros(len(spec.columns), dtype=torch.float64))
+        self.register_buffer("typical_share", torch.zeros(len(spec.columns), dtype=torch.float64))
+
+    def columns(self, *roles: str) -> list[int]:
+        """Positions of the columns that have one of the roles."""
+        return [index for index, role in enumerate(self.spec.roles) if role in roles]
+
+    def between(self, since: Tensor, to: Tensor) -> Tensor:
+        """The change from ``since`` to ``to``."""
+        return torch.log(to / since) if self.log else to - since
+
+    def change(self, levels: Tensor) -> Tensor:
+        """One-bar changes of ``(B, L, V)``; the first bar's is 0."""
+        return torch.cat([torch.zeros_like(levels[:, :1]), self.between(levels[:, :-1], levels[:, 1:])], dim=1)
+
+    def size(self, levels: Tensor) -> Tensor:
+        """Root mean square of the one-bar changes of ``(B, L, V)``: ``(B, 1, V)``, 0 where nothing moved."""
+        return torch.sqrt(self.change(levels).square().mean(dim=1, keepdim=True))
+
+    def unit(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
+        """The window's own movement, but not less than a share of what is typical: ``(B, 1, V)``, above zero.
+
+        Args:
+            levels: float64 ``(B, L, V)``.
+            columns: which of the data's columns the V are.
+        """
+        level = torch.ones_like(levels[:, -1:]) if self.log else levels[:, -1:].abs()
+        floor = torch.maximum(_LEAST_SHARE * self.usual(levels, columns), _RELATIVE_FLOOR * level)
+        return torch.maximum(self.size(levels), floor).clamp(min=_ABSOLUTE_FLOOR)
+
+    def weight(self, levels: Tensor, columns: Sequence[int], full: float) -> Tensor:
+        """How much a window counts in a fit, ``(B, V)``: 1, but less where it moves little, and 0 where not at all.
+
+        In units of a window that hardly moves, whatever comes after it is huge. With squares of the movement as
+        weights, squared errors count as they are in data units.
+
+        Args:
+            full: of what is typical, the share from which on a window counts fully.
+        """
+        typical = (full * self.usual(levels, columns)).clamp(min=_ABSOLUTE_FLOOR)
+        return (self.size(levels) / typical).clamp(max=1.0).square().squeeze(1)
+
+    def usual(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
+        """One-bar movement that is typical of series at such levels, ``(B, 1, V)``; 0 before it is fitted."""
+        index = list(columns)
+        return torch.maximum(self.typical[index], self.typical_share[index] * root_mean_square(levels))
+
+
+def root_mean_square(levels: Tensor) -> Tensor:
+    """Of a window's levels ``(B, L, V)``: ``(B, 1, V)``."""
+    return torch.sqrt(levels.square().mean(dim=1, keepdim=True))

@@ -1,0 +1,154 @@
+"""What the installed distributions offer: the loop over entry points.
+
+It is our own: pluggy's stops at the first plugin that fails and silently skips the second of two with one
+name. Here a plugin that fails, or claims a name already taken, is recorded like any other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pluggy
+
+from sssd_registry.plugin_api.hookspecs import HOOK_API, PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
+
+GROUP = "sssd_registry"
+OURS = "sssd-registry"
+DISABLE_VARIABLE = "SSSD_DISABLE_PLUGINS"
+
+Kind = Literal["scheduler", "head", "target", "plugin"]
+
+AnySpec = SchedulerSpec | HeadSpec | TargetSpec
+
+_HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
+    "register_schedulers": ("scheduler", SchedulerSpec),
+    "register_heads": ("head", HeadSpec),
+    "register_targets": ("target", TargetSpec),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of ``sssd plugins``: something offered, or a plugin (kind ``plugin``) that could not offer."""
+
+    kind: Kind
+    name: str
+    summary: str
+    plugin: str
+    distribution: str
+    version: str
+    status: str = "ok"
+    spec: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, for messages."""
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def standing(self) -> str:
+        """The status in a user's words; of a target, also whether its engines can be run on this machine."""
+        if self.kind != "target" or self.spec is None:
+            return self.status
+        if self.status != "ok":
+            return self.status.removeprefix("unavailable: ")
+        reason = self.spec.why_not_run()
+        return f"can build, cannot run here: {reason}" if reason else "available"
+
+
+def find_entries(entry_points: Iterable[importlib.metadata.EntryPoint], disabled: str = "") -> tuple[Entry, ...]:
+    """Load every entry point that ``disabled`` (comma-separated entry-point or distribution names) leaves.
+
+    Ours come first, the rest in order of distribution, so that the result does not depend on the order in
+    which the file system lists them. A name that is offered twice belongs to neither: both are conflicts.
+    """
+    blocked = {_normal(name) for name in disabled.split(",") if name.strip()}
+    entries = [entry for point in sorted(entry_points, key=_order) for entry in _load(point, blocked)]
+    return tuple(_mark_conflict(entry, entries) for entry in entries)
+
+
+def _order(point: importlib.metadata.EntryPoint) -> tuple[bool, tuple[str, str], str]:
+    return _normal(_dist(point)[0]) != OURS, _dist(point), point.name
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as installers compare it: ``My_Plugin`` is ``my-plugin``."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def _dist(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version; a damaged installation may lack either."""
+    metadata: Any = point.dist.metadata if point.dist else {}
+    return str(metadata.get("Name", "unknown")), str(metadata.get("Version", "?"))
+
+
+def _load(point: importlib.metadata.EntryPoint, blocked: set[str]) -> list[Entry]:
+    distribution, version = _dist(point)
+    row = functools.partial(Entry, plugin=point.name, distribution=distribution, version=version)
+    if {_normal(point.name), _normal(distribution)} & blocked:
+        return [row("plugin", point.name, point.value, status=f"disabled by {DISABLE_VARIABLE}")]
+    try:
+        offers = [(kind, spec, _availability(spec)) for kind, spec in _offers(point.load())]
+    except (Exception, SystemExit) as error:  # whatever a plugin raises must not take the others down
+        reason = " ".join(str(error).split())  # on one line
+        return [row("plugin", point.name, point.value, status=f"broken: {type(error).__name__}: {reason}")]
+    return [row(kind, spec.name, spec.summary, status=status, spec=spec) for kind, spec, status in offers]
+
+
+def _availability(spec: AnySpec) -> str:
+    reason = spec.unavailable()
+    return f"unavailable: {reason}" if reason else "ok"
+
+
+def _offers(plugin: object) -> list[tuple[Kind, AnySpec]]:
+    """Ask one plugin alone, so that what it says, or raises, is known to be its own."""
+    written_for = getattr(plugin, "SSSD_HOOK_API", None)
+    if written_for != HOOK_API:
+        said = (
+            "does not say which hook API it was written for"
+            if written_for is None
+            else f"was written for hook API {written_for!r}"
+        )
+        raise TypeError(f"{said}; this version has SSSD_HOOK_API = {HOOK_API}")
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    manager.register(plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise TypeError(f"no function marked @hookimpl: expected one or more of {', '.join(_HOOKS)}")
+    offers: list[tuple[Kind, AnySpec]] = []
+    for hook, (kind, expected) in _HOOKS.items():
+        for implementation in getattr(manager.hook, hook).get_hookimpls():
+            offers += [(kind, spec) for spec in _checked(hook, expected, implementation.function())]
+    return offers
+
+
+def _checked(hook: str, expected: type[AnySpec], answer: object) -> list[AnySpec]:
+    """What a hook returned, if it is what the hook's specification says."""
+    wanted = f"{hook}() has to return a list of {expected.__name__}"
+    if not isinstance(answer, list | tuple):
+        raise TypeError(f"{wanted}, got {type(answer).__name__}")
+    for spec in answer:
+        if not isinstance(spec, expected):
+            raise TypeError(f"{wanted}, got {type(spec).__name__} in it")
+        name, options = spec.name, spec.options
+        if not isinstance(name, str) or not re.fullmatch(r"[^\s:,]+", name):
+            raise TypeError(f"{wanted} named by text without spaces, ':' and ',', got {name!r}")
+        if not (isinstance(options, type) and dataclasses.is_dataclass(options)):
+            raise TypeError(f"{wanted} whose options are a dataclass, got {options!r} for {name!r}")
+    return list(answer)
+
+
+def _mark_conflict(entry: Entry, entries: Iterable[Entry]) -> Entry:
+    same = (entry.kind, entry.name)
+    others = [other for other in entries if (other.kind, other.name) == same and other is not entry]
+    if entry.kind == "plugin" or not others:
+        return entry
+    rivals = " and ".join(other.origin for other in others)
+    return dataclasses.replace(entry, status=f"conflict: also offered by {rivals}")

@@ -1,0 +1,189 @@
+"""The menu: everything a plugin can add, and what each thing has to look like.
+
+A plugin is a module with one or more of the three functions below, marked ``@hookimpl``, and an entry point:
+
+    [project.entry-points.sssd_registry]
+    my-plugin = "my_module"
+
+It says which version of this menu it was written for, ``SSSD_HOOK_API = 1``; another version is not loaded.
+
+Importing that module should cost little: ``sssd plugins`` imports every plugin. Import torch and diffusers
+inside the factories.
+
+Options are a frozen dataclass with a default for every field; they are validated by their annotations when
+somebody passes any (``--scheduler dpmsolver++:solver_order=3``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from sssd_registry.data.windows import Windows
+    from sssd_registry.forecaster import Forecaster
+    from sssd_registry.model.network import SSSDNetwork
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
+    from sssd_registry.sampling.tableau import SolverTableau
+
+PROJECT = "sssd_registry"
+
+# Raised when something here changes so that a plugin written for the earlier version would do the wrong thing.
+HOOK_API = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """For plugins that have nothing to set."""
+
+
+def always() -> str:
+    """For plugins that can be used wherever they are installed."""
+    return ""
+
+
+@dataclass(frozen=True)
+class SchedulerSpec:
+    """A scheduler: how a model's noise is taken away.
+
+    Attributes:
+        name: what ``--scheduler`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(schedule, options) -> scheduler``, a fresh object with the diffusers interface
+            (``set_timesteps``, ``timesteps``, ``scale_model_input``, ``init_noise_sigma``, ``step``). It must
+            honour the schedule's betas and prediction type, and be linear: no clipping, no thresholding.
+        options: frozen dataclass of what can be set.
+        order: order of convergence in the number of steps with the default options, where the scheduler solves
+            the probability flow ODE; ``sssd_registry.testing`` measures it. ``None`` for stochastic ones.
+        consistency: samples right only from a network distilled to a consistency function; with any other it
+            does not come closer to the data with more steps.
+        unavailable: why it cannot be used here, or nothing; asked by ``sssd plugins``, so it imports nothing heavy.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[NoiseSchedule, Any], Any]
+    options: type = NoOptions
+    order: int | None = None
+    consistency: bool = False
+    unavailable: Callable[[], str] = always
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """A noise head: the network that each denoising step calls.
+
+    Attributes:
+        name: what ``model.head`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(latent_size D, cond_size C, options) -> nn.Module`` with
+            ``forward(z (B, S, K, D), t (B, S), cond (B, K, C)) -> (B, S, K, D)``, float32, for any B, S and K.
+            ``t`` is one of the training's time steps (``NoiseSchedule.timesteps``), or between two of them.
+            A head that also takes ``t`` as ``(1, 1)``, to be broadcast, exports faster.
+        options: frozen dataclass of what can be set.
+        unavailable: as for schedulers.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[int, int, Any], nn.Module]
+    options: type = NoOptions
+    unavailable: Callable[[], str] = always
+
+
+# Told what is done, how much there is, and what is next.
+Report = Callable[[int, int, str], None]
+
+
+def silent(_done: int, _total: int, _now: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What ``sssd-export`` asks of a target.
+
+    Attributes:
+        network: the trained network; its ``spec`` says what the data are.
+        tableau: what the solver does, which the engine is to do.
+        scheduler: its name, for the manifest; ``scheduler_factory`` makes one, which parity is checked against.
+        horizons: K, in bars.
+        num_samples: S where nothing else is asked of the engine.
+        examples: raw windows to trace, calibrate and check with.
+        random_walk_window, test_start: as the training record has them, for the manifest.
+        options: an instance of the target's options.
+        precision: one of the target's ``precisions``.
+        loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
+        split: encoder and denoiser are to be graphs of their own.
+        source: what the engine is made of, for its manifest: the model's files by hash, and the command.
+        refit: an engine of the same graphs but for their weights, whose compiled parts may be taken over and given
+            new ones.
+        report: may be told steps of the build done, steps in all, and what is next, for a progress bar.
+    """
+
+    network: SSSDNetwork
+    tableau: SolverTableau
+    scheduler: str
+    scheduler_factory: Callable[[], Any]
+    horizons: tuple[int, ...]
+    num_samples: int
+    examples: Windows
+    random_walk_window: int
+    test_start: int
+    options: Any
+    precision: str = "fp32"
+    loop: str = "unrolled"
+    split: bool = False
+    source: Mapping[str, Any] = field(default_factory=dict)
+    refit: Path | None = None
+    report: Report = silent
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """An export target: a compiler that an engine can be built for, and the runtime of its engines.
+
+    Attributes:
+        name: what ``sssd-export --target`` calls it; stored in the engine's manifest.
+        summary: one line for ``sssd plugins``.
+        build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
+        load: ``folder -> Forecaster``; needs no torch.
+        options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
+        unavailable: as for schedulers: why nothing can be built here, such as ``not installed: pip install …``.
+        precisions: what ``--precision`` may ask of it, the default first.
+        why_not_run: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[ExportRequest, Path], dict[str, Any]]
+    load: Callable[[Path], Forecaster]
+    options: type = NoOptions
+    unavailable: Callable[[], str] = always
+    precisions: tuple[str, ...] = ("fp32",)
+    why_not_run: Callable[[], str] = always
+
+
+class Hooks:
+    """The functions a plugin may have. Each takes nothing and returns a list."""
+
+    @hookspec
+    def register_schedulers(self) -> list[SchedulerSpec]:  # type: ignore[empty-body]
+        """Schedulers to add."""
+
+    @hookspec
+    def register_heads(self) -> list[HeadSpec]:  # type: ignore[empty-body]
+        """Noise heads to add."""
+
+    @hookspec
+    def register_targets(self) -> list[TargetSpec]:  # type: ignore[empty-body]
+        """Export targets to add."""

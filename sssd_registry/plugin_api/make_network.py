@@ -1,0 +1,35 @@
+"""A network from a configuration: the one place where the name of a head becomes a head."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sssd_registry.config import ModelConfig
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.options import build_options
+from sssd_registry.plugin_api.registry import registry
+
+# Sizes that make no network: below zero, of zero heads, none at all, or more than there is memory.
+_REFUSALS = (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError, MemoryError)
+
+
+def make_network(spec: DataSpec, config: ModelConfig) -> SSSDNetwork:
+    """Build a fresh network, its weights drawn from torch's generator.
+
+    Raises:
+        SSSDError: unknown head, wrong head options, or a latent smaller than the number of targets.
+    """
+    return SSSDNetwork(spec, config, lambda latent_size, cond_size: _make_head(config, latent_size, cond_size))
+
+
+def _make_head(config: ModelConfig, latent_size: int, cond_size: int) -> nn.Module:
+    spec = registry().heads[config.head]
+    options = build_options("head", spec.name, spec.options, config.head_options)
+    try:
+        return spec.factory(latent_size, cond_size, options)
+    except _REFUSALS as error:  # the head's own, for options that do not go together
+        if not (config.head_options or isinstance(error, ValueError)):
+            raise  # a bug of the head
+        raise SSSDError(f"head {spec.name!r}: {error}") from error

@@ -1,0 +1,71 @@
+"""Schedulers by name, and the check that one samples the process the model was trained with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sssd_registry.errors import SSSDError
+from sssd_registry.options import build_options, split_options
+from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.process_check import check_tableau
+from sssd_registry.sampling.read_tableau import read_tableau
+from sssd_registry.sampling.tableau import SolverTableau
+
+
+def make_scheduler(text: str, schedule: NoiseSchedule) -> Any:
+    """A fresh scheduler from ``NAME`` or ``NAME:option=value,…``, for the process ``schedule``.
+
+    Raises:
+        SSSDError: unknown name or option, options that do not go together, or not for this kind of process.
+    """
+    name, values = split_options(text)
+    spec = registry().schedulers[name]
+    options = build_options("scheduler", name, spec.options, values)
+    try:
+        return spec.factory(schedule, options)
+    except SSSDError:
+        raise
+    except (ValueError, NotImplementedError) as error:  # diffusers', for options that do not go together
+        raise SSSDError(f"scheduler {text!r}: {error}") from error
+
+
+def solver_tableau(scheduler: Any, schedule: NoiseSchedule, num_inference_steps: int) -> SolverTableau:
+    """What ``scheduler`` does in that many steps, proven to sample ``schedule``.
+
+    Raises:
+        SSSDError: it samples another process, is not linear, or refuses that number of steps.
+    """
+    tableau = read_tableau(scheduler, num_inference_steps)
+    try:
+        check_tableau(tableau, schedule, f"{type(scheduler).__name__} in {num_inference_steps} steps")
+    except SSSDError:
+        check_process(scheduler, schedule)  # which may know the reason
+        raise
+    return tableau
+
+
+def check_process(scheduler: Any, schedule: NoiseSchedule) -> None:
+    """Find other betas or another prediction type, where a scheduler tells them.
+
+    Raises:
+        SSSDError: says what differs, and what to do.
+    """
+    name = type(scheduler).__name__
+    remedy = f"build it with {name}.from_config(pipe.scheduler.config)"
+    betas = getattr(scheduler, "betas", None)
+    if betas is not None and not schedule.is_flow:
+        seen = np.asarray(betas, dtype=np.float64)
+        if seen.shape != schedule.betas.shape or not np.allclose(seen, schedule.betas, rtol=1e-4, atol=1e-9):
+            raise SSSDError(
+                f"{name} has {seen.size} betas from {seen[0]:.3g} to {seen[-1]:.3g}, but the model was trained with"
+                f" {schedule.beta_schedule} betas, T = {schedule.num_train_timesteps}: {remedy}"
+            )
+    prediction = getattr(getattr(scheduler, "config", None), "prediction_type", schedule.prediction_type)
+    if prediction != schedule.prediction_type:
+        raise SSSDError(
+            f"{name} expects the network to predict {prediction!r}; this one predicts"
+            f" {schedule.prediction_type!r}: {remedy}"
+        )

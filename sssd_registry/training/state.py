@@ -1,0 +1,134 @@
+"""A training run: what a step changes, and how it is started, stopped and taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers.optimization import get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup
+from diffusers.training_utils import EMAModel
+from torch import Tensor
+
+from sssd_registry.config import Config, TrainingConfig
+from sssd_registry.data.windows import data_digest
+from sssd_registry.errors import SSSDError
+from sssd_registry.model.batches import TrainingData
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.storage.memory import check_memory
+from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
+from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.transfer import start_from
+
+# Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
+_LEAST_ALPHA = 1e-3
+
+
+@dataclass
+class Run:
+    """Everything that a step changes."""
+
+    data: TrainingData
+    config: TrainingConfig
+    network: SSSDNetwork
+    model: torch.nn.Module
+    accelerator: Accelerator
+    optimizer: torch.optim.Optimizer
+    lr_schedule: Any
+    ema: EMAModel
+    progress: Progress
+    best: dict[str, Tensor]
+    start: dict[str, Tensor]
+
+
+def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:
+    """A run that trains a new network.
+
+    Raises:
+        SSSDError: the network would have to predict noise where there is nothing else, or does not fit the machine's
+            memory; or as :func:`start_from`.
+    """
+    check_memory(data.spec, config)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.training.seed)
+        network = make_network(data.spec, config.model)
+    _check_prediction(network.schedule)
+    if init is not None:
+        start_from(network, init)
+    fit_units(network, data)
+    return run_of(network, data, config, _fingerprint(data, config))
+
+
+def _check_prediction(schedule: NoiseSchedule) -> None:
+    """Where a time step leaves nothing of the data, its noise says nothing about them (Lin et al. 2024, section 3.2).
+
+    Sampling begins there, and divides what the network got wrong of the noise by alpha.
+    """
+    left = float(schedule.alphas[-1])
+    if schedule.prediction_type == "epsilon" and left < _LEAST_ALPHA:
+        raise SSSDError(
+            f"model.prediction_type epsilon does not go with {schedule.beta_schedule} betas, whose last time step"
+            f" leaves {left:.2g} of the data: take v_prediction, or model.beta_schedule linear or scaled_linear"
+        )
+
+
+def run_of(network: SSSDNetwork, data: TrainingData, config: Config, fingerprint: str) -> Run:
+    """A run that trains what of ``network`` takes gradients; ``fingerprint`` says what a checkpoint belongs to."""
+    training = config.training
+    accelerator = Accelerator(
+        mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
+    )
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=training.learning_rate, weight_decay=training.weight_decay)
+    model, optimizer = accelerator.prepare(network, optimizer)
+    schedule = lr_schedule(optimizer, training, 0)
+    ema = EMAModel(network.parameters(), decay=training.ema_decay)
+    progress = Progress(fingerprint)
+    return Run(data, training, network, model, accelerator, optimizer, schedule, ema, progress, {}, {})
+
+
+def lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:
+    """Linear warm-up, then half a cosine or nothing, as it stands before optimiser step ``step``."""
+    if training.lr_schedule == "constant_with_warmup":
+        return get_constant_schedule_with_warmup(optimizer, training.warmup_steps, last_epoch=step - 1)
+    return get_cosine_schedule_with_warmup(optimizer, training.warmup_steps, training.max_steps, last_epoch=step - 1)
+
+
+def _precision(training: TrainingConfig) -> str:
+    if training.mixed_precision != "auto":
+        return training.mixed_precision
+    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "no"
+
+
+def _fingerprint(data: TrainingData, config: Config) -> str:
+    """Of what a run gives, on the same machine."""
+    text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def at_end(run: Run) -> bool:
+    return run.progress.step >= run.config.max_steps
+
+
+def is_finished(run: Run) -> bool:
+    return at_end(run) or run.progress.stale >= run.config.patience
+
+
+def run_state(run: Run) -> RunState:
+    slots = optimizer_slots(run.optimizer)
+    return RunState(run.network.state_dict(), run.best, run.start, run.ema.shadow_params, slots)
+
+
+def restore(run: Run, progress: Progress, state: RunState) -> None:
+    check_fit(state, run.network)
+    run.progress, run.best, run.start = progress, state.best, state.start
+    run.network.load_state_dict(state.weights)
+    load_optimizer(run.optimizer, state.optimizer)
+    run.lr_schedule = lr_schedule(run.optimizer, run.config, progress.step)
+    run.ema.shadow_params = [tensor.to(run.accelerator.device) for tensor in state.ema]
+    run.ema.optimization_step = progress.step

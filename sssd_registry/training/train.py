@@ -1,0 +1,190 @@
+"""The training loop: ``train(data, config, out)``."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from sssd_registry.config import Config
+from sssd_registry.data.windows import Windows, windows_at
+from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import remove_directory
+from sssd_registry.files.folder_kinds import CHECKPOINT
+from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch, training_data
+from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.model_folder import TrainingRecord
+from sssd_registry.training.beside_naive import check_start, scores_beside_naive
+from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sssd_registry.training.loss import denoising_loss, draw_horizons
+from sssd_registry.training.mirror import mirrored
+from sssd_registry.training.place import alone
+from sssd_registry.training.selection import choose_weights, validate, validation_origins
+from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
+from sssd_registry.training.validation import random_walk_window, validation_crps
+
+Report = Callable[[Progress, float], None]
+# Of a batch, with a generator on the CPU, so that a run does not depend on the device's random numbers.
+Loss = Callable[[Run, Batch, torch.Generator], torch.Tensor]
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, after the checkpoint was written."""
+
+
+def train(
+    data: pd.DataFrame | str | Path | TrainingData,
+    config: Config,
+    out: str | Path,
+    *,
+    init: str | Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> SSSDPipeline:
+    """Train a forecaster, save it to ``out`` and return it.
+
+    A checkpoint is kept beside ``out`` (``out`` + ``.checkpoint``) until training ends; Ctrl-C writes it too.
+    Resuming from it gives bit for bit the model of an unbroken run on the same machine.
+
+    Args:
+        data: frame or file; or what ``training_data`` made of it with ``config.data``.
+        config: what to train.
+        out: model folder to write.
+        init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
+        resume: go on from the checkpoint.
+        report: told progress and loss after every step.
+
+    Raises:
+        SSSDError: bad data or configuration, units that forecast worse than naive forecasts, or nothing to resume.
+        TrainingInterrupted: Ctrl-C.
+    """
+    out = Path(out)
+    prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
+    run = start_run(prepared, config, None if resume else init)
+    if not resume:
+        check_start(run.network, prepared, validation_origins(run))
+    scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
+    tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
+    with alone(out) as checkpoint:
+        learn(run, denoise, tableau, checkpoint, resume, report)
+        pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
+        return save(pipeline, out, checkpoint)
+
+
+def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
+    """The loss that a model is trained by."""
+    run.network.train()
+    return denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator)
+
+
+def learn(
+    run: Run, loss_of: Loss, tableau: SolverTableau, checkpoint: Path, resume: bool, report: Report | None
+) -> None:
+    """Take steps until no more are due, and choose the weights; ``tableau`` is what validations sample with.
+
+    Raises:
+        SSSDError: nothing to resume.
+        TrainingInterrupted: Ctrl-C.
+    """
+    if resume:
+        restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
+    with _interruptible() as interrupted:
+        if run.progress.step == 0:
+            validate(run, tableau)  # what training has to improve on, or else is left out
+        while not is_finished(run):
+            loss = take_step(run, loss_of)
+            if run.progress.step % run.config.validate_every == 0 or at_end(run):
+                validate(run, tableau)
+                save_checkpoint(checkpoint, run.progress, run_state(run))
+            if report is not None:
+                report(run.progress, loss)
+            if interrupted.is_set() and not is_finished(run):
+                save_checkpoint(checkpoint, run.progress, run_state(run))
+                raise TrainingInterrupted
+    choose_weights(run, tableau)
+
+
+def take_step(run: Run, loss_of: Loss = denoise) -> float:
+    """One optimiser step. Everything random in it follows from the seed and the step's number."""
+    random = np.random.default_rng([run.config.seed, run.progress.step])
+    total = 0.0
+    for _ in range(run.config.gradient_accumulation_steps):
+        horizons = draw_horizons(run.data.spec.horizons, random)
+        origins = run.data.split.train
+        chosen = origins.take(random.integers(len(origins), size=run.config.batch_size))
+        batch = make_batch(run.data, chosen, horizons, run.accelerator.device)
+        if run.config.mirror:
+            turned = torch.from_numpy(random.random(len(chosen)) < 0.5)
+            batch = mirrored(batch, run.data.spec, turned.to(run.accelerator.device))
+        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
+        with torch.random.fork_rng(), run.accelerator.accumulate(run.model):
+            torch.manual_seed(int(random.integers(2**62)))  # for dropout
+            loss = loss_of(run, batch, generator)
+            run.accelerator.backward(loss)
+            if run.accelerator.sync_gradients:
+                run.accelerator.clip_grad_norm_(run.network.parameters(), run.config.max_grad_norm)
+            run.optimizer.step()
+            run.optimizer.zero_grad()
+        total += float(loss.detach())
+    run.lr_schedule.step()
+    run.ema.step(run.network.parameters())
+    run.progress.step += 1
+    return total / run.config.gradient_accumulation_steps
+
+
+def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
+    """What is left to know of a run, whose weights have been chosen."""
+    split, origins = run.data.split, validation_origins(run)
+    standard = validation_crps(run.network, tableau, run.data, origins)
+    return TrainingRecord(
+        config=config,
+        steps=run.progress.step,
+        best_step=run.progress.best_step,
+        validation_crps=run.progress.best_crps,
+        validation_scores=scores_beside_naive(standard, run.network, run.data, origins),
+        validation_start=split.validation_start,
+        test_start=split.test_start,
+        random_walk_window=random_walk_window(run.data),
+    )
+
+
+def examples(run: Run) -> Windows:
+    """A few validation windows, to be kept with the model."""
+    return windows_at(run.data.source, evenly(run.data.split.validation, 8))
+
+
+def save(pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:
+    """Write the model; the checkpoint has had its time."""
+    pipeline.save_pretrained(out)
+    with suppress(SSSDError):  # the model is there: a checkpoint that stays does no harm
+        remove_directory(checkpoint, owner=CHECKPOINT)
+    return pipeline
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turns Ctrl-C into an event that is looked at between steps; a second Ctrl-C stops at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event  # signals reach the main thread only
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def handle(*_: Any) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)
