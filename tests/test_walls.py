@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.sampling": {"sssd_registry.errors", "sssd_engine.noise"},
     "sssd_registry.files": {"sssd_registry.errors", "sssd_engine.settling"},
     "sssd_registry.data": {"sssd_registry.errors", "sssd_registry.config"},
-    "sssd_registry.forecast": {"sssd_registry.errors", "sssd_registry.files"},
+    "sssd_registry.forecast": {"sssd_registry.errors", "sssd_registry.files", "sssd_registry.data"},
     "sssd_registry.forecaster": {"sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.horizons": {"sssd_registry.errors", "sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.model": {"sssd_registry.errors", "sssd_registry.config", "sssd_registry.data",

@@ -26,6 +26,7 @@ def forecast(
 ) -> None:
     """Forecast every series in DATA from its last row."""
     from sssd_registry.cli.understood import read_for
+    from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.panel import read_panel
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
     from sssd_registry.files.atomic import check_file
@@ -42,6 +43,7 @@ def forecast(
     source = window_source(read_panel(read, forecaster.spec), forecaster.spec)
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
+    warn_of_far_values(source, origins)
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
     made = forecast_of_series(made, source, origins)
     if out is not None:
