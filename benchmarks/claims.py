@@ -69,7 +69,9 @@ def heads(summary: Trees, *_: Any) -> list[Row]:
                 rows.append((text, "", "ETTh1", OPEN))
                 continue
             gain, half = gain_over(entry, *names)
-            rows.append((text, f"{gain:+.1%} ± {half:.1%}", f"ETTh1, {DECILES}, {words}", _verdict(gain, half, claimed)))
+            rows.append(
+                (text, f"{gain:+.1%} ± {half:.1%}", f"ETTh1, {DECILES}, {words}", _verdict(gain, half, claimed))
+            )
     if entry is not None and f"sssd mlp{FROM_WALK}" in entry["forecasters"]:
         best = best_of_ours(entry)
         gain, half = gain_over(entry, best, f"sssd mlp{FROM_WALK}")

@@ -63,4 +63,6 @@ def module_pages(root: Path) -> dict[str, str]:
 
 def _options(is_package: bool) -> str:
     """A package's own docstring stands without what it imports by name."""
-    return "{members: false, show_root_heading: false}" if is_package else "{heading_level: 2, show_root_toc_entry: true}"
+    return (
+        "{members: false, show_root_heading: false}" if is_package else "{heading_level: 2, show_root_toc_entry: true}"
+    )

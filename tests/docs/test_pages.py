@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,7 @@ def test_settings_shown_exist() -> None:
 
     settings = [
         word for _, program, words in shown() if program == "sssd"
-        for option, word in zip(words, words[1:], strict=False) if option == "--set"
+        for option, word in pairwise(words) if option == "--set"
     ]  # fmt: skip
     assert len(settings) > 8
     for setting in settings:
