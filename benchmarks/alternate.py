@@ -26,7 +26,7 @@ def one_round(contenders: Mapping[str, Callable[[], Any]], repeats: int = _REPEA
 
 
 def _spend(milliseconds: float, contender: Callable[[], Any], least: int = 1) -> list[float]:
-    """How long each call took: as many as fill that time, ``least`` at least."""
+    """Time calls, in milliseconds: as many as fill ``milliseconds``, and at least ``least``."""
     times: list[float] = []
     while len(times) < least or sum(times) < milliseconds:
         begun = time.perf_counter()

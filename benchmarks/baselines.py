@@ -1,4 +1,4 @@
-"""What there was before: a forecast as anyone writes it with diffusers, on any device."""
+"""Baseline without this project: a forecast as anyone writes it with diffusers, on any device."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Workload:
 
     @property
     def feed(self) -> dict[str, Any]:
-        """What the engine takes."""
+        """Return the inputs of the engine."""
         return {**engine_inputs(self.windows), "noise": self.noise.swapaxes(0, 1).numpy()}
 
 
@@ -147,7 +147,7 @@ def _version(name: str) -> str | None:
 
 @pytest.fixture(scope="session")
 def results() -> Iterator[dict[str, Any]]:
-    """What was measured; at the run's end it goes into runs/bench.json, where what was not run again stays."""
+    """Collect the measurements; at the run's end they go into runs/bench.json, beside those not measured again."""
     measured: dict[str, Any] = {
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),

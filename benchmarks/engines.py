@@ -64,7 +64,7 @@ def gpu_kinds() -> Iterator[Kind]:
 
 
 def compiler(kind: Kind, workload: Workload) -> Compiler:
-    """What compiles that kind, for as many windows and samples as the workload has.
+    """Make the compiler of that kind, for as many windows and samples as the workload has.
 
     Raises:
         ImportError: its runtime is not installed.

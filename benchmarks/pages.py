@@ -1,4 +1,4 @@
-"""Where measured tables stand in the documents: between ``<!-- marker -->`` and ``<!-- /marker -->``."""
+"""Measured tables in the documents: between ``<!-- marker -->`` and ``<!-- /marker -->``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def between(text: str, marker: str, content: str, page: str = "the page") -> str
 
 
 def held(text: str, marker: str) -> str:
-    """What stands between the two signs of ``marker``, without the last line's end."""
+    """Return the text between the two signs of ``marker``, without the last line's end."""
     found = _pattern(marker).search(text)
     if not found:
         raise SystemExit(f"no <!-- {marker} --> … <!-- /{marker} -->")

@@ -1,4 +1,4 @@
-"""How long does an export take? 20 steps beside one, of the MLP and of a U-Net: the head is traced once for either.
+"""Time of an export: 20 steps beside one, of the MLP and of a U-Net. The head is traced once for either.
 
 The whole of `sssd-export`: tracing, composing, and the comparison with the live scheduler's loop.
 """

@@ -1,4 +1,4 @@
-"""What is ours besides the network: the solver's arithmetic in a step, and how long the commands take to start."""
+"""Overhead beside the network: the solver's arithmetic in a step, and how long the commands take to start."""
 
 from __future__ import annotations
 

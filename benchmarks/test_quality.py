@@ -1,4 +1,4 @@
-"""What does the speed cost? The 20-step engine's CRPS against the 100-step sampler's, on the demo's test data.
+"""Price of the speed: the 20-step engine's CRPS against the 100-step sampler's, on the demo's test data.
 
 On the model of `make compare`, which forecasts bars with their volumes from the random walk: a network with work to do.
 """
@@ -32,7 +32,7 @@ TUNED = {
 
 @pytest.mark.parametrize("result", TUNED)
 def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str, Any], result: str) -> None:
-    """What `sssd-export auto` chooses on validation windows, scored on the test windows."""
+    """Score the choice that `sssd-export auto` makes on validation windows, on the test windows."""
     from sssd_registry.evaluation.evaluate import evaluate
     from sssd_registry.model_or_engine import open_forecaster
 

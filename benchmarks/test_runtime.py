@@ -1,4 +1,4 @@
-"""What does running an engine cost before it forecasts? Import and peak memory of a process that has only the runtime.
+"""Cost of running an engine before it forecasts: import and peak memory of a process that has only the runtime.
 
 The engine is the demo's. Memory is a size, and asserted; time is reported beside its goal.
 """

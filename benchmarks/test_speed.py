@@ -1,4 +1,4 @@
-"""How fast is the compiled loop? One window × 3 horizons × 100 samples, float32, alternating rounds in one run.
+"""Speed of the compiled loop. One window × 3 horizons × 100 samples, float32, alternating rounds in one run.
 
 Everything here denoises the same noise under the same condition. Correctness is asserted beside the time.
 """

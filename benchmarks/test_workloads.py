@@ -1,4 +1,4 @@
-"""How fast is a whole forecast, raw bars to samples in data units? Alternating rounds in one run.
+"""Time of a whole forecast, raw bars to samples in data units. Alternating rounds in one run.
 
     A  the reference's sizes, one window, 3 horizons × 100 samples
     B  64 windows of the same
@@ -123,7 +123,7 @@ def forecast(made: Any, workload: Workload) -> Callable[[], Any]:
 
 
 def fastest_form(workload: Workload, scheduler: str, steps: int, allowed: list[Kind]) -> tuple[str, Callable[[], Any]]:
-    """Of a solver's engines that which ``--auto`` would take at these sizes, by a few rounds of its own."""
+    """Find the engine of a solver that ``--auto`` would take at these sizes, by a few rounds of its own."""
     made = {
         f"{scheduler}-{steps}, {kind.label}": forecast(engine(workload, scheduler, steps, kind), workload)
         for kind in allowed

@@ -1,4 +1,4 @@
-"""What a user may set, as in ``sssd train --config FILE.toml``: three sections, every field with a default.
+"""Settings of a user, as in ``sssd train --config FILE.toml``: three sections, every field with a default.
 
     [data]      what the columns are, which timeframes to look at, which horizons to forecast
     [model]     sizes, noise schedule, noise head
@@ -42,7 +42,7 @@ _Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
 
 
 class DataConfig(_Section):
-    """How to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
+    """Settings to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
 
     time: _Name | None = Field(None, description="time column")
     id: _Name | None = Field(None, description="column naming the series, for panels in long format")

@@ -1,4 +1,4 @@
-"""What the user can put right, as an exception; and what the user should know, as a warning.
+"""Exceptions for what the user can put right, and warnings of what the user should know.
 
 The command line turns an error into one line and exit code 2, and a :class:`DataWarning` into one line on standard
 error; anything else is a bug and keeps its traceback.
@@ -39,6 +39,6 @@ def some(names: Iterable[object], most: int = 10, length: int = 60) -> str:
 
 
 def shortened(text: object, most: int = 60) -> str:
-    """What somebody wrote, as a message shows it: one line, and not long."""
+    """Shorten what somebody wrote for a message: one line, and not long."""
     whole = " ".join(str(text).split()) if "\n" in str(text) else str(text)
     return whole if len(whole) <= most else whole[: most - 1] + "…"

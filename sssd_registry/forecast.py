@@ -1,4 +1,4 @@
-"""What a forecast is, whichever way it was made: samples in data units, and the ways to read them."""
+"""Forecast, whichever way it was made: samples in data units, and the ways to read them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ class Forecast:
             )
 
     def _cause(self, bad: npt.NDArray[np.bool_]) -> str:
-        """What is known from where they are. Weights and a scheduler's numbers are finite: that is seen to before."""
+        """Name the likely cause, from where bad samples are.
+
+        Weights and a scheduler's numbers are finite: that was checked before.
+        """
         whole = bad.all(axis=1)  # (B, K, C): every sample
         if not whole.any():
             return "the sampling diverged; take more steps or another scheduler"

@@ -15,7 +15,7 @@ class Forecaster(Protocol):
 
     @property
     def spec(self) -> DataSpec:
-        """How to read a frame for it."""
+        """Specification to read a frame for it."""
 
     @property
     def num_samples(self) -> int:
@@ -23,7 +23,7 @@ class Forecaster(Protocol):
 
     @property
     def test_start(self) -> int:
-        """Where training and validation data end."""
+        """End of the training and validation data, where test data start."""
 
     @property
     def random_walk_window(self) -> int:

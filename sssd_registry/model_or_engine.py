@@ -62,7 +62,7 @@ def open_forecaster(path: str | Path, scheduler: str | None = None, steps: int |
 
 
 def read_spec(path: Path) -> DataSpec | None:
-    """How to read a frame for a model or engine folder, without torch; None where opening it will say what is wrong."""
+    """Read how to read a frame for a model or engine, without torch; None where opening it will say what is wrong."""
     with opened(path, MODEL) as place:
         for name in (ENGINE.marker, CONFIG):
             with suppress(ValueError, KeyError):  # SSSDErrors are ValueErrors

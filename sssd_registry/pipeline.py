@@ -102,7 +102,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         return self.record.distilled if self.record else None
 
     def tableau(self, num_inference_steps: int) -> SolverTableau:
-        """What the present scheduler does in that many steps.
+        """Return what the present scheduler does in that many steps.
 
         Raises:
             SSSDError: the scheduler samples another process than the model's, is not linear, or is not the one that

@@ -17,7 +17,7 @@ _TOLD = re.compile(r"data: |[a-z]+: \d+( of \d+)?, ")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended."""
+    """Outcome of a command."""
 
     code: int
     out: str

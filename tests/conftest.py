@@ -1,4 +1,4 @@
-"""What many tests share: a small price-like frame, and a tiny model trained on it once."""
+"""Fixtures that many tests share: a small price-like frame, and a tiny model trained on it once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def overrides(tiny_settings: list[str]) -> list[str]:
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """What a command is to write, in a folder where nothing else is."""
+    """Return the path that a command is to write, in a folder where nothing else is."""
     (tmp_path / "out").mkdir()
     return tmp_path / "out" / "it"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def finish(*command: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """How a command ended, in an environment without the caller's Python paths."""
+    """Run a command to its end, in an environment without the caller's Python paths."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     words = [str(part) for part in command]
     return subprocess.run(words, cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False)

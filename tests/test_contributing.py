@@ -1,4 +1,4 @@
-"""What CONTRIBUTING, the changelog and the templates on GitHub name exists."""
+"""Names in CONTRIBUTING, the changelog and the templates on GitHub: all exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user is told: errors end a command, words about the data do not."""
+"""Errors and warnings to a user: errors end a command, words about the data do not."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ TESTED = {"forecast_csv.py", "my_scheduler.py", "plain_onnxruntime.py", "serve_h
 
 
 def run(example: str, *arguments: object) -> tuple[str, set[str]]:
-    """What an example prints, and the packages that it imports."""
+    """Run an example: what it prints, and the packages that it imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", EXAMPLES / example, *map(str, arguments)],
         capture_output=True, text=True, check=False,

@@ -1,4 +1,4 @@
-"""What is read of a folder before it is opened: whatever it holds, nothing hangs, and opening it says what is wrong."""
+"""Reading of a folder before it is opened: whatever it holds, nothing hangs, and opening it says what is wrong."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def code_cells(notebook: TREE) -> list[TREE]:
 
 
 def kinds(cell: TREE) -> list[tuple[str, ...]]:
-    """Of each output: text, table or picture."""
+    """Return the kinds of each output: text, table or picture."""
     return [(output["output_type"], *sorted(output.get("data", ()))) for output in cell["outputs"]]
 
 

@@ -1,4 +1,4 @@
-"""What is shipped: a wheel with four packages, one with the engines' runtime, and both work away from here."""
+"""Packages as shipped: a wheel with four packages, one with the engines' runtime, and both work away from here."""
 
 from __future__ import annotations
 

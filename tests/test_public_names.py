@@ -1,4 +1,4 @@
-"""What ``import sssd_registry`` offers: every verb of the command line, and names that nothing hides."""
+"""Names that ``import sssd_registry`` offers: every verb of the command line, and names that nothing hides."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _sigmas(task: Task, origins: Origins, windows: list[int]) -> dict[int, Array
 
 
 def seasonal_naive(task: Task) -> Array:
-    """What was a season ago, with the spread of seasonal changes over the last 20 seasons."""
+    """Forecast the value of a season ago, with the spread of seasonal changes over the last 20 seasons."""
     season = max(task.season, 1)
     rows = []
     for index in range(len(task.origins)):

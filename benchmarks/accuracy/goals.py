@@ -50,17 +50,20 @@ def steps_ratios(summary: Trees) -> list[float]:
 
 
 def within_one_percent(ratios: list[float]) -> str:
-    """How many networks lose no more than that by 20 steps."""
+    """Count the networks that lose at most one per cent by 20 steps."""
     return f"{sum(ratio <= 1.01 for ratio in ratios)} of {len(ratios)} networks"
 
 
 def by_the_clock(run: Trees) -> bool:
-    """Whether it was trained on two cores, and that was timed."""
+    """Tell whether a run was trained on two cores, and timed."""
     return run["threads"] == 2 and "training seconds" in run
 
 
 def training_minutes(run: Trees) -> float | None:
-    """Of one network, by the clock where it had two cores; else of one core, which is no less. None: not trained."""
+    """Return the minutes of training one network; None where nothing was trained.
+
+    By the clock where it had two cores; else the time of one core, which is no less.
+    """
     if by_the_clock(run):
         return float(run["training seconds"]) / 60
     seconds = run.get("training core-seconds")

@@ -104,13 +104,13 @@ def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
 
 
 def _set(config: BaseModel) -> dict[str, Any]:
-    """What is set of a configuration: an option that comes later, and is left alone, makes nothing run again."""
+    """Return the settings that are not defaults, so that a new option left alone makes nothing run again."""
     return config.model_dump(exclude_defaults=True)
 
 
 @contextlib.contextmanager
 def claimed(file: Path) -> Iterator[bool]:
-    """Whether this process may make the file: no living one is at it."""
+    """Tell whether this process may make the file: no living process is making it."""
     lock = file.with_suffix(".lock")
     if lock.exists() and not Path(f"/proc/{lock.read_text() or 0}").exists():
         lock.unlink(missing_ok=True)

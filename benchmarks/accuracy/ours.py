@@ -76,12 +76,12 @@ def entries(task: Task) -> list[Entry]:
 
 
 def revision(task: Task, start: str) -> int:
-    """Of what is trained on a task from a start."""
+    """Return the revision of what is trained on a task from a start."""
     return _LOCATION_REVISION.get(task.name, _REVISION) if start == "linear" else _REVISION
 
 
 def rank(entry: Entry, seed: int) -> int:
-    """What is measured first has the lowest: the linear start, heads with everything to learn, seeds, other ways."""
+    """Rank an entry, lowest first: the linear baseline, heads with everything to learn, more seeds, other ways."""
     if entry.way:
         return 7 if seed else 5
     if entry.start == "linear":
@@ -90,7 +90,7 @@ def rank(entry: Entry, seed: int) -> int:
 
 
 def configuration(task: Task, entry: Entry, seed: int) -> Config:
-    """What ``sssd train`` would be given."""
+    """Return the configuration that ``sssd train`` would be given."""
     from_nothing, way = entry.start == "random-walk", WAYS.get(entry.way, Way()).settings
     return Config.model_validate(
         {
@@ -168,12 +168,12 @@ def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
 
 
 def start_configuration(task: Task) -> Config:
-    """Of the linear start by itself; which head stands idle beside it makes no difference."""
+    """Return the configuration of the linear baseline alone; any head may stand idle beside it."""
     return configuration(task, Entry("mlp", "linear", (0,)), 0)
 
 
 def start_alone(task: Task, folder: Path) -> Array:
-    """What the linear start forecasts with no network trained: one step at a learning rate of nothing."""
+    """Forecast by the linear baseline with no network trained: one step at a learning rate of nothing."""
     config = start_configuration(task)
     training = config.training.model_copy(update={"max_steps": 1, "learning_rate": 1e-12, "validation_windows": 8})
     pipeline = train(task.frame, config.model_copy(update={"training": training}), folder)

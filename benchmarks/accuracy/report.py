@@ -138,7 +138,7 @@ def _validations(runs: Sequence[Mapping[str, Any]]) -> Any:
 
 
 def _change(runs: Sequence[Mapping[str, Any]], plain: Sequence[Mapping[str, Any]]) -> float:
-    """Of the mean validation CRPS, as a share; what has none comes last."""
+    """Return the change of the mean validation CRPS, as a share; infinite, and so last, where there is none."""
     mine = _validations(runs)
     return float(mine.mean() / _validations(same_seeds(runs, plain)).mean() - 1) if len(mine) else np.inf
 

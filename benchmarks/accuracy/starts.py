@@ -1,4 +1,4 @@
-"""What diffusion may start from other than a random walk or a linear forecast. For targets that are levels."""
+"""Normalizers to start diffusion from other than a random walk or a linear forecast, for targets that are levels."""
 
 from __future__ import annotations
 

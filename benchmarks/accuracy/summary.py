@@ -113,7 +113,7 @@ def best_of_ours(entry: Mapping[str, Any]) -> str:
 
 
 def other_way(name: str) -> tuple[str, str] | None:
-    """Of ours trained in another way: what that is to be compared with, and the way."""
+    """Split the name of a network trained in another way: what it is compared with, and the way."""
     head, *rest = name.split(", ")
     if rest and rest[0] == f"from the {WALK}":
         head, rest = f"{head}, {rest[0]}", rest[1:]

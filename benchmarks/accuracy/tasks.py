@@ -59,7 +59,7 @@ class Task:
 
     @property
     def log(self) -> bool:
-        """Whether forecasts are of log-returns."""
+        """Tell whether forecasts are of log-returns."""
         return self.prepared.spec.target_kind == "log-return"
 
     @cached_property
@@ -77,7 +77,7 @@ class Task:
         return np.asarray(levels)
 
     def observed(self, origins: Origins | None = None) -> Array:
-        """What came to be, as it is scored: float64 ``(B, K, C)``."""
+        """Return the observed values as they are scored: float64 ``(B, K, C)``."""
         at = self.origins if origins is None else origins
         future = futures_at(self.prepared.source, at, self.horizons)
         return self.scored(future, futures_at(self.prepared.source, at, (0,))[:, 0])
@@ -160,7 +160,7 @@ TASKS: dict[str, Callable[[Path], Task]] = {
 
 
 def describe(task: Task) -> dict[str, Any]:
-    """What a reader of the results has to know of the data."""
+    """Describe the data, as far as a reader of the results has to know them."""
     split = task.prepared.split
     return {
         "windows": len(task.origin_rows),

@@ -1,5 +1,6 @@
-"""Is a model of other series a better beginning than nothing? Oil temperature of ETTh1 from sixty days of it, beginning
-with the encoder of a model of the six loads.
+"""Comparison of two beginnings of training: the encoder of a model of other series, and nothing.
+
+The target is the oil temperature of ETTh1 from sixty days of it; the encoder is of a model of the six loads.
 
 Both networks start from the random walk, so that the encoder has everything to tell.
 """

@@ -32,7 +32,7 @@ from sssd_registry.training.validation import validation_crps
 
 @dataclass(frozen=True)
 class Way:
-    """What differs from how ours are trained.
+    """One change to how our networks are trained.
 
     Attributes:
         settings: of the configuration.
@@ -50,7 +50,7 @@ class Way:
 
     @property
     def only_here(self) -> bool:
-        """Whether ``sssd train`` cannot do it."""
+        """Tell whether ``sssd train`` cannot do it."""
         return self.alter is not None or self.loss is not denoise
 
 
@@ -112,7 +112,7 @@ def _start(way: Way, config: Config, data: TrainingData) -> tuple[Run, WindowNor
 
 @torch.no_grad()
 def _validation_crps(run: Run, tableau: SolverTableau, units: WindowNormalizer) -> float:
-    """Of the weights chosen, as training scores them, but in ``units``."""
+    """Score the chosen weights as training does, but in ``units``."""
     normalizer, origins = run.network.normalizer, validation_origins(run)
     scores = validation_crps(run.network, tableau, run.data, origins)  # (B, K, C)
     values, times = to_tensors(windows_at(run.data.source, origins), run.network.device)

@@ -38,7 +38,7 @@ def _sections(main: Callable[[], None], words: tuple[str, ...]) -> Iterator[str]
 
 
 def help_of(main: Callable[[], None], program: str, *words: str) -> str:
-    """What ``PROGRAM WORDS --help`` prints."""
+    """Return the text that ``PROGRAM WORDS --help`` prints."""
     out = io.StringIO()
     argv = [program, *words, "--help"]
     with mock.patch.object(sys, "argv", argv), contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):

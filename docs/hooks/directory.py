@@ -58,5 +58,5 @@ def plugins_page() -> str:
 
 
 def _never(entry: dict[str, Any]) -> bool:
-    """Whether it is listed only for the reason why it cannot be used."""
+    """Tell whether it is listed only for the reason why it cannot be used."""
     return bool(entry["summary"] == "of diffusers")

@@ -16,7 +16,7 @@ PACKAGES = {
 
 
 def python_page(root: Path) -> str:
-    """What ``sssd_registry`` and the engine runtime offer by name, and the conformance suites."""
+    """Write the page of the public names of ``sssd_registry``, the engine runtime and the conformance suites."""
     engine = "sssd_engine" if (root / "engine" / "sssd_engine").is_dir() else "sssd_export"
     parts = [
         "# Python",

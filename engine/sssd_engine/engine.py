@@ -34,7 +34,7 @@ _MOST_SAMPLES = 10_000_000
 
 @dataclass(frozen=True)
 class EngineForecast:
-    """What an engine answers, in data units.
+    """Forecast of an engine, in data units.
 
     Attributes:
         samples: float64 ``(B, S, K, C)``.

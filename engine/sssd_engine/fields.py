@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Kind:
-    """What an entry has to be.
+    """Kind of value that an entry has to hold.
 
     Attributes:
         what: in words.

@@ -1,4 +1,4 @@
-"""What an engine is fed, checked against its manifest: arrays, or a frame where whoever reads frames is installed."""
+"""Inputs of an engine, checked against its manifest: arrays, or a frame where what reads frames is installed."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _digest(entries: dict[str, Any]) -> str:
-    """Of what a manifest says, however it is laid out."""
+    """Hash the content of a manifest, however it is laid out."""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 

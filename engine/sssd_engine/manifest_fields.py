@@ -1,4 +1,4 @@
-"""What a manifest's entries have to be: types, ranges, and what fits what. Runtime half: the standard library only.
+"""Checks of a manifest's entries: types, ranges, and what fits what. Runtime half: the standard library only.
 
 A manifest is read before anything of its engine is opened, and no size in it is believed before it was checked here.
 """
@@ -172,7 +172,7 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _flow_faults(manifest: Mapping[str, Any], ports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """What a part takes has to be an input, or made by a part before it, of the same type and shape."""
+    """Yield a fault for each input of a part that no part before it, nor the caller, gives in that type and shape."""
     known: dict[str, Any] = dict(ports["inputs"])
     for part in manifest["parts"]:
         if part["graph"] not in manifest["files"]:

@@ -1,4 +1,4 @@
-"""Is there a GPU? Asked of the driver itself, so that no package has to be imported."""
+"""Detection of a GPU: the driver itself is asked, so that no package has to be imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What opens a part of an engine: ONNX Runtime, OpenVINO or TensorRT, each imported only when an engine asks for it."""
+"""Openers of an engine's parts: ONNX Runtime, OpenVINO or TensorRT, each imported only when an engine asks for it."""
 
 from __future__ import annotations
 

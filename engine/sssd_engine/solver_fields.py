@@ -1,4 +1,4 @@
-"""What the table of a loop that is run outside of the graph has to be. Runtime half: the standard library only."""
+"""Checks of the table of a loop that is run outside of the graph. Runtime half: the standard library only."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _CAPTURE = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
 
 
 def _done(answer: tuple[Any, ...]) -> Any:
-    """What a CUDA call gave, but for its error code."""
+    """Return the values of a CUDA call's answer, or raise its error."""
     error, *values = answer
     if int(error) != 0:
         _, text = cuda.cudaGetErrorString(error)

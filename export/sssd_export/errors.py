@@ -1,4 +1,4 @@
-"""What the runtime half says of an engine, as an error that a command prints in one line."""
+"""Translation of the runtime half's errors about an engine into those that a command prints in one line."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class EngineForecaster:
 
 
 def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
-    """What the data of an engine are.
+    """Read the data specification of an engine.
 
     Raises:
         SSSDError: the manifest does not say it, or its graphs take something else.

@@ -1,4 +1,4 @@
-"""What ``sssd-export inspect`` tells of an engine folder: its manifest, the files' sizes, and how fast it is here."""
+"""Report of ``sssd-export inspect`` on an engine folder: its manifest, the files' sizes, and how fast it is here."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from sssd_registry.storage.distilled import check_solver
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a user asked of an export, in the command line's words.
+    """Options of an export, in the command line's words.
 
     Attributes:
         target: ``NAME`` or ``NAME:option=value,…``; default: onnx.
@@ -93,7 +93,7 @@ def open_target(text: str | None) -> tuple[TargetSpec, Any]:
 
 
 def export_request(model: Path, order: ExportOptions, pipeline: SSSDPipeline) -> tuple[TargetSpec, ExportRequest]:
-    """What ``order`` asks of its target.
+    """Turn the options of an export into a request to its target.
 
     Args:
         model: the folder ``pipeline`` was loaded from.

@@ -1,4 +1,4 @@
-"""What can be set of each head; apart from them because listing plugins must not import torch."""
+"""Options of each head; apart from the heads because listing plugins must not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What heads of residual blocks share: their blocks differ, what leads in and out does not."""
+"""Frame that heads of residual blocks share: their blocks differ, what leads in and out does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a head's training begins."""
+"""Initial weights of zero, where a head's training begins."""
 
 from __future__ import annotations
 

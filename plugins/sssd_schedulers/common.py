@@ -1,4 +1,4 @@
-"""What most first-party schedulers share: where their time steps lie, and how a diffusers class is built."""
+"""Options and construction that most first-party schedulers share: time step spacing, and making a diffusers class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SigmaChoice:
 
 @dataclass(frozen=True)
 class SigmaOptions(SigmaChoice, SpacingOptions):
-    """Where time steps and sigmas lie."""
+    """Spacing of time steps and sigmas."""
 
 
 def require_betas(scheduler: type, schedule: NoiseSchedule) -> None:

@@ -12,7 +12,7 @@ from sssd_schedulers.common import SpacingOptions, variance_preserving
 
 @dataclass(frozen=True)
 class EulerAncestralOptions(SpacingOptions):
-    """Where its time steps lie."""
+    """Spacing of its time steps."""
 
 
 def make_euler_ancestral(schedule: NoiseSchedule, options: EulerAncestralOptions) -> Any:

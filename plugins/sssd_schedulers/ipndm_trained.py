@@ -14,7 +14,7 @@ from sssd_schedulers.predictions import to_eps
 
 
 class TrainedIPNDM(IPNDMScheduler):  # type: ignore[misc]  # diffusers publishes no types
-    """What diffusers calls ``betas`` here is sigma_t, and ``alphas`` is alpha_t, at each step's time."""
+    """IPNDM on the trained process: diffusers' ``betas`` are sigma_t here, and ``alphas`` alpha_t, at each step."""
 
     def __init__(self, schedule: NoiseSchedule) -> None:
         self.schedule = schedule  # first, as diffusers' __init__ sets time steps

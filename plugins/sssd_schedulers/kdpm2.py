@@ -12,7 +12,7 @@ from sssd_schedulers.common import SigmaOptions, variance_preserving
 
 @dataclass(frozen=True)
 class KDPM2Options(SigmaOptions):
-    """Where its time steps and sigmas lie."""
+    """Spacing of its time steps and sigmas."""
 
 
 def make_kdpm2(schedule: NoiseSchedule, options: KDPM2Options) -> Any:

@@ -1,4 +1,4 @@
-"""How a command ends: 0; 2 and one line for what the user can mend; 130 after Ctrl-C. And what it warns of."""
+"""End of a command: 0; 2 and one line for what the user can mend; 130 after Ctrl-C. Warnings too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run_app(app: typer.Typer) -> None:
 
 
 def _prepare() -> None:
-    """What the surroundings may lack, and commands would end on with a traceback, or with nothing said at all."""
+    """Make up for what the surroundings lack: it would end a command with a traceback, or with nothing said."""
     for stream in (sys.stdout, sys.stderr):
         # An id or a table's sign that the terminal's encoding lacks is written as \\xe9; no forecast is lost by it.
         if hasattr(stream, "reconfigure"):

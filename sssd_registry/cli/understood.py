@@ -1,4 +1,4 @@
-"""What was understood of the data, told before anything is forecast from them."""
+"""Report of what was understood of the data, told before anything is forecast from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trained model scored on its validation part, beside naive forecasts, in data units."""
+"""Scores of a trained model on its validation part, beside naive forecasts, in data units."""
 
 from __future__ import annotations
 

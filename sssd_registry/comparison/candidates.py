@@ -27,7 +27,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What cannot be compared, and why."""
+    """A solver that cannot be compared, and why."""
 
     scheduler: str
     steps: int | None

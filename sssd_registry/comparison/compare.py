@@ -35,7 +35,7 @@ Part = Literal["validation", "test"]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a comparison is made on."""
+    """Settings of a comparison: windows, samples, seed and tolerance."""
 
     part: Part = "validation"
     max_windows: int = 200
@@ -106,7 +106,7 @@ def make_rows(
     """Rows by CRPS, each beside the best."""
 
     def excess(one: Quality, other: Quality) -> tuple[float, float]:
-        """How far ``one`` is above ``other``, as a share, and its standard error: same windows, same noise."""
+        """Return how far ``one`` is above ``other``, as a share, and its standard error: same windows, same noise."""
         error = standard_error((one.crps - other.crps)[..., None], horizons, places)
         base = abs(float(other.crps.mean()))
         return float((one.crps - other.crps).mean()) / base, error / base

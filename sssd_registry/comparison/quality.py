@@ -1,4 +1,4 @@
-"""How good one solver's forecasts are, on windows that all solvers share, from noise that they share."""
+"""Quality of one solver's forecasts, on windows that all solvers share, from noise that they share."""
 
 from __future__ import annotations
 

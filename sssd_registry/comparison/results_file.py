@@ -1,4 +1,4 @@
-"""What a comparison has found so far, kept in a file so that it goes on where it was stopped."""
+"""Results of a comparison so far, kept in a file so that it goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Results:
             self.rows = _read(path)
 
     def get(self, candidate: Candidate) -> Quality | None:
-        """What was found for it, if anything."""
+        """Return the quality that was found for a candidate; None if it was not measured yet."""
         found = self.rows.get(self._key(candidate))
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""What a comparison says: rows, the front, the best, the choice."""
+"""Table of a comparison: rows, the front, the best, the choice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large what a model reads and forecasts may be: every size of a data specification, before it is allocated."""
+"""Limits of what a model reads and forecasts: every size of a data specification, before it is allocated."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def find_roles(columns: Sequence[str]) -> tuple[Role, ...]:
 
 @dataclass(frozen=True)
 class Columns:
-    """What is looked at, and what is not.
+    """Columns of a frame: those that are looked at, and those that are not.
 
     Attributes:
         used: value columns, in the order of the frame or of ``data.columns``.
@@ -204,7 +204,7 @@ def _counts_rows(column: pd.Series) -> bool:
 
 
 def _follows_time(column: pd.Series, times: pd.Series) -> bool:
-    """Whether numbers are epochs that run along with the rows' times."""
+    """Tell whether numbers are epochs that run along with the rows' times."""
     if len(column) < 2 or float(column.min()) < 1e8:
         return False
     seconds = times.to_numpy(dtype="datetime64[ns]").astype(np.int64) / 1e9

@@ -1,4 +1,4 @@
-"""What a parser takes without a word: rows that are cut short, and a quote that swallows rows."""
+"""Checks of what a parser takes without a word: rows that are cut short, and a quote that swallows rows."""
 
 from __future__ import annotations
 

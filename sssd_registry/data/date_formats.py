@@ -51,7 +51,7 @@ _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
 def is_date(text: str, digits: bool = False) -> bool:
-    """Whether ``text`` is in a notation of dates that is known, a zone behind it or not.
+    """Tell whether ``text`` is in a notation of dates that is known, a zone behind it or not.
 
     Args:
         digits: count digits alone, such as 20240131, too.

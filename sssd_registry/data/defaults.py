@@ -114,7 +114,7 @@ def calendar_periods(bar_seconds: int, times: Sequence[Times]) -> tuple[int, ...
 
 
 def never_closes(bar_seconds: int, times: Sequence[Times]) -> bool:
-    """Whether bars come on every day of the week and at every hour: a sensor's do, a market's do not.
+    """Tell whether bars come on every day of the week and at every hour: a sensor's do, a market's do not.
 
     Bars may be missing, as long as no day and no hour has half as many as another.
     """

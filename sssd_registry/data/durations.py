@@ -21,7 +21,7 @@ _MOST_DIGITS = 12
 
 
 class Length(NamedTuple):
-    """Of a bar or a row: ``months`` of the calendar, or where they are 0, ``seconds``.
+    """Length of a bar or a row: ``months`` of the calendar, or where they are 0, ``seconds``.
 
     Seconds of a length in months are the most that it can have, so that bars leave no gap between them.
     """

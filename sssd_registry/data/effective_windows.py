@@ -1,4 +1,4 @@
-"""How many independent windows some overlapping windows of several series are worth."""
+"""Number of independent windows that some overlapping windows of several series are worth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class WindowPlaces:
-    """Where B windows lie.
+    """Places of B windows: series, row and time.
 
     Attributes:
         series: int64 ``(B,)``, which series each is of.

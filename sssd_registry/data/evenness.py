@@ -1,4 +1,4 @@
-"""How even the steps of a column of times are: what tells day/month from month/day."""
+"""Evenness of the steps of a column of times, which tells day/month from month/day."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def far(values: npt.NDArray[np.float64], seen: Seen, *, panel: bool) -> npt.NDAr
 
 
 def _medians(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Of the bars about each; at both ends of the first and last of them."""
+    """Return the median of the bars about each; at both ends that of the first and last of them."""
     if len(values) <= _ABOUT:
         return np.full(len(values), np.median(values))
     inner = np.median(np.lib.stride_tricks.sliding_window_view(values, _ABOUT), axis=1)

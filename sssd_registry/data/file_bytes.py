@@ -77,7 +77,7 @@ def _guess(data: bytes) -> str:
 
 
 def _is_text(text: str) -> bool:
-    """Whether it looks like a table: mostly plain characters, and few that control something."""
+    """Tell whether it looks like a table: mostly plain characters, and few that control something."""
     head = text[:4000]
     controls = sum(ord(c) < 32 and c not in "\t\n\r" for c in head)
     return sum(c.isascii() for c in head) > 0.5 * len(head) and controls < 0.02 * len(head) + 1

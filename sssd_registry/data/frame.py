@@ -96,7 +96,7 @@ def check_columns(frame: pd.DataFrame, names: Iterable[str], setting: str) -> No
 
 
 def _is_result(frame: pd.DataFrame, settings: ReadSettings) -> bool:
-    """Whether ``frame`` comes from a reading, and is still as that left it."""
+    """Tell whether ``frame`` comes from a reading, and is still as that left it."""
     name = reading_of(frame).time
     return (
         was_read(frame)
@@ -165,7 +165,7 @@ def _index_to_column(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
 
 
 def _names_series(frame: pd.DataFrame, settings: ReadSettings) -> bool:
-    """Whether the first column of a wide file names series; otherwise each column is one."""
+    """Tell whether the first column of a wide file names series; otherwise each column is one."""
     first = frame[frame.columns[0]]
     if settings.time in frame.columns or first.duplicated().any() or looks_like_dates(first):
         return False

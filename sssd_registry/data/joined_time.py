@@ -118,7 +118,7 @@ def _only_dates(column: pd.Series) -> bool:
 
 
 def _is_clock(column: pd.Series) -> bool:
-    """Whether the entries are times of day: 09:30, or under such a name 930 and 93000."""
+    """Tell whether the entries are times of day: 09:30, or under such a name 930 and 93000."""
     if looks_like_clocks(column):
         return True
     if plain(str(column.name)) not in _CLOCK_NAMES or not pd.api.types.is_integer_dtype(column.dtype) or column.empty:

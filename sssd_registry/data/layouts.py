@@ -48,7 +48,7 @@ def headerless_layout(kinds: Sequence[str], sample: Sequence[Sequence[str]]) -> 
 
 
 def _ordered(sample: Sequence[Sequence[str]], at: int) -> bool:
-    """Whether four columns from ``at`` on are open, high, low and close: high is the highest, low the lowest."""
+    """Tell whether four columns from ``at`` on are open, high, low and close: high is the highest, low the lowest."""
     rows = 0
     for row in sample:
         try:
@@ -88,7 +88,7 @@ def named_layout(names: Sequence[str], above: Sequence[str]) -> str | None:
 
 
 def is_wide(names: Sequence[str]) -> bool:
-    """Whether each row is a series, and each column a step of it: ``V1, V2, V3, …`` or ``id, 1, 2, 3, …``."""
+    """Tell whether each row is a series, each column a step of it: ``V1, V2, V3, …`` or ``id, 1, 2, 3, …``."""
     if len(names) < 8:
         return False
     digits = [re.fullmatch(r"[Vv]?(\d+)", name) for name in names[1:]]

@@ -1,4 +1,4 @@
-"""How long a row is, and when it starts: as configured, or as the rows lie."""
+"""Length and start of a row: as configured, or as the rows lie."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def tell_missing(bar: Length, bars: Sequence[Times], where: str) -> None:
 
 
 def _some_bar(times: Sequence[Times]) -> str:
-    """Of the usual lengths the first that holds three rows of most, as TOML."""
+    """Return the first of the usual lengths that holds three rows of most, as TOML."""
     typical = float(np.median(np.concatenate([np.diff(one) for one in times])))
     usual = (5, 15, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY, WEEK)
     return f'"{format_duration(next((seconds for seconds in usual if seconds >= 3 * typical), 4 * WEEK))}"'

@@ -34,7 +34,7 @@ def whole_months(times: Times) -> Times:
 
 
 def same_place(times: Times) -> npt.NDArray[np.bool_]:
-    """Whether each row and the next lie at the same place of their months: day, or about the start or the end."""
+    """Tell whether each row and the next lie at the same place of their months: day, or about the start or end."""
     day, left = _day(times), _days_left(times)
     earlier, later = slice(None, -1), slice(1, None)
     day_cut_short = ((left[later] == 0) & (day[earlier] >= day[later])) | (
@@ -46,7 +46,7 @@ def same_place(times: Times) -> npt.NDArray[np.bool_]:
 
 
 def same_weekday(times: Times) -> npt.NDArray[np.bool_]:
-    """Whether each row and the next are the same of their months' Mondays, Tuesdays, …: third Fridays, say."""
+    """Tell whether each row and the next are the same of their months' Mondays, Tuesdays, …: third Fridays, say."""
     equal = [np.diff(values) == 0 for values in (_weekday(times), (_day(times) - 1) // 7, _days_left(times) // 7)]
     return np.asarray(equal[0] & (equal[1] | equal[2]), dtype=np.bool_)
 
@@ -71,7 +71,7 @@ def earlier_months(times: Times, months: int) -> Times:
 
 
 def place_of(times: Times) -> Place:
-    """Where in their months the rows lie: at the end, on the last or first weekday, on third Fridays, or which day."""
+    """Find the place of rows in their months: the end, the last or first weekday, third Fridays, or which day."""
     recent = times[-60:]
     if np.mean(_days_left(recent) == 0) >= _MOST:
         return "end"

@@ -99,19 +99,19 @@ def read_numbers(column: pd.Series, decimal: Decimal | None = None, fallback: De
 
 
 def _promising(texts: list[str]) -> bool:
-    """Whether most entries look like numbers: judged from some of them, as most columns of texts are none."""
+    """Tell whether most entries look like numbers: judged from some of them, as most columns of texts are none."""
     return looks_numeric(texts, lambda text: _DRESSED.fullmatch(text) is not None)
 
 
 def looks_numeric(texts: list[str], like: Callable[[str], bool] | None = None) -> bool:
-    """Whether more than half of the entries (of a sample) look like a number, or almost, as ``12.5 kg`` does."""
+    """Tell whether more than half of a sample of the entries look like a number, or almost, as ``12.5 kg`` does."""
     like = like or (lambda text: _ALMOST.fullmatch(text) is not None)
     sample = [text for text in texts[:: max(1, len(texts) // 400)] if text not in MISSING]
     return bool(sample) and sum(map(like, sample)) > 0.5 * len(sample)
 
 
 def are_codes(texts: list[str]) -> bool:
-    """Whether entries are names made of digits, not quantities: all are, and some begin with a zero."""
+    """Tell whether entries are names made of digits, not quantities: all are, and some begin with a zero."""
     return (
         bool(texts)
         and all(text.isdigit() for text in texts if text not in MISSING)
@@ -161,7 +161,7 @@ def _value(match: re.Match[str], mark: str) -> float:
 
 
 def _note(bodies: list[str], mark: str, units: set[str], matches: list[re.Match[str]], missing: int) -> str:
-    """What was taken off the texts."""
+    """Say what was taken off the texts."""
     notes: list[str] = []
     other = "," if mark == "." else "."
     grouped = next((body for body in bodies if other in body or any(space in body for space in _SPACES)), None)
@@ -186,5 +186,5 @@ def _example(texts: list[str], index: int = 0) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether ``text`` is a number, plain or dressed."""
+    """Tell whether ``text`` is a number, plain or dressed."""
     return _DRESSED.fullmatch(text) is not None or text.lower().lstrip("+-") in ("inf", "infinity", "nan")

@@ -20,7 +20,7 @@ _SHARED = 0.1
 
 @dataclass(frozen=True)
 class SeriesRows:
-    """Where one series lies in a frame.
+    """Rows of one series in a frame, with their times.
 
     Attributes:
         id: entry of the id column as text; ``""`` without an id column.
@@ -102,7 +102,7 @@ def _check_order(series: SeriesRows, frame: pd.DataFrame, time: str, id: str | N
 
 
 def _clock_goes_back(times: npt.NDArray[np.int64], at: int) -> bool:
-    """Whether an hour comes twice from row ``at`` on: an hour added, the steps are as even as before and after."""
+    """Tell whether an hour comes twice from row ``at`` on: an hour added, the steps are as even as before and after."""
     steps = np.diff(times)
     usual = int(np.median(steps[max(0, at - 24) : at])) if at >= 2 else 0
     if not 0 < usual <= 3600 or steps[at] + 3600 != usual:
@@ -112,7 +112,7 @@ def _clock_goes_back(times: npt.NDArray[np.int64], at: int) -> bool:
 
 
 def _id_advice(frame: pd.DataFrame, time: str) -> str:
-    """What to do where rows are of several series: the column, or the two, with which no timestamp repeats."""
+    """Advise where rows are of several series: name the column, or the two, with which no timestamp repeats."""
     candidates = [str(name) for name in frame.columns if name != time and _may_be_names(frame[name])]
     names = [name for name in candidates if 1 < frame[name].nunique() <= len(frame) / 3]
     if frame[time].duplicated().mean() < _SHARED:

@@ -1,4 +1,4 @@
-"""What is asked of a reading, what was understood, and how a row is called in a message."""
+"""Settings of a reading, what was understood in it, and the name of a row in a message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READING = "reading"
 
 @dataclass(frozen=True)
 class ReadSettings:
-    """What is said about a file beforehand; None is found out from the file.
+    """Settings to read a file with; None is found out from the file.
 
     Attributes:
         time: time column.
@@ -53,7 +53,7 @@ class ReadSettings:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was understood of a file or frame: in ``frame.attrs``, and got at by :func:`reading_of`.
+    """Result of reading a file or frame: what was understood. In ``frame.attrs``; :func:`reading_of` returns it.
 
     Attributes:
         notes: one short text for each thing that was not plain: ``delimiter ';'``, ``dates day/month/year``,
@@ -96,13 +96,13 @@ class Reading:
 
 
 def reading_of(frame: pd.DataFrame) -> Reading:
-    """What was understood when ``frame`` was read; an empty one for a frame that was not."""
+    """Return what was understood when ``frame`` was read; an empty reading for a frame that was not."""
     reading = frame.attrs.get(_READING)
     return reading if isinstance(reading, Reading) else Reading()
 
 
 def was_read(frame: pd.DataFrame) -> bool:
-    """Whether ``frame`` comes from a reading."""
+    """Tell whether ``frame`` comes from a reading."""
     return isinstance(frame.attrs.get(_READING), Reading)
 
 
@@ -112,7 +112,7 @@ def set_reading(frame: pd.DataFrame, reading: Reading) -> None:
 
 
 def source_name(frame: pd.DataFrame) -> str:
-    """What to call ``frame`` in an error message: the file that it came from, if any."""
+    """Return a name for ``frame`` in an error message: the file that it came from, if any."""
     return str(frame.attrs.get("source", "data"))
 
 

@@ -1,4 +1,4 @@
-"""What training saw of a column: between which values it lay, and how far it went from one bar to the next."""
+"""Range of a column in training: between which values it lay, and how far it went from one bar to the next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Size = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 
 @dataclass(frozen=True)
 class Seen:
-    """Of one column, in data units, without bad readings.
+    """Range and changes of one column, in data units, without bad readings.
 
     Attributes:
         lowest, highest: of all series.
@@ -37,7 +37,7 @@ class Seen:
 
 
 def seen_in(series: Sequence[npt.NDArray[np.float64]]) -> tuple[Seen, ...]:
-    """What the V columns of series ``(n, V)`` are, each series by itself; none where there are no two bars of any."""
+    """Measure the V columns of series ``(n, V)``, each series by itself; ``()`` where no series has two bars."""
     long = [values for values in series if len(values) > 1]
     return tuple(_seen([values[:, column] for values in long]) for column in range(long[0].shape[1])) if long else ()
 

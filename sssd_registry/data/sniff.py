@@ -1,4 +1,4 @@
-"""What a CSV looks like, from its first lines: delimiter, header, and what stands above it."""
+"""Layout of a CSV, found from its first lines: delimiter, header, and what stands above it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Kind = Literal["date", "clock", "number", "text", "empty"]
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV is to be read.
+    """Layout of a CSV, to read it by.
 
     Attributes:
         delimiter: one character, or a pattern for blanks.
@@ -134,7 +134,7 @@ def _head(data: bytes) -> list[tuple[int, str]]:
 
 
 def _is_open(line: str) -> bool:
-    """Whether a quote is open at the end of ``line``; one that stays open is no quote."""
+    """Tell whether a quote is open at the end of ``line``; one that stays open is no quote."""
     return line.count('"') % 2 == 1 and line.count("\n") < 20
 
 
@@ -172,7 +172,7 @@ def _mode(counts: Sequence[int]) -> int:
 
 
 def kind_of(field: str) -> Kind:
-    """What one field holds."""
+    """Return the kind of one field."""
     if field in MISSING or field.lower() in ("nan", "na", "n/a", "null", "none"):
         return "empty"
     if CLOCK.fullmatch(field):
@@ -183,7 +183,7 @@ def kind_of(field: str) -> Kind:
 
 
 def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
-    """What most fields of each column hold, the first rows apart, which may be header."""
+    """Return the kind of most fields of each column; the first rows, which may be header, do not count."""
     fitting = [row for row in rows if len(row) == width]
     body = fitting[min(3, len(fitting) - 1) :]
     kinds: list[Kind] = []
@@ -194,7 +194,7 @@ def _kinds(rows: Sequence[Sequence[str]], width: int) -> list[Kind]:
 
 
 def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a row looks like those below: has dates where they have, or else times in numbers."""
+    """Tell whether a row looks like those below: has dates where they have, or else times in numbers."""
     dated = [i for i, kind in enumerate(kinds) if kind in ("date", "clock")]
     if len(row) > len(kinds) or (len(row) < len(kinds) and not (dated and len(row) > max(dated))):
         return False
@@ -218,7 +218,7 @@ def _is_data(row: Sequence[str], kinds: Sequence[Kind], rows: Sequence[Sequence[
 
 
 def _has_number(row: Sequence[str], kinds: Sequence[Kind]) -> bool:
-    """Whether a row below the first has a number where numbers are: it is one of data, whatever its time is."""
+    """Tell whether a row below the first has a number where numbers are: then it is data, whatever its time is."""
     return any(kind == "number" and kind_of(field) == "number" for field, kind in zip(row, kinds, strict=False))
 
 

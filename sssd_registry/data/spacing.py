@@ -1,4 +1,4 @@
-"""How far apart rows lie: what a bar is where nobody says so, and whether rows are as the model's."""
+"""Distance between rows: the bar where nobody says so, and a check that rows are as far apart as the model's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Spacing:
 
 
 def find_spacing(times: Sequence[Times]) -> Spacing | None:
-    """Of the rows of all series together; None where no series has two."""
+    """Find the spacing of the rows of all series together; None where no series has two."""
     several = [one for one in times if len(one) > 1]
     if not several:
         return None
@@ -87,7 +87,7 @@ class Verdict:
 
 
 def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookback: int) -> Verdict:
-    """Whether rows are as far apart as the model's were.
+    """Judge whether rows are as far apart as the model's were.
 
     Gaps are fine, and so are rows that are whole parts of a bar.
 
@@ -136,7 +136,7 @@ def _own(times: Times, step: Length) -> npt.NDArray[np.bool_]:
 
 
 def _other(found: Spacing, own: npt.NDArray[np.bool_], step: Length) -> bool:
-    """Whether the series as a whole has another distance: one prevails, and the model's hardly occurs."""
+    """Tell whether the series as a whole has another distance: one prevails, and the model's hardly occurs."""
     if step.months and not found.length.months:  # 28 days are a month's in most months
         return found.share > 0.6 and len(own) >= 12
     if found.length.months and not step.months:  # and a month is nearly 28 days, or 30
@@ -145,7 +145,7 @@ def _other(found: Spacing, own: npt.NDArray[np.bool_], step: Length) -> bool:
 
 
 def _part_of(length: Length, row_seconds: int, bar: Length) -> bool:
-    """Whether rows of ``length`` can be put together to bars as the model's own rows are."""
+    """Tell whether rows of ``length`` can be put together to bars as the model's own rows are."""
     if length.months or bar.months or bar.seconds == row_seconds:
         return False
     return row_seconds <= length.seconds and not bar.seconds % length.seconds and not length.seconds % row_seconds

@@ -1,4 +1,4 @@
-"""What the data are, settled once and saved with the model: columns, bar, timeframes, horizons."""
+"""Specification of the data, settled once and saved with the model: columns, bar, timeframes, horizons."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Timeframe:
 
 
 class DataSpec(BaseModel):
-    """How a frame becomes windows. Saved as JSON with a model and in an engine's manifest.
+    """Specification of how a frame becomes windows. Saved as JSON with a model and in an engine's manifest.
 
     Attributes:
         time: time column.
@@ -116,7 +116,7 @@ class DataSpec(BaseModel):
 
     @property
     def step(self) -> Length:
-        """How far apart rows lie."""
+        """Distance between rows."""
         return Length(self.step_seconds or self.source_seconds, self.bar_months)
 
     @property

@@ -83,7 +83,7 @@ def _varies(column: pd.Series) -> bool:
 
 
 def looks_like_dates(column: pd.Series) -> bool:
-    """Whether the first entries are texts with dates."""
+    """Tell whether the first entries are texts with dates."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False
     head = column.head(_HEAD)
@@ -98,7 +98,7 @@ def looks_like_dates(column: pd.Series) -> bool:
 
 
 def looks_like_clocks(column: pd.Series) -> bool:
-    """Whether the first entries are times of day without a date."""
+    """Tell whether the first entries are times of day without a date."""
     head = column.head(_HEAD)
     return len(head) > 0 and all(isinstance(entry, str) and CLOCK.fullmatch(entry) is not None for entry in head)
 

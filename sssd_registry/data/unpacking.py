@@ -43,7 +43,7 @@ def unpacked(path: Path) -> bytes:
 
 
 def most_bytes() -> int:
-    """What a packed file may unpack to, in bytes."""
+    """Return the size that a packed file may unpack to, in bytes."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not on this system
@@ -69,7 +69,7 @@ def _read(packed: Path | io.BytesIO, compression: str | None, path: Path) -> byt
 
 
 def _check_sizes(path: Path) -> None:
-    """What a zip itself says of its sizes; it may lie, and is then read no farther than any other."""
+    """Refuse a zip by the sizes that it states; it may lie, and is then read no farther than any other."""
     with zipfile.ZipFile(path) as file:
         if sum(one.file_size for one in file.infolist()) > most_bytes():
             raise _too_large(path, most_bytes())

@@ -1,4 +1,4 @@
-"""What the model sees at one forecast origin: the last complete bars of every timeframe."""
+"""Windows: what the model sees at one forecast origin, the last complete bars of every timeframe."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def windows_at(source: WindowSource, origins: Origins) -> Windows:
 
 
 def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) -> npt.NDArray[np.float64]:
-    """What the targets came to be: levels, float64 ``(B, K, C)``.
+    """Return the observed levels of the targets: float64 ``(B, K, C)``.
 
     Args:
         horizons: K horizons in bars.
@@ -194,7 +194,7 @@ def origin_times(source: WindowSource, origins: Origins) -> npt.NDArray[np.datet
 
 
 def window_places(source: WindowSource, origins: Origins) -> WindowPlaces:
-    """Where the windows that end at ``origins`` lie: how their scores' errors are told."""
+    """Return the places of the windows that end at ``origins``, which the standard errors of their scores depend on."""
     time = source.base.starts[source.offsets[origins.series] + origins.row]
     return WindowPlaces(origins.series, origins.row, time)
 
@@ -204,13 +204,13 @@ def _levels(source: WindowSource) -> npt.NDArray[np.float64]:
 
 
 def _ready(source: WindowSource) -> npt.NDArray[np.bool_]:
-    """Whether each of the N base bars has a full lookback in every timeframe."""
+    """Tell whether each of the N base bars has a full lookback in every timeframe."""
     full = [source.tables[frame.name].count >= frame.lookback for frame in source.spec.timeframes]
     return np.asarray(np.stack(full).all(axis=0), dtype=np.bool_)
 
 
 def _servable(source: WindowSource, max_horizon: int) -> npt.NDArray[np.bool_]:
-    """Whether each series has a window with ``max_horizon`` bars after it."""
+    """Tell whether each series has a window with ``max_horizon`` bars after it."""
     ready, ends = _ready(source), source.offsets[1:]
     last = ends - 1 - max_horizon
     inside = last >= source.offsets[:-1]

@@ -24,7 +24,7 @@ def zone_of(clock: tzinfo | None) -> str:
 
 
 def is_written_zone(name: str) -> bool:
-    """Whether times can be written in a zone of that name: IANA's, UTC, or an offset as ``UTC+02:00``."""
+    """Tell whether times can be written in a zone of that name: IANA's, UTC, or an offset as ``UTC+02:00``."""
     if _OFFSET.fullmatch(name):
         return True
     try:

@@ -101,7 +101,7 @@ def split_zone(text: str) -> re.Match[str] | None:
 
 
 def suffix_minutes(match: re.Match[str]) -> int | None:
-    """What stands behind a time as minutes east of UTC; None for a name that is unknown or means several."""
+    """Return minutes east of UTC from what stands behind a time; None for a name that is unknown or means several."""
     if match["sign"]:
         minutes = 60 * int(match["hours"]) + int(match["minutes"] or 0)
         return minutes if match["sign"] == "+" else -minutes
@@ -157,7 +157,7 @@ def localized(times: pd.Series, name: str, groups: pd.Series | None, where: str)
 def _better_later(
     utc: pd.DatetimeIndex, later: pd.DatetimeIndex, groups: pd.Series | None, forward: bool
 ) -> npt.NDArray[np.bool_]:
-    """Where only the later reading of a time is a usual step after the row before it."""
+    """Find the times of which only the later reading is a usual step after the row before it."""
     series = pd.Series(utc)
     shift = 1 if forward else -1
     before = series.shift(shift) if groups is None else series.groupby(groups.to_numpy()).shift(shift)

@@ -72,7 +72,7 @@ def seasonal_naive(
     season: int,
     log: bool = False,
 ) -> Array:
-    """What was one season ago, or the fewest seasons ago that are known, with Gaussian spread.
+    """Forecast the value of one season ago, or the fewest seasons ago that are known, with Gaussian spread.
 
     At horizon h, k = ceil(h / season) seasons ahead, the forecast is N(value at h - k season, sigma² k),
     where sigma is the root mean square of the changes from season to season in the history. Horizons between

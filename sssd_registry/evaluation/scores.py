@@ -1,4 +1,4 @@
-"""How good forecasts were: the same scores for a model, an engine and a baseline, from their samples."""
+"""Scores of forecasts: the same for a model, an engine and a baseline, from their samples."""
 
 from __future__ import annotations
 

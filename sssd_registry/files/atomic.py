@@ -157,7 +157,7 @@ def _put(new: Path, target: Path, path: str | Path, owner: Kind | None) -> None:
 
 
 def _in_the_way(target: Path, name: str) -> str | None:
-    """What of ``name``, folders above it too, is there as something else than a folder of ``target`` itself."""
+    """Return what of ``name``, folders above it too, exists as something else than a folder of ``target`` itself."""
     for parent in reversed(PurePosixPath(name).parents[:-1]):
         if os.path.lexists(target / parent) and (os.path.islink(target / parent) or not (target / parent).is_dir()):
             return str(parent)

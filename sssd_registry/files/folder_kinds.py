@@ -41,14 +41,14 @@ class Kind:
 
 
 def _is_file(folder: Path, name: str) -> bool:
-    """Whether it is a file, or a link, of the folder itself: a linked folder's files are another's."""
+    """Tell whether it is a file, or a link, of the folder itself: a linked folder's files are another's."""
     whole = os.path.join(folder, name)
     parents = [folder / parent for parent in PurePosixPath(name).parents if parent.parts]
     return (os.path.isfile(whole) or os.path.islink(whole)) and not any(map(os.path.islink, parents))
 
 
 def _is_inside(name: Any) -> bool:
-    """Whether a recorded name can only be that of a file which we wrote in the folder."""
+    """Tell whether a recorded name can only be that of a file which we wrote in the folder."""
     if not isinstance(name, str) or "\0" in name or "\\" in name:
         return False
     path = PurePosixPath(name)

@@ -67,7 +67,7 @@ def claimed(folder: Path, refusal: str) -> Iterator[None]:
 
 
 def is_claimed(folder: Path) -> bool:
-    """Whether a living process has claimed the folder."""
+    """Tell whether a living process has claimed the folder."""
     try:
         descriptor = try_lock(folder / _CLAIM)
     except OSError:

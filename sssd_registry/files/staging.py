@@ -1,4 +1,4 @@
-"""Where files are written before they count: hidden folders, locked while their process lives."""
+"""Hidden folders, where files are written before they count; locked while their process lives."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def sweep(parent: Path) -> None:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether it is the name of a folder for temporary files of ours."""
+    """Tell whether it is the name of a folder for temporary files of ours."""
     return name.startswith(PREFIX)
 
 

@@ -1,4 +1,4 @@
-"""Where in a day, a week or a year a bar lies."""
+"""Phase of a bar in its day, week and year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a window's levels did from bar to bar, in differences or log-returns, and the unit that this makes."""
+"""Changes of a window's levels from bar to bar, in differences or log-returns, and the unit that they make."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Movement(ExactBuffers):
         return torch.maximum(self.size(levels), floor).clamp(min=_ABSOLUTE_FLOOR)
 
     def weight(self, levels: Tensor, columns: Sequence[int], full: float) -> Tensor:
-        """How much a window counts in a fit, ``(B, V)``: 1, but less where it moves little, and 0 where not at all.
+        """Weigh windows in a fit, ``(B, V)``: 1, but less for one that moves little, and 0 for one that does not.
 
         In units of a window that hardly moves, whatever comes after it is huge. With squares of the movement as
         weights, squared errors count as they are in data units.
@@ -85,5 +85,5 @@ class Movement(ExactBuffers):
 
 
 def root_mean_square(levels: Tensor) -> Tensor:
-    """Of a window's levels ``(B, L, V)``: ``(B, 1, V)``."""
+    """Return the root mean square of a window's levels ``(B, L, V)``: ``(B, 1, V)``."""
     return torch.sqrt(levels.square().mean(dim=1, keepdim=True))

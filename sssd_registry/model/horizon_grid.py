@@ -28,7 +28,7 @@ def location_points(horizons: Sequence[int]) -> tuple[int, ...]:
 
 
 def interpolation(points: Tensor, horizons: Tensor) -> Tensor:
-    """How much of each of G ascending points makes up a horizon, ``(K, G)``: linear in log h, rows sum to 1.
+    """Return how much of each of G ascending points makes up a horizon, ``(K, G)``: linear in log h, rows sum to 1.
 
     Written as hat functions because a search does not export.
     """

@@ -110,7 +110,7 @@ class LinearLocationScale(ExactBuffers):
         return self.num_lags + 1 + self._num_waves()
 
     def design(self, lags: Tensor, waves: Tensor) -> Tensor:
-        """What the location is linear in: lags ``(B, N, C)`` and waves ``(B, 1 + H)`` to ``(B, P, C)``."""
+        """Return what the location is linear in: lags ``(B, N, C)`` and waves ``(B, 1 + H)`` to ``(B, P, C)``."""
         turned = [waves[:, [column], None] * lags for column in self._turning()]  # (B, N, C) each
         return torch.cat([lags, waves.unsqueeze(-1).expand(-1, -1, lags.shape[2]), *turned], dim=1)
 
@@ -121,7 +121,7 @@ class LinearLocationScale(ExactBuffers):
         return (past / self.movement.unit(levels, self.spec.target_indices)).float()
 
     def features(self, values: Mapping[str, Tensor], waves: Tensor) -> Tensor:
-        """What the scale depends on, with the waves ``(B, 1 + H)``: float32 ``(B, F, C)``."""
+        """Return what the scale depends on, with the waves ``(B, 1 + H)``: float32 ``(B, F, C)``."""
         base = values[self.spec.base.name]
         levels = base[..., list(self.spec.target_indices)]  # (B, L, C)
         length, unit = levels.shape[1], self.movement.unit(levels, self.spec.target_indices)  # (B, 1, C)

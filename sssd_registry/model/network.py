@@ -65,7 +65,7 @@ class SSSDNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where it runs; diffusers asks every component."""
+        """Device that it runs on; diffusers asks every component."""
         return self.encoder.context.weight.device
 
     @property

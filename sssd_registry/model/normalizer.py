@@ -99,7 +99,7 @@ class WindowNormalizer(ExactBuffers):
         return self.movement.usual(self._targets(values), self.spec.target_indices)
 
     def weight(self, values: Mapping[str, Tensor], full: float = STILL_SHARE) -> Tensor:
-        """How much a window counts where errors are in its own units, float64 ``(B, C)``: less if it stands still.
+        """Weigh windows where errors are in their own units, float64 ``(B, C)``: less where one stands still.
 
         See :meth:`Movement.weight`.
         """
@@ -112,7 +112,7 @@ class WindowNormalizer(ExactBuffers):
     def location_scale(
         self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Where standard units have their zero and how large they are, float64 ``(B, K, C)``, in data units.
+        """Return the zero of standard units and how large they are, float64 ``(B, K, C)``, in data units.
 
         Data units are levels, or for a log-return target the log-return since the origin.
         """

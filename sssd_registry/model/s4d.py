@@ -81,5 +81,5 @@ class S4Block(nn.Module):
         return self.after(x, self.ssm(self.norm(x).mT).mT)
 
     def after(self, x: Tensor, y: Tensor) -> Tensor:
-        """What follows the state-space model: its output ``y`` gated and added to the block's input."""
+        """Gate the state-space model's output ``y``, and add it to the block's input."""
         return torch.add(x, self.dropout(F.glu(self.gate(F.gelu(y)), dim=-1)))

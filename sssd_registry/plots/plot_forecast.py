@@ -174,7 +174,7 @@ def _ticks(axis: Axes, bars: Array, times: Times) -> None:
 
 
 def _spread(starts: npt.NDArray[np.int64], bars: Array) -> list[int]:
-    """Of starts so close that their labels would collide, the later: Monday, not Sunday evening."""
+    """Drop the earlier of starts so close that their labels would collide: Monday stays, not Sunday evening."""
     kept: list[int] = []
     for index in reversed(starts.tolist()):
         if not kept or bars[kept[-1]] - bars[index] > 0.08 * (bars[-1] - bars[0]):

@@ -1,4 +1,4 @@
-"""What the installed distributions offer: the loop over entry points.
+"""Discovery of what the installed distributions offer: the loop over entry points.
 
 It is our own: pluggy's stops at the first plugin that fails and silently skips the second of two with one
 name. Here a plugin that fails, or claims a name already taken, is recorded like any other.
@@ -130,7 +130,7 @@ def _offers(plugin: object) -> list[tuple[Kind, AnySpec]]:
 
 
 def _checked(hook: str, expected: type[AnySpec], answer: object) -> list[AnySpec]:
-    """What a hook returned, if it is what the hook's specification says."""
+    """Return a hook's answer as a list, if it is what the hook's specification says."""
     wanted = f"{hook}() has to return a list of {expected.__name__}"
     if not isinstance(answer, list | tuple):
         raise TypeError(f"{wanted}, got {type(answer).__name__}")

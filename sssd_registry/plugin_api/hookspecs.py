@@ -110,7 +110,7 @@ def silent(_done: int, _total: int, _now: str) -> None:
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What ``sssd-export`` asks of a target.
+    """Request of ``sssd-export`` to a target.
 
     Attributes:
         network: the trained network; its ``spec`` says what the data are.

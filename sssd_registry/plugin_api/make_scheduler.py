@@ -33,7 +33,7 @@ def make_scheduler(text: str, schedule: NoiseSchedule) -> Any:
 
 
 def solver_tableau(scheduler: Any, schedule: NoiseSchedule, num_inference_steps: int) -> SolverTableau:
-    """What ``scheduler`` does in that many steps, proven to sample ``schedule``.
+    """Return what ``scheduler`` does in that many steps, proven to sample ``schedule``.
 
     Raises:
         SSSDError: it samples another process, is not linear, or refuses that number of steps.

@@ -97,7 +97,7 @@ def load_registry(entry_points: Iterable[importlib.metadata.EntryPoint], disable
 
 
 def _blocking(first: Entry, *others: Entry) -> str:
-    """What to block so that ``first`` stays: an entry point's name may be in use in several distributions."""
+    """Name what to block so that ``first`` stays: an entry point's name may be in use in several distributions."""
     same = first.distribution
     names = (entry.plugin if entry.distribution == same else entry.distribution for entry in others)
     return ",".join(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""How large a solver may be. Imports nothing, so that a configuration can be checked at once."""
+"""Limits of a solver's size. Imports nothing, so that a configuration can be checked at once."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class NoiseSchedule:
 
     @property
     def timesteps(self) -> Array:
-        """What the network is told, float64 ``(T,)``, ascending."""
+        """Time steps as the network is told them, float64 ``(T,)``, ascending."""
         return np.arange(self.num_train_timesteps, dtype=np.float64) + self.is_flow
 
     @property

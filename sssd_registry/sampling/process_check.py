@@ -1,4 +1,4 @@
-"""Does a solver sample the process that the model was trained for? Proven on data that are a single point.
+"""Check that a solver samples the process that the model was trained for, on data that are a single point.
 
 Betas and prediction types are compared where a scheduler tells them
 (:func:`sssd_registry.plugin_api.make_scheduler.check_process`); this needs nothing to be told. If all data are the
@@ -81,7 +81,7 @@ def _perfect_output(z: float, alpha: float, sigma: float, schedule: NoiseSchedul
 
 
 def _rounding(timesteps: Array, schedule: NoiseSchedule) -> Array:
-    """How much alpha changes over a step of training on either side; nothing for the result."""
+    """Return how much alpha changes over a step of training on either side; nothing for the result."""
     before, _ = schedule.marginal(timesteps - 1)
     after, _ = schedule.marginal(timesteps + 1)
     return np.append(np.abs(before - after), 0.0)

@@ -1,4 +1,4 @@
-"""What a scheduler does in N steps, as numbers: the counterpart of a Runge-Kutta method's Butcher tableau.
+"""Tableau of a scheduler in N steps, as numbers: the counterpart of a Runge-Kutta method's Butcher tableau.
 
 Every diffusers scheduler is linear in the initial noise, the network's outputs and the noise it draws, once
 the number of steps is fixed. So running it on basis vectors reads its coefficients off, and nothing else has to
@@ -95,7 +95,7 @@ class SolverTableau:
 
     @functools.cached_property
     def memory(self) -> int:
-        """How many of the last states and outputs the updates look back to."""
+        """Number of last states and outputs that the updates look back to."""
         return max((t.index + 1 for update in self.updates for t in update if t.source != "noise"), default=1)
 
     def to_json(self) -> str:
@@ -174,7 +174,7 @@ def _fit_states(tableau: SolverTableau, row: int, states: int, lags: int) -> Arr
 
 
 def _terms(tableau: SolverTableau, row: int, weights: Array) -> Update:
-    """What is left of ``row`` after the weighted states, as terms; entries of rounding size are dropped."""
+    """Return the rest of ``row`` after the weighted states, as terms; entries of rounding size are dropped."""
     calls = tableau.num_calls
     rest = tableau.coefficients[row].copy()
     size = np.abs(rest).max()

@@ -35,7 +35,7 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Index(BaseModel):
-    """What ``model_index.json`` says: the class of each part and the library it comes from, and the hashes."""
+    """Content of ``model_index.json``: the class of each part and the library it comes from, and the hashes."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -47,7 +47,7 @@ class Index(BaseModel):
 
     @property
     def hashed(self) -> bool:
-        """Whether there is anything to check files against."""
+        """Tell whether there is anything to check files against."""
         return self.files is not None
 
 
@@ -175,7 +175,7 @@ def sha256(file: Path) -> str:
 
 
 def digest(entries: Mapping[str, Any]) -> str:
-    """Of what a JSON object says, however it is laid out."""
+    """Hash the content of a JSON object, however it is laid out."""
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,5 +1,4 @@
-"""How large a network is, found out before anything of that size is allocated: on torch's meta device, which has
-shapes and no numbers."""
+"""Size of a network, found before memory is allocated: on torch's meta device, which has shapes and no numbers."""
 
 from __future__ import annotations
 

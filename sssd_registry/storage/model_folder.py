@@ -57,7 +57,7 @@ _Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class TrainingRecord(BaseModel):
-    """What training left to know. Times are seconds since 1970 UTC.
+    """Record of a training. Times are seconds since 1970 UTC.
 
     Attributes:
         validation_crps: of the weights, in standard units: what training goes by.
@@ -85,7 +85,7 @@ class TrainingRecord(BaseModel):
 
     @property
     def network_in_use(self) -> bool:
-        """Whether some step was surely better than where training began; if none was, that is what is forecast."""
+        """Tell whether some step was surely better than where training began; if none was, that is what is forecast."""
         return self.best_step > 0
 
 
@@ -143,7 +143,7 @@ def _index(folder: ModelFolder, library: str) -> dict[str, Any]:
 
 
 def _default_scheduler(folder: ModelFolder) -> Any:
-    """What a reader of the folder would make of its names, where the scheduler itself cannot be saved."""
+    """Make the scheduler that a reader of the folder would make, where the scheduler itself cannot be saved."""
     name = folder.sampling_defaults.scheduler or (folder.record.config.training.scheduler if folder.record else None)
     return folder.sampling_defaults.make_scheduler(name, folder.network.schedule) if name else None
 

@@ -1,4 +1,4 @@
-"""How a model is sampled when nothing is asked for, and the solvers tuned for it: ``sampling.json`` in its folder."""
+"""Defaults of sampling a model, and the solvers tuned for it: ``sampling.json`` in its folder."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class _StoredDefaults(BaseModel):
 
 
 def read_sampling_defaults(folder: Path) -> SamplingDefaults:
-    """What the folder says; without a file nothing was ever set.
+    """Read the defaults of the folder; without a file nothing was ever set.
 
     Raises:
         SSSDError: the file is damaged.

@@ -54,12 +54,12 @@ def save_scheduler(scheduler: Any, default: Any, schedule: NoiseSchedule, folder
 
 
 def _options(scheduler: Any) -> dict[str, Any]:
-    """What it was made with; diffusers' own entries are in any order."""
+    """Return the options it was made with; diffusers' own entries are in any order."""
     return {name: value for name, value in scheduler.config.items() if not name.startswith("_")}
 
 
 def read_scheduler_config(file: Path) -> dict[str, Any]:
-    """What the file says, every value of the kind that the class takes.
+    """Read the file's entries, every value of the kind that the class takes.
 
     Raises:
         SSSDError: it is damaged, or no scheduler of diffusers'.
@@ -73,7 +73,7 @@ def read_scheduler_config(file: Path) -> dict[str, Any]:
 
 
 def _fits(value: Any, default: Any) -> bool:
-    """Whether an argument may be ``value``, by its default: the annotations of diffusers' do not always hold."""
+    """Tell whether an argument may be ``value``, by its default: diffusers' annotations do not always hold."""
     if isinstance(value, list):
         return not isinstance(default, bool | int | float | str) and all(_fits(item, None) for item in value)
     if isinstance(value, dict):

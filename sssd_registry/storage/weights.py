@@ -56,7 +56,7 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork
 
 
 def tensor_shapes(file: Path) -> Shapes:
-    """What a file of weights holds, by its header.
+    """Read the shapes of the tensors in a file of weights, by its header.
 
     Raises:
         SSSDError: it is missing, cut off, or holds anything but floating-point numbers.

@@ -37,7 +37,7 @@ class GaussianData:
         return prediction(self.schedule, z, x0, alpha, sigma)
 
     def consistency_network(self, z: Tensor, t: Tensor) -> Tensor:
-        """What a perfectly distilled network predicts: the data at the end of the ODE through ``z``."""
+        """Predict as a perfectly distilled network does: the data at the end of the ODE through ``z``."""
         alpha, sigma = (torch.from_numpy(part)[..., None, None] for part in self.schedule.marginal(t.double().numpy()))
         spread = (alpha**2 * self.std**2 + sigma**2).sqrt()
         x0 = self.mean + self.std * (z - alpha * self.mean) / spread
@@ -59,7 +59,10 @@ class GaussianData:
         return float(response[0]), float((response[1:] - response[0]).norm())
 
     def energy_distance(self, mean: float, std: float) -> float:
-        """Of ``N(mean, std²)`` to the data: ``2 E|X − Y| − E|X − X'| − E|Y − Y'|`` (Székely & Rizzo 2013)."""
+        """Return the energy distance of ``N(mean, std²)`` to the data (Székely & Rizzo 2013).
+
+        ``2 E|X − Y| − E|X − X'| − E|Y − Y'|``, X of the first, Y of the data.
+        """
         between = _mean_absolute(mean - self.mean, math.hypot(std, self.std))
         return 2 * between - _mean_absolute(0.0, std * math.sqrt(2)) - _mean_absolute(0.0, self.std * math.sqrt(2))
 

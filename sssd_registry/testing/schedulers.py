@@ -57,7 +57,7 @@ class SchedulerConformance:
 
     @property
     def text(self) -> str:
-        """What ``--scheduler`` would take."""
+        """Text that ``--scheduler`` would take."""
         # A TOML value is a JSON value here: numbers, texts, booleans and lists.
         chosen = ",".join(f"{key}={json.dumps(value)}" for key, value in self.options.items())
         return f"{self.name}:{chosen}" if chosen else self.name

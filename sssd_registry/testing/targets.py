@@ -80,7 +80,7 @@ class TargetConformance:
 
     @property
     def text(self) -> str:
-        """What ``--target`` would take."""
+        """Text that ``--target`` would take."""
         chosen = ",".join(f"{key}={json.dumps(value)}" for key, value in self.options.items())
         return f"{self.name}:{chosen}" if chosen else self.name
 

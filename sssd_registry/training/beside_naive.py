@@ -26,7 +26,7 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Validation:
-    """What came to be on the validation part, what the units say of it, and what naive forecasts score there.
+    """Validation part: what was observed, the standard units there, and the scores of naive forecasts.
 
     Attributes:
         observed: float64 ``(B, K, C)``, levels, or for log-returns those since the origin.
@@ -106,7 +106,7 @@ def scores_beside_naive(standard: Array, found: Validation, targets: Sequence[st
 
 
 def _excess(scores: Array, naive: Array, usual: Array, data: TrainingData, origins: Origins) -> Array:
-    """How much worse scores are, ``(B, K, C)``, each series, horizon and target counting alike, whatever its size.
+    """Return how much worse scores are, ``(B, K, C)``; each series, horizon and target counts alike, whatever its size.
 
     Where nothing came to be but what a naive forecast says there is no measure of another, as long as that is sane.
     """
@@ -121,7 +121,7 @@ def _excess(scores: Array, naive: Array, usual: Array, data: TrainingData, origi
 
 
 def _worse(excess: Array, data: TrainingData, origins: Origins) -> bool:
-    """Whether they surely are."""
+    """Tell whether scores surely are worse."""
     error = standard_error(excess, data.spec.horizons, window_places(data.source, origins))
     return bool(excess.mean() > min(_ERRORS * error, _TIMES - 1))
 

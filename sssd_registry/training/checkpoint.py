@@ -32,7 +32,7 @@ TENSORS = "state.safetensors"
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """Progress of a run.
 
     Attributes:
         fingerprint: of configuration and data; a resumed run has to have the same.

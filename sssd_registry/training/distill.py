@@ -150,7 +150,7 @@ def _trainable_head(teacher: SSSDNetwork) -> SSSDNetwork:
 
 
 def _fingerprint(teacher: SSSDNetwork, data: TrainingData, config: Config) -> str:
-    """Of what is made: a checkpoint of another teacher, solver or other data is refused."""
+    """Hash all that makes the student: a checkpoint of another teacher, solver or other data is refused."""
     digest = hashlib.sha256((config.model_dump_json() + data_digest(data.source)).encode())
     for name, tensor in sorted(teacher.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().numpy().tobytes())

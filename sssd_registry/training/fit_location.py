@@ -91,7 +91,7 @@ def make_folds(count: int, gap: int) -> list[Fold]:
 
 @dataclass(frozen=True)
 class Penalties:
-    """How a location is fitted; ``own`` is None where there is one target."""
+    """Penalties that a location is fitted with; ``own`` is None where there is one target."""
 
     turning: bool
     shared: float
@@ -116,11 +116,11 @@ class Moments:
         return Moments(self.rows - other.rows, gram, right, square)
 
     def at(self, points: Tensor) -> Moments:
-        """Of some of the horizons, by their positions."""
+        """Return the moments of some of the horizons, by their positions."""
         return Moments(self.rows, self.gram, self.right[:, :, points], self.square[:, points])
 
     def squared_error(self, weights: Tensor) -> Tensor:
-        """Of weights ``(C, P, G)`` for the first P terms, summed over rows: ``(C, G)``."""
+        """Return the squared error of weights ``(C, P, G)`` for the first P terms, summed over rows: ``(C, G)``."""
         count = weights.shape[1]
         quadratic = (weights * (self.gram[:, :count, :count] @ weights)).sum(dim=1)
         return self.square - 2 * (weights * self.right[:, :count]).sum(dim=1) + quadratic
@@ -174,7 +174,7 @@ def best_penalties(data: Regression) -> Penalties | None:
 
 
 def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
-    """What the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
+    """Return what the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
     residual = data.moved.clone()
     for fold, fit in zip(data.folds, data.sums.fits, strict=True):
         location = ridge(fit, data, penalties)
@@ -224,7 +224,7 @@ def _shared(sums: Moments, data: Regression, turning: bool, penalty: float) -> T
 
 
 def _factor(sums: Moments, data: Regression, turning: bool, penalty: float | None) -> Tensor | None:
-    """Of the ridge of each target's own weights: its Cholesky factor, ``(C, P, P)``; ``None`` where there are none."""
+    """Factor the ridge of each target's own weights (Cholesky): ``(C, P, P)``; ``None`` where there are none."""
     if penalty is None:
         return None
     count = len(data.size) if turning else data.plain

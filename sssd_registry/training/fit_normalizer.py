@@ -76,7 +76,10 @@ def fit_movement(movement: Movement, data: TrainingData) -> None:
 
 
 def _typical(size: Array, level: Array, series: npt.NDArray[np.int64], log: bool) -> tuple[float, float]:
-    """Of one column: movement in data units, and as a share of the level, one of which counts; 0 if nothing moves."""
+    """Return the typical change of one column in data units, and as a share of the level; one of them is used, or none.
+
+    Both are 0 if nothing moves.
+    """
     moves = (size > 0) & (level > 0)
     if not moves.any():
         return 0.0, 0.0
@@ -87,7 +90,7 @@ def _typical(size: Array, level: Array, series: npt.NDArray[np.int64], log: bool
 
 
 def _medians(size: Array, series: npt.NDArray[np.int64]) -> Array:
-    """Of each series."""
+    """Return the median of each series."""
     return np.array([np.median(size[series == one]) for one in np.unique(series)])
 
 

@@ -48,7 +48,7 @@ def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator
 
 
 def standard_futures(network: SSSDNetwork, batch: Batch) -> Tensor:
-    """What a network learns to forecast: futures in standard units, within twelve of them, float32 ``(B, K, C)``."""
+    """Return the futures that a network learns: in standard units, within twelve of them, float32 ``(B, K, C)``."""
     standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
     return standard.clamp(-_FARTHEST, _FARTHEST)
 

@@ -1,4 +1,4 @@
-"""Where a run writes, and that no other run writes there. Imports nothing heavy: the command line asks it first."""
+"""Place that a run writes to, and that no other run writes there. Imports nothing heavy: commands ask it first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sssd_registry.files.opening import claimed, is_claimed, opened
 
 
 def checkpoint_of(out: Path) -> Path:
-    """Where the state of a run that is to write ``out`` is kept, also where that is ``.``, which has no name."""
+    """Return where the state of a run that is to write ``out`` is kept, also where that is ``.``, which has no name."""
     whole = Path(os.path.abspath(out))  # not resolve(), which would follow a link to another folder
     return whole.parent / f"{whole.name}.checkpoint"
 

@@ -63,12 +63,12 @@ class Run:
 
     @cached_property
     def window_weights(self) -> Array:
-        """How much each of them counts, ``(B, C)``."""
+        """Weights of the validation windows, ``(B, C)``."""
         return window_weights(self.network, self.data, self.validation_origins)
 
     @cached_property
     def validation(self) -> Validation:
-        """What came to be in them, and what naive forecasts score there."""
+        """Observed values of the validation windows, and the scores of naive forecasts there."""
         return look_at_validation(self.network, self.data, self.validation_origins)
 
 
@@ -91,7 +91,9 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
 
 
 def _check_prediction(schedule: NoiseSchedule) -> None:
-    """Where a time step leaves nothing of the data, its noise says nothing about them (Lin et al. 2024, section 3.2).
+    """Refuse to predict noise where a time step leaves nothing of the data (Lin et al. 2024, section 3.2).
+
+    Such noise says nothing about the data.
 
     Sampling begins there, and divides what the network got wrong of the noise by alpha.
     """
@@ -132,7 +134,7 @@ def _precision(training: TrainingConfig) -> str:
 
 
 def _fingerprint(data: TrainingData, config: Config) -> str:
-    """Of what a run gives, on the same machine."""
+    """Hash all that the result of a run depends on, on the same machine."""
     text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
     return hashlib.sha256(text.encode()).hexdigest()
 

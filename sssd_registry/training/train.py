@@ -142,7 +142,7 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
 
 
 def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
-    """What is left to know of a run, whose weights have been chosen."""
+    """Record what is to be known of a run, whose weights have been chosen."""
     split, standard = run.data.split, run.chosen
     if standard is None:  # weights that were not chosen here
         standard = validation_crps(run.network, tableau, run.data, validation_origins(run))

@@ -27,7 +27,7 @@ def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: Training
 
 @torch.no_grad()
 def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -> Array:
-    """How much each window's errors in standard units count, float64 ``(B, C)``; see ``WindowNormalizer.weight``."""
+    """Weigh each window's errors in standard units, float64 ``(B, C)``; see ``WindowNormalizer.weight``."""
     parts = []
     for start in range(0, len(origins), _AT_ONCE):
         values, _ = to_tensors(windows_at(data.source, origins.take(slice(start, start + _AT_ONCE))), network.device)
@@ -36,7 +36,7 @@ def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -
 
 
 def surely_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
-    """Whether ``scores`` are lower than those of the start, on the same windows, by more than one standard error.
+    """Tell whether ``scores`` are lower than the baseline's on the same windows, by more than one standard error.
 
     Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are
     "better" by the drift of that month.

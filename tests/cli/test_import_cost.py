@@ -1,4 +1,4 @@
-"""What each command imports: looking around is quick, and an engine forecasts without torch."""
+"""Imports of each command: looking around is quick, and an engine forecasts without torch."""
 
 from __future__ import annotations
 

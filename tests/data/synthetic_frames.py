@@ -71,5 +71,5 @@ def make_spec(lookbacks: dict[tuple[str, int], int], **changes: object) -> DataS
 
 
 def resolved(config: DataConfig, data: pd.DataFrame | Path) -> DataSpec:
-    """What a configuration leaves open, settled from raw data."""
+    """Settle what a configuration leaves open, from raw data."""
     return resolve(config, read_frame(data, config))

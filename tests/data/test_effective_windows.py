@@ -1,4 +1,4 @@
-"""How many independent windows overlapping windows of several series are worth."""
+"""Number of independent windows that overlapping windows of several series are worth."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def prices(seed: int = 0, tail: float = 3.0) -> np.ndarray:
 
 
 def every_window(frame: pd.DataFrame | Path, **config: object) -> int:
-    """How many windows after the training part a word is said about, of many."""
+    """Count the windows after the training part, of many, that a word is said about."""
     data = training_data(frame, DataConfig(**config))
     told = 0
     for series, one in enumerate(data.source.panel.series):

@@ -153,7 +153,7 @@ def test_rows_of_another_length_are_refused():
 
 
 def test_rows_as_long_as_the_bar_need_not_be_put_together():
-    """Of a model of 5-minute bars made from minutes: the last bar is whole then, too."""
+    """Forecast with a model of 5-minute bars made from minutes: the last bar is whole then, too."""
     spec = make_spec(FIVE_MINUTES, source_seconds=60)
     minutes = currency_minutes(days=1)
     (made,) = read_panel(minutes, spec).series

@@ -22,7 +22,7 @@ def test_it_names_what_a_reader_needs_first() -> None:
 
 
 def test_the_ten_lines_are_the_code_path(prepared: Path) -> None:
-    """What they give is what the pipeline's own computation gives of the same noise."""
+    """They give what the pipeline's own computation gives of the same noise."""
     import numpy as np
 
     from sssd_registry.pipeline import forecast_samples

@@ -102,7 +102,7 @@ def test_parts_of_an_evaluation_have_noise_of_their_own(tiny_model: Path, tiny_c
 
 
 def test_windows_far_apart_all_count(tiny_model: Path, tiny_csv: Path) -> None:
-    """Of horizons up to four bars, those four bars apart are independent, and those of every bar are not."""
+    """Horizons of up to four bars: windows four bars apart are independent, and those of every bar are not."""
     recorder = Recorder(open_forecaster(tiny_model).spec, 0)
     every = evaluate(recorder, tiny_csv, horizons=[4])
     few = evaluate(recorder, tiny_csv, horizons=[4], max_windows=every.windows // 5)

@@ -117,7 +117,7 @@ def session_of(model: ir.Model) -> onnxruntime.InferenceSession:
 
 
 def counts(model: ir.Model) -> dict[str, int]:
-    """How many nodes of each kind."""
+    """Count the nodes of each kind."""
     kinds = [node.op_type for node in model.graph]
     return {kind: kinds.count(kind) for kind in kinds}
 

@@ -40,7 +40,7 @@ def check_face(ports: Any, arrays: dict[str, np.ndarray]) -> None:
 
 
 def serve(repository: Path, name: str, version: int, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What Triton would answer, as the configurations say."""
+    """Answer as Triton would, by the configurations."""
     config = config_of(repository / name)
     assert config.name == name
     check_face(config.input, feed)

@@ -16,7 +16,7 @@ OPERATIONS = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "chmod", 
 
 
 class Killed(BaseException):
-    """What stands for the end of the process."""
+    """End of the process, as an exception."""
 
 
 class Disk:

@@ -49,7 +49,7 @@ def put(path: Path, files: dict[str, str]) -> None:
 
 
 def content(folder: Path) -> dict[str, str]:
-    """What is in a folder, but for our own temporary ones."""
+    """Return the texts of a folder's files by name, but for our own temporary ones."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     names = {file.relative_to(folder).as_posix(): file for file in files}
     return {name: file.read_text() for name, file in names.items() if not name.startswith(".sssd-")}
@@ -60,7 +60,7 @@ def hidden(folder: Path) -> list[Path]:
 
 
 def seen(path: Path) -> dict[str, str]:
-    """What one who opens the folder finds."""
+    """Return what one who opens the folder finds."""
     with opened(path, MODEL) as folder:
         return content(folder)
 

@@ -1,4 +1,4 @@
-"""What can happen to an engine folder, drawn from a seed: bits that turn, files cut short, entries of another type."""
+"""Damage to an engine folder, drawn from a seed: bits that turn, files cut short, entries of another type."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ NAMES = (("open", "high", "low", "close", "volume"), ("y", "temp", "load"), ("va
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: UTC times, ascending, and float64 values by column."""
+    """Content of a file: UTC times, ascending, and float64 values by column."""
 
     times: pd.DatetimeIndex
     values: dict[str, np.ndarray]
@@ -28,7 +28,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Style:
-    """How it is written."""
+    """Style that a file is written in."""
 
     time_format: str
     time_name: str

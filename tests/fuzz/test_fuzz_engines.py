@@ -68,7 +68,7 @@ def one_case(good: dict[str, Any], place: Path, seed: int) -> str:
 
 
 def seen(folder: Path, feed: dict[str, Any], triton: Path) -> dict[str, Any]:
-    """What an engine tells, and how its numbers are labelled."""
+    """Return what an engine tells, and how its numbers are labelled."""
     with load_engine(folder, threads=1) as engine:
         spec = engine_spec(engine.manifest)
         made = engine(feed, num_samples=3, seed=5)

@@ -89,7 +89,7 @@ def test_a_table_reads_back_however_it_is_written(tmp_path: Path, block: int) ->
 
 
 def _asks(message: str) -> bool:
-    """Whether a refusal names the setting that reads the file: what is ambiguous is asked for."""
+    """Tell whether a refusal names the setting that reads the file: what is ambiguous is asked for."""
     return "data.date_order" in message or "data.decimal" in message
 
 

@@ -1,4 +1,4 @@
-"""What each head is for; that all keep the contract is tests/testing/test_first_party.py."""
+"""Purpose of each head; that all keep the contract is tests/testing/test_first_party.py."""
 
 from __future__ import annotations
 

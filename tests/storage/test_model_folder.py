@@ -1,4 +1,4 @@
-"""What a model folder may hold: sizes, numbers and weights are looked at before anything is made of them."""
+"""Limits of a model folder: sizes, numbers and weights are looked at before anything is made of them."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_what_is_wrong_with_a_head_is_said(head: Any, check: str, reason: str, m
 
 @dataclass(frozen=True)
 class Growing:
-    """Is another one when it is read back."""
+    """Options that are others when they are read back."""
 
     width: int = 4
 

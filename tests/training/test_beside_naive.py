@@ -1,4 +1,4 @@
-"""What training begins with and ends with, beside naive forecasts, in data units."""
+"""Beginning and end of training beside naive forecasts, in data units."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_price_that_is_fixed_but_for_its_last_digits_is_not_refused(since: flo
 
 
 def test_a_few_absurd_forecasts_are_refused_and_placed() -> None:
-    """Of few windows the error is as large as the mean: no number of errors tells them."""
+    """The error of few windows is as large as the mean: no number of errors tells them."""
     random = np.random.default_rng(1)
     values = 100 + random.normal(size=1500).cumsum()
     values[1045] = 1e9

@@ -1,4 +1,4 @@
-"""What diffusion starts from: it finds a linear location and a scale where there are such, and invents none."""
+"""Fit of the linear baseline: it finds a linear location and a scale where there are such, and invents none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fitted(frame: pd.DataFrame, *more: str) -> tuple[SSSDNetwork, TrainingData]:
 
 
 def standard_units(network: SSSDNetwork, data: TrainingData) -> torch.Tensor:
-    """Of the validation part, ``(n, K, C)``."""
+    """Return the validation part's futures in standard units, ``(n, K, C)``."""
     batch = make_batch(data, data.split.validation, data.spec.horizons, CPU)
     return network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
 

@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 
 
 def fitted(frame: pd.DataFrame | Path, *settings: str) -> tuple[SSSDNetwork, TrainingData]:
-    """What training begins with, which is what is forecast where the network is left out."""
+    """Fit what training begins with, which is what is forecast where the network is left out."""
     config = load_config(None, list(settings))
     data = training_data(frame, config.data)
     with torch.random.fork_rng():

@@ -145,7 +145,7 @@ def auto_export(
 
 
 def shortlist(rows: Sequence[Row], most: float) -> list[Row]:
-    """Of rows with a CRPS of at most ``most``, the best of each of the lowest numbers of calls."""
+    """Keep the best row of each of the lowest numbers of calls, among those with a CRPS of at most ``most``."""
     kept: dict[int, Row] = {}
     for row in sorted(rows, key=lambda row: (row.calls, row.crps)):
         if row.crps <= most:

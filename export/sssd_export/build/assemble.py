@@ -150,7 +150,7 @@ def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, preci
 
 
 def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str, npt.NDArray[Any]]:
-    """What the last of ``graphs`` is fed when the model's examples are forecast: the others are run for it."""
+    """Return inputs of the last of ``graphs`` for the model's examples: the graphs before it are run to make them."""
     size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.network.latent_size)
     values = {**engine_inputs(request.examples), "noise": draw_noise(0, 0, len(request.examples), size)}
     *before, last = graphs
@@ -195,7 +195,7 @@ def _compiled(
 
 
 def _face(plan: PartPlan, request: ExportRequest, pieces: TracedParts, compiler: Compiler) -> dict[str, Any]:
-    """What is known of a part before it is compiled."""
+    """Return the manifest entries of a part that are known before it is compiled."""
     plain = plan.runtime == HOST and compiler.runtime != HOST
     solver = {"solver": solver_entry(request.tableau, pieces.broadcast_time)} if plan.stages == ("step",) else {}
     return {
@@ -228,7 +228,7 @@ def structure(model: ir.Model) -> str:
 
 
 def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:
-    """What :class:`SolverLoop` needs to know of a tableau, as JSON can hold it."""
+    """Write what :class:`SolverLoop` needs to know of a tableau, as JSON can hold it."""
     return {
         "one_time": one_time,
         "memory": tableau.memory,

@@ -22,12 +22,12 @@ _ENTRIES = "entries.json"
 
 
 def cache_folder() -> Path:
-    """Where compiled parts are kept."""
+    """Return the folder where compiled parts are kept."""
     return Path(os.environ.get("SSSD_CACHE") or Path.home() / ".cache" / "sssd-registry") / "engines"
 
 
 def build_key(graph: bytes, *settings: Any) -> str:
-    """What a build depends on, as one hash: the graph, whatever else is given, and the machine."""
+    """Hash all that a build depends on: the graph, whatever else is given, and the machine."""
     digest = hashlib.sha256(graph)
     digest.update(json.dumps([*settings, platform.machine(), platform.system()], default=str).encode())
     return digest.hexdigest()

@@ -22,7 +22,7 @@ _GAP = 11 * 86_400
 
 
 def odd_windows(examples: Windows, spec: DataSpec) -> tuple[list[str], Windows]:
-    """What each is, and the windows: prices that stand still, each column constant, no volume, other times.
+    """Make odd windows, with a name for each: prices that stand still, each column constant, no volume, other times.
 
     Args:
         examples: one window or more; the last is the one that is changed.

@@ -1,4 +1,4 @@
-"""Does an engine give what its scheduler gives? Checked after every build; a miss is an error."""
+"""Parity check: an engine gives what its scheduler gives. Made after every build; a miss is an error."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def _compare_odd(names: Sequence[str], seen: Array, expected: Array, tolerance: 
 
 
 def _refuse_infinite(expected: Array, names: Sequence[str]) -> None:
-    """What the model itself cannot forecast no engine can be checked by."""
+    """Refuse windows that the model itself cannot forecast: no engine can be checked by them."""
     for name, one in zip(names, expected, strict=True):
         if not np.isfinite(one).all():
             raise SSSDError(

@@ -25,7 +25,7 @@ class PartPlan:
 
 @dataclass(frozen=True)
 class Compiler:
-    """What a target compiles with.
+    """Compiler of a target's parts.
 
     Attributes:
         runtime: as a manifest names it.

@@ -1,4 +1,4 @@
-"""What several commands ask, and what they tell of an engine that was made."""
+"""Options that several commands share, and the report of an engine that was made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 
 class Loop(StrEnum):
-    """Where the sampling loop is."""
+    """Form of the sampling loop."""
 
     UNROLLED = "unrolled"
     LOOP = "loop"
@@ -19,7 +19,7 @@ class Loop(StrEnum):
 
 
 class Precision(StrEnum):
-    """What network arithmetic is in; the loop's state is float32 in all."""
+    """Precision of the network's arithmetic; the loop's state is float32 in all."""
 
     FP32 = "fp32"
     FP16 = "fp16"

@@ -1,4 +1,4 @@
-"""Does an engine's graph have the small constants that its traced stages have?"""
+"""Check that an engine's graph has the small constants that its traced stages have."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _weight(product: ir.Node) -> Array | None:
 
 
 def _bias_after(last: ir.Node, size: int) -> Array | None:
-    """What is added to the last product, ``(D,)``, or zeros."""
+    """Return the bias that is added to the last product, ``(D,)``, or zeros."""
     added = _only_use(last.outputs[0])
     if added is None:
         return np.zeros(size, np.float32)

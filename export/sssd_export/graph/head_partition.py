@@ -1,4 +1,4 @@
-"""What of a head does not change from step to step: done once, or folded into constants.
+"""Partition of a head by what changes from step to step: the rest is done once, or folded into constants.
 
 Nothing is asked of the head: its graph is cut by what each node depends on.
 

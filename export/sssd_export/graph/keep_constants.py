@@ -113,7 +113,7 @@ def _exact_scalars(graph: ir.Graph, program: ONNXProgram) -> None:
 
 
 def _scalar(argument: Any) -> float | None:
-    """What an argument is, a number or a tensor made of one."""
+    """Return the value of an argument, a number or a tensor made of one; None of any other."""
     if getattr(argument, "target", None) is torch.ops.aten.scalar_tensor.default:
         argument = argument.args[0]
     return argument if isinstance(argument, float) else None
@@ -186,5 +186,5 @@ def _nearly_whole(number: float) -> bool:
 
 
 def among(number: float, numbers: Iterable[float]) -> bool:
-    """Is a number among others, but for the rounding of float32?"""
+    """Tell whether a number is among others, but for the rounding of float32."""
     return any(abs(number - each) <= _ROUNDING * abs(number) for each in numbers)

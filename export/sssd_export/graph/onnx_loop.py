@@ -116,7 +116,7 @@ def _combine(
 
 
 def _carry(solver: SolverNodes, body: ir.Graph, values: Sequence[ir.Value]) -> None:
-    """What goes on to the next call: each a value of its own, as a body's outputs have to be."""
+    """Add what goes on to the next call to the body's outputs: each a value of its own, as they have to be."""
     again = solver.node("Identity", [body.inputs[1]], "again.next")
     again.type, again.shape = ir.TensorType(ir.DataType.BOOL), ir.Shape([])
     body.outputs.append(again)

@@ -81,7 +81,10 @@ def _has_constant(node: ir.Node) -> bool:
 
 
 def _with_weights(node: ir.Node) -> bool:
-    """Of the head, or of the encoder's layers; not its Fourier transforms, whose spectra span orders of magnitude."""
+    """Tell whether a node has weights to quantise: of the head, or of the encoder's layers.
+
+    Not of its Fourier transforms, whose spectra span orders of magnitude.
+    """
     return _of_the_head(node) or (
         (node.name or "").startswith("encode.")
         and _has_constant(node)

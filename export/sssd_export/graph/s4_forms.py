@@ -176,7 +176,7 @@ def block_width(length: int) -> int:
 
 
 def is_transform(name: str) -> bool:
-    """Whether an initializer of that name is a Fourier matrix, which the layers of one length have in common."""
+    """Tell whether an initializer of that name is a Fourier matrix, which the layers of one length have in common."""
     return name.rpartition(".")[2] in _MATRICES
 
 

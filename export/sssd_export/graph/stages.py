@@ -27,7 +27,7 @@ def raw_names(spec: DataSpec) -> list[str]:
 
 
 def feature_names(spec: DataSpec) -> list[str]:
-    """What the encoder takes."""
+    """Return the names of the encoder's inputs."""
     return [f"features_{tf.name}" for tf in spec.timeframes]
 
 

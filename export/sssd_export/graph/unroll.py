@@ -50,7 +50,7 @@ def unroll(
 
 
 class _Space(Protocol):
-    """Where the solver's states and the head's outputs are; a state of None is 0."""
+    """Space in which the solver's states and the head's outputs are; a state of None is 0."""
 
     head: ir.Model
 

@@ -54,7 +54,7 @@ def _widen(graph: ir.Graph, norm: ir.Node) -> None:
 
 
 def _reshape_after(graph: ir.Graph, last: ir.Node, back: ir.Node) -> None:
-    """What read the last node reads it reshaped as ``back`` reshapes."""
+    """Reshape the last node's output as ``back`` reshapes, for all that read it."""
     (wide,) = last.outputs
     again = ir.Node("", "Reshape", [wide, back.inputs[1]], list(back.attributes.values()), name=f"{last.name}.back")
     (made,) = again.outputs

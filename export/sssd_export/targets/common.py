@@ -1,4 +1,4 @@
-"""What the modules of our targets share. Importing it costs nothing: they are imported to be listed."""
+"""Helpers that our targets share. Importing them costs nothing: targets are imported to be listed."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def load(folder: Path) -> EngineForecaster:
 
 
 def not_installed(module: str, extra: str) -> str:
-    """How to install what a target needs, or nothing."""
+    """Say how to install what a target needs; ``""`` where it is installed."""
     return "" if importlib.util.find_spec(module) else f"not installed: pip install 'sssd-registry[{extra}]'"

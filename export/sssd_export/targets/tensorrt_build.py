@@ -181,7 +181,7 @@ def _make_logger(trt: Any) -> Any:
             return errors[-1] if errors else "it gave no reason"
 
         def layers(self) -> int:
-            """How many fused layers the plan has: with detailed profiling a message lists them."""
+            """Number of fused layers of the plan: with detailed profiling a message lists them."""
             listed = next((text for _, text in reversed(self.messages) if text.startswith("Layers:")), "")
             return len(re.findall(r"^Name: ", listed, re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""What the targets ``tensorrt`` and ``tensorrt-rtx`` share: all but the module, and where each can build and run."""
+"""Code that targets ``tensorrt`` and ``tensorrt-rtx`` share: all but the module, and where each can build and run."""
 
 from __future__ import annotations
 

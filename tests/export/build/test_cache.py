@@ -1,4 +1,4 @@
-"""What was compiled once is copied; what differs in anything is not."""
+"""Cache of compiled parts: what was compiled once is copied; what differs in anything is not."""
 
 from __future__ import annotations
 

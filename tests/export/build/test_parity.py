@@ -208,7 +208,7 @@ def scheduler(case: Compiled, name: str) -> Any:
 
 
 def stand_in(engine: Engine, call: Any) -> Any:
-    """What looks like the engine and answers with ``call``."""
+    """Make an object that looks like the engine and answers with ``call``."""
     face = {name: getattr(engine, name) for name in ("horizons", "quantile_levels")}
     manifest = {**engine.manifest, "scheduler": "ddim"}
     return type("StandIn", (), {**face, "manifest": manifest, "__call__": staticmethod(call)})()

@@ -157,7 +157,7 @@ def test_a_heads_own_error_is_raised_as_it_is() -> None:
 
 
 def test_the_encoder_is_traced_without_a_second_try(joint: Compiled) -> None:
-    """What torch cannot trace as it stands it takes through its compiler: the same graph, for twice the time."""
+    """Torch's compiler would take what cannot be traced as it stands: the same graph, for twice the time."""
     network = without_fft(joint.network)
     values, times = to_tensors(joint.windows.part(0, 2), torch.device("cpu"))
     raw = (tuple(values.values()), tuple(times.values()))

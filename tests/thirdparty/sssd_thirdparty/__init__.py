@@ -1,4 +1,4 @@
-"""What this distribution offers."""
+"""Plugins of this distribution."""
 
 from dataclasses import dataclass
 
