@@ -15,8 +15,11 @@ _WARM_UP, _TIMED = 50.0, 200.0  # milliseconds
 
 
 def one_round(contenders: Mapping[str, Callable[[], Any]], repeats: int = _REPEATS) -> dict[str, float]:
-    """For every contender in turn: let the others' threads park, run it untimed until caches and threads are its own,
-    then time it ``repeats`` times, or more often if that takes no time; milliseconds, the median."""
+    """Time every contender in turn: milliseconds, the median.
+
+    Each waits until the others' threads are parked, and runs untimed until caches and threads are its own. Then it is
+    timed ``repeats`` times, or more often if that takes no time.
+    """
     taken = {}
     for name, contender in contenders.items():
         time.sleep(_SETTLE)
@@ -46,7 +49,7 @@ def ratio(rounds: list[dict[str, float]], slow: str, fast: str) -> float:
 
 
 def spread(rounds: list[dict[str, float]], slow: str, fast: str) -> dict[str, float]:
-    """That ratio, and its quartiles: between them lies the middle half of the rounds."""
+    """Return that ratio, and its quartiles: between them lies the middle half of the rounds."""
     each = [taken[slow] / taken[fast] for taken in rounds]
     lower, middle, upper = quantiles(each, n=4, method="inclusive")
     return {"ratio": round(middle, 2), "lower": round(lower, 2), "upper": round(upper, 2)}

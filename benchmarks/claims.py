@@ -1,5 +1,6 @@
-"""The claims this project grew from, and what was measured of each: ``make claims`` puts the table into docs/claims.md
-(and those of accuracy into docs/benchmarks.md).
+"""The claims this project grew from, and what was measured of each.
+
+``make claims`` puts the table into docs/claims.md (and those of accuracy into docs/benchmarks.md).
 
 Accuracy comes from ``make accuracy`` (benchmarks/accuracy.json), speed from ``make bench``, schedulers from ``make
 compare``. A verdict follows from the figures by the rule in its function; none is written by hand.
@@ -110,7 +111,7 @@ def _roughness(runs: list[Any]) -> float:
 
 
 def precision(_: Trees, bench: Trees, *__: Any) -> list[Row]:
-    """On the device that `make bench` had; it is a GPU that the claim is of."""
+    """Judge the claim on the device that `make bench` had; it is a GPU that the claim is of."""
     claim, made = "mixed precision is 2× faster", bench.get("mixed precision")
     if made is None:
         return [(claim, "", "needs a GPU", OPEN)]

@@ -1,5 +1,6 @@
-"""`make readme`: puts what `make demo`, `make compare` and `make bench` measured into docs/benchmarks.md, and a few
-figures of it into the README.
+"""`make readme`: puts measurements into docs/benchmarks.md, and a few figures of it into the README.
+
+They come from `make demo`, `make compare` and `make bench`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Time of a whole forecast on an NVIDIA GPU: the workloads of test_workloads.py, engines against eager loops.
 
-Both run on the
-same GPU: windows and noise come from the host and samples go back to it. Engines replay a CUDA graph.
+Both run on the same GPU: windows and noise come from the host and samples go back to it. Engines replay a CUDA graph.
 
 Never run yet by those who wrote it: no GPU was there. It skips without one.
 """

@@ -75,7 +75,7 @@ def test_arithmetic_of_a_step(benchmark: Any, results: dict[str, Any], size: int
 
 @pytest.mark.parametrize("command", ["--help", "plugins"])
 def test_start_up(benchmark: Any, results: dict[str, Any], command: str) -> None:
-    """From the shell to the shell, with every file in the page cache."""
+    """Time commands from the shell to the shell, with every file in the page cache."""
     ours, numpy = [str(Path(sys.executable).with_name("sssd")), command], [sys.executable, "-c", "import numpy"]
 
     def run(words: list[str]) -> float:

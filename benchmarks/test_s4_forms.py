@@ -1,5 +1,7 @@
-"""In which form is an S4 layer without an FFT fastest? Those an engine could have, in ONNX Runtime, at the reference's
-sizes: the longest timeframe's lookback, one window and 64. The forms give the same, which is asserted beside the time.
+"""Speed of an S4 layer without an FFT, in the forms that an engine could have, in ONNX Runtime.
+
+At the project's goal sizes: the longest timeframe's lookback, one window and 64. The forms give the same, which is
+asserted beside the time.
 """
 
 from __future__ import annotations

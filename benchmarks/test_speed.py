@@ -66,8 +66,11 @@ def stepwise(workload: Workload, scheduler: str, steps: int) -> Callable[[], Ten
 
 
 def products(workload: Workload, steps: int) -> Callable[[], Any]:
-    """The bare matrix products of ``steps`` head calls, one after the other: what no fp32 sampler can beat that makes
-    them all; a folded loop has fewer. In ONNX Runtime, which packs weights beforehand and so is faster than torch."""
+    """The bare matrix products of ``steps`` head calls, one after the other.
+
+    No fp32 sampler that makes them all can beat this; a folded loop has fewer. In ONNX Runtime, which packs weights
+    beforehand and so is faster than torch.
+    """
     rows = SAMPLES * len(workload.horizons)
     weights = [p.T.contiguous().numpy() for name, p in workload.network.head.named_parameters()
                if p.ndim == 2 and "time" not in name and "cond" not in name]  # fmt: skip

@@ -27,7 +27,7 @@ Goal = tuple[str, str, str]
 
 
 def gain_over(entry: Trees, ours: str, theirs: str) -> tuple[float, float]:
-    """By how much ``ours`` is below ``theirs``, as a share, and half of its 95 % interval; see :func:`gain`."""
+    """Return by how much ``ours`` is below ``theirs``, as a share, and half of its 95 % interval; see :func:`gain`."""
     return gain(entry["forecasters"][ours], entry["forecasters"][theirs])
 
 

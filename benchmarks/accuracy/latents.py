@@ -58,8 +58,10 @@ class Whitening(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Two hidden layers each way; latents have mean zero and unit variance, and are blurred in training so that
-    what diffusion gives between them decodes to something near."""
+    """Autoencoder with two hidden layers each way, whose latents have mean zero and unit variance.
+
+    They are blurred in training, so that what diffusion gives between them decodes to something near.
+    """
 
     basis: Tensor  # (D, C), of which the network asks only the shape
     mean: Tensor  # (D,)

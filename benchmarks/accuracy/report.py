@@ -61,7 +61,7 @@ def _one_row(scores: Sequence[str], group: Sequence[Sequence[str]], unused: set[
 
 
 def _range(minutes: Sequence[str]) -> str:
-    """From the shortest to the longest of texts such as ``1.4 min``."""
+    """Write the range from the shortest to the longest of texts such as ``1.4 min``."""
     if len(set(minutes)) < 2:
         return minutes[0] if minutes else ""
     least, most = (end(minutes, key=lambda text: float(text.split()[0])) for end in (min, max))

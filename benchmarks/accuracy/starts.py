@@ -30,7 +30,7 @@ class _Start(WindowNormalizer):
         return location.expand_as(scale), scale
 
     def start(self, levels: Tensor, horizons: Tensor) -> tuple[Tensor, Tensor]:
-        """From the targets' past ``(B, L, C)``: where to start, ``(B, K or 1, C)``, and a unit ``(B, 1, C)``."""
+        """Return where to start, ``(B, K or 1, C)``, and a unit ``(B, 1, C)``, from the targets' past ``(B, L, C)``."""
         raise NotImplementedError
 
 

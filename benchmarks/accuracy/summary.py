@@ -1,4 +1,4 @@
-"""From the results' files to one summary, and what is read from it: means, spreads, paired differences.
+"""Summary of the results' files, and what is read from it: means, spreads, paired differences.
 
 A mean over windows comes with its standard error; over seeds, where there are several, with theirs.
 """
@@ -87,7 +87,7 @@ def crps_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, f
 
 
 def gain_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, float]:
-    """By how much that is below the random walk's, as a share of it, and half of its 95 % interval."""
+    """Return by how much that is below the random walk's, as a share of it, and half of its 95 % interval."""
     walk = _at_horizon(entry, WALK, horizon)
     difference, error = _mean_and_error(entry, walk - _at_horizon(entry, name, horizon), horizon)
     return difference / float(walk.mean()), _Z * error / float(walk.mean())

@@ -8,7 +8,7 @@ import functools
 
 @functools.cache
 def why_no_gpu() -> str:
-    """Why nothing can run on an NVIDIA GPU here, or nothing."""
+    """Say why nothing can run on an NVIDIA GPU here; ``""`` where something can."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:

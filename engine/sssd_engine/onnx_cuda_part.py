@@ -1,5 +1,6 @@
-"""A graph that ONNX Runtime runs on an NVIDIA GPU: inputs and outputs stay bound to its memory, and calls of shapes
-that were seen before replay a CUDA graph. Runtime half: numpy and onnxruntime-gpu.
+"""A graph that ONNX Runtime runs on an NVIDIA GPU. Runtime half: numpy and onnxruntime-gpu.
+
+Inputs and outputs stay bound to the GPU's memory. Calls of shapes that were seen before replay a CUDA graph.
 
 The machines that this project is tested on have no GPU: it has not been run there. Tests marked ``gpu`` run it.
 """
@@ -80,7 +81,7 @@ class _Lane:
 
 
 def why_no_cuda() -> str:
-    """Why ONNX Runtime cannot use a GPU here, or nothing."""
+    """Say why ONNX Runtime cannot use a GPU here; ``""`` where it can."""
     if PROVIDER in onnxruntime.get_available_providers():
         return ""
     return "this ONNX Runtime has no CUDA provider: pip uninstall onnxruntime, then pip install 'sssd-engine[gpu]'"

@@ -79,7 +79,7 @@ class _Lane:
         return made
 
     def _execute(self, shapes: Any) -> None:
-        """By a CUDA graph, recorded when shapes come a second time: the first run is TensorRT's own preparation."""
+        """Run by a CUDA graph, recorded when shapes come a second time: the first run is TensorRT's own preparation."""
         if shapes not in self.graphs:
             self._launch()
             self.graphs[shapes] = None

@@ -1,4 +1,4 @@
-"""From the command line's words to an engine folder, whatever the target."""
+"""Export, whatever the target: from the command line's words to an engine folder."""
 
 from __future__ import annotations
 

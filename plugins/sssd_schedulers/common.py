@@ -13,15 +13,20 @@ Spacing = Literal["trailing", "leading", "linspace"]
 
 @dataclass(frozen=True)
 class SpacingOptions:
-    """``trailing`` starts at the last training step, as pure noise asks for (Lin et al. 2024, section 3.3)."""
+    """Spacing of time steps.
+
+    ``trailing`` starts at the last training step, as pure noise asks for (Lin et al. 2024, section 3.3).
+    """
 
     timestep_spacing: Spacing = "trailing"
 
 
 @dataclass(frozen=True)
 class SigmaChoice:
-    """At most one of the three: sigmas by Karras et al. 2022 (eq. 5), geometric, or by a beta distribution's
-    quantiles (Lee et al. 2024); by default those of evenly spaced time steps."""
+    """Choice of sigmas: at most one of the three; by default those of evenly spaced time steps.
+
+    By Karras et al. 2022 (eq. 5), geometric, or by a beta distribution's quantiles (Lee et al. 2024).
+    """
 
     use_karras_sigmas: bool = False
     use_exponential_sigmas: bool = False

@@ -19,7 +19,7 @@ class FlowOptions:
 
 @dataclass(frozen=True)
 class FlowEulerOptions(FlowOptions):
-    """At most one of the three kinds of sigmas."""
+    """Kinds of sigmas, of which at most one is chosen."""
 
     use_karras_sigmas: bool = False
     use_exponential_sigmas: bool = False

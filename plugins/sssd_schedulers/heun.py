@@ -12,8 +12,11 @@ from sssd_schedulers.common import SigmaOptions, Spacing, variance_preserving
 
 @dataclass(frozen=True)
 class HeunOptions(SigmaOptions):
-    """``trailing`` and ``linspace`` start where cosine betas have a sigma of 20,000; the mean of a slope there and one
-    after a step of that length is far off, and takes 50 steps to settle."""
+    """Options of Heun's method.
+
+    ``trailing`` and ``linspace`` start where cosine betas have a sigma of 20,000. The mean of a slope there and one
+    after a step of that length is far off, and takes 50 steps to settle.
+    """
 
     timestep_spacing: Spacing = "leading"
 

@@ -12,8 +12,11 @@ from sssd_schedulers.common import SigmaOptions, Spacing, variance_preserving
 
 @dataclass(frozen=True)
 class KDPM2AncestralOptions(SigmaOptions):
-    """``trailing`` and ``linspace`` start where cosine betas have a sigma of 20,000, from which the midpoint of a long
-    step is of no use: they take 20 steps or more."""
+    """Options of ancestral KDPM2.
+
+    ``trailing`` and ``linspace`` start where cosine betas have a sigma of 20,000. From there the midpoint of a long
+    step is of no use: they take 20 steps or more.
+    """
 
     timestep_spacing: Spacing = "leading"
 

@@ -12,7 +12,7 @@ from sssd_schedulers.common import variance_preserving
 
 @dataclass(frozen=True)
 class PNDMOptions:
-    """With ``skip_prk_steps`` it starts by lower-order steps, without the Runge-Kutta steps of 9 more calls.
+    """Options of PNDM: ``skip_prk_steps`` starts by lower-order steps, without the Runge-Kutta steps of 9 more calls.
 
     ``trailing`` starts where alpha is all but zero: its Runge-Kutta steps, which divide by it, take 50 steps or more
     to settle with cosine betas. As with DDIM, ``linspace`` does not lead from one time step to the next.

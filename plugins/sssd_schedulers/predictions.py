@@ -1,4 +1,4 @@
-"""From what a network predicts to what a solver works with, for ``z = alpha x0 + sigma eps``."""
+"""Conversion of what a network predicts to what a solver works with, for ``z = alpha x0 + sigma eps``."""
 
 from __future__ import annotations
 

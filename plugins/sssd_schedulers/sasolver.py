@@ -12,8 +12,11 @@ from sssd_schedulers.common import SigmaOptions, check_sigmas, require_betas
 
 @dataclass(frozen=True)
 class SASolverOptions(SigmaOptions):
-    """``tau`` is the noise between the time steps ``tau_from`` and ``tau_to`` (shares of T), and 0 elsewhere: 0 is an
-    ODE solver, 1 the reverse SDE (Xue et al. 2023, section 4.1)."""
+    """Options of the SA-Solver (Xue et al. 2023).
+
+    ``tau`` is the noise between the time steps ``tau_from`` and ``tau_to`` (shares of T), and 0 elsewhere: 0 is an
+    ODE solver, 1 the reverse SDE (section 4.1).
+    """
 
     tau: float = 1.0
     tau_from: float = 0.2

@@ -12,8 +12,11 @@ from sssd_schedulers.common import variance_preserving
 
 @dataclass(frozen=True)
 class TCDOptions:
-    """``eta``, the paper's gamma, is how far past the goal: 0 is DDIM; the paper's 0.3 is for distilled networks,
-    and with others does not come closer to the data with more steps."""
+    """Options of TCD.
+
+    ``eta``, the paper's gamma, is how far past the goal: 0 is DDIM. The paper's 0.3 is for distilled networks, and
+    with others does not come closer to the data with more steps.
+    """
 
     eta: float = 0.0
 

@@ -13,8 +13,11 @@ from sssd_schedulers.common import SigmaOptions, any_process
 
 @dataclass(frozen=True)
 class UniPCOptions(SigmaOptions):
-    """``bh1`` and ``bh2`` are the two choices of B(h) in Zhao et al. 2023, section 4.2. The
-    corrector adds one order to ``solver_order``."""
+    """Options of UniPC.
+
+    ``bh1`` and ``bh2`` are the two choices of B(h) in Zhao et al. 2023, section 4.2. The corrector adds one order to
+    ``solver_order``.
+    """
 
     solver_order: Literal[1, 2, 3] = 2
     solver_type: Literal["bh1", "bh2"] = "bh2"

@@ -14,7 +14,7 @@ COLUMNS = ("kind", "name", "distribution", "version", "status", "summary")
 
 
 def _order(entry: Entry) -> tuple[str, bool, str, str]:
-    """By kind, what cannot be used last."""
+    """Sort key: by kind, what cannot be used last."""
     return entry.kind, entry.status.startswith("unavailable"), entry.name, entry.distribution
 
 

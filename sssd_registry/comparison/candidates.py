@@ -1,4 +1,4 @@
-"""Which schedulers at which numbers of steps are compared, and which cannot be."""
+"""Candidates of a comparison: the schedulers and numbers of steps, and those that cannot be compared."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ class Comparison:
         return cheapest(self.rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the entries for JSON."""
         on_front = {row.label for row in front(self.rows)}
         return {
             "part": self.part, "windows": self.windows, "samples": self.samples, "threads": self.threads,

@@ -1,4 +1,4 @@
-"""From a raw frame to the windows that a model looks at: pandas and numpy only, no torch.
+"""Data: from a raw frame to the windows that a model looks at, with pandas and numpy only, no torch.
 
 frame.read_frame -> spec.resolve -> panel.to_panel -> windows.*
 """

@@ -1,4 +1,4 @@
-"""When the next bars will start, judged from the weeks that were."""
+"""Calendar of the next bars: when they will start, judged from the weeks that were."""
 
 from __future__ import annotations
 

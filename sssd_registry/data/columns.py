@@ -1,4 +1,4 @@
-"""Which columns are looked at, what each of them is, and which are forecast."""
+"""Choice of columns: which are looked at, what each of them is, and which are forecast."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Column
 
 
 def left_out(frame: pd.DataFrame, used: Sequence[str | None]) -> dict[str, str]:
-    """Why each column of ``frame`` (as ``read_frame`` gives it) that is not among ``used`` is not.
+    """Say of each column of ``frame`` (as ``read_frame`` gives it) that is not among ``used`` why it is not.
 
     Args:
         used: value columns, and also the time and the ids.
@@ -166,7 +166,7 @@ def _check_unusable(columns: Sequence[str], frame: pd.DataFrame) -> None:
 
 
 def _why_not(frame: pd.DataFrame, name: str, time: str) -> str | None:
-    """Why a column is not looked at by default; None for numbers, and for texts most of which are."""
+    """Say why a column is not looked at by default; None for numbers, and for texts most of which are."""
     column = frame[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)

@@ -36,7 +36,7 @@ def one_series(count: int, stride: int = 1) -> WindowPlaces:
 
 
 def effective_windows(values: Array, horizons: Sequence[float], places: WindowPlaces) -> Array:
-    """As many independent windows would tell the mean of ``values (B, K)`` as surely: ``(K,)``, from 1 to B.
+    """Count the independent windows that would tell the mean of ``values (B, K)`` as surely: ``(K,)``, from 1 to B.
 
     At horizon h a series' windows, which overlap, count as one in h bars. Series count for one another's copies as far
     as their values at the same time are alike: N of them as ``N / (1 + (N - 1) r)`` with r the intraclass correlation

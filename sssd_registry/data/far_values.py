@@ -40,7 +40,7 @@ def warn_of_far_values(source: WindowSource, origins: Origins) -> None:
 
 
 def far(values: npt.NDArray[np.float64], seen: Seen, *, panel: bool) -> npt.NDArray[np.bool_]:
-    """Which of the bars ``(L,)`` lie absurdly far: off the bars about them by five of training's largest changes.
+    """Find the bars ``(L,)`` that lie absurdly far: off the bars about them by five of training's largest changes.
 
     What went up or down bar by bar is not, however far it has come. In a single series nothing between the lowest and
     highest of training is; in a panel changes are shares of the level, as series may be of any size.

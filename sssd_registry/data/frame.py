@@ -1,4 +1,4 @@
-"""From a file or a DataFrame to a frame with one UTC time column, oldest rows first."""
+"""Reading of a file or a DataFrame to a frame with one UTC time column, oldest rows first."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def join_time(frame: pd.DataFrame, time: str | None) -> tuple[pd.DataFrame, str]
 
 
 def _clocks_of_periods(frame: pd.DataFrame, date: str, period: str) -> pd.Series | None:
-    """When each period begins: 48 half hours a day, or 96 quarter hours; None where they are no such periods.
+    """Return when each period begins: 48 half hours a day, or 96 quarter hours; None where they are no such periods.
 
     Raises:
         SSSDError: a day has two or four more or fewer of them, as where the clock is changed.

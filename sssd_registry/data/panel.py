@@ -1,4 +1,4 @@
-"""From a frame to validated series of bars."""
+"""Panel: a frame as validated series of bars."""
 
 from __future__ import annotations
 

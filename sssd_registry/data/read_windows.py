@@ -1,4 +1,4 @@
-"""From a file to windows: the one way on which data come to a model that is trained."""
+"""Reading of windows from a file: the one way on which data come to a model that is trained."""
 
 from __future__ import annotations
 

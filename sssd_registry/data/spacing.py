@@ -73,7 +73,7 @@ def _calendar(times: Sequence[Times], fixed: Spacing) -> Spacing | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """On the rows of one series.
+    """Verdict on the rows of one series.
 
     Attributes:
         row_seconds: how long a row is.
@@ -129,7 +129,7 @@ def judge_rows(times: Times, step: Length, row_seconds: int, bar: Length, lookba
 
 
 def _own(times: Times, step: Length) -> npt.NDArray[np.bool_]:
-    """Which distances are the model's, bool ``(n - 1,)``."""
+    """Find the distances that are the model's, bool ``(n - 1,)``."""
     if step.months:
         return np.asarray(whole_months(times) == step.months, dtype=np.bool_)
     return np.asarray(np.abs(np.diff(times) - step.seconds) <= _TOLERANCE * step.seconds, dtype=np.bool_)

@@ -53,7 +53,7 @@ def _time(frame: pd.DataFrame, spec: DataSpec, rows: Sequence[SeriesRows]) -> st
 
 
 def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
-    """Their length, and where there is none."""
+    """Describe the bars: their length, and where there is none."""
     text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
     apart = np.concatenate([np.diff(one) for one in times])
     if spec.bar_months:  # a month may be a day or two longer than another

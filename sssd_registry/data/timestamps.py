@@ -1,4 +1,4 @@
-"""Which column is the time, and what its entries mean."""
+"""Timestamps: which column is the time, and what its entries mean."""
 
 from __future__ import annotations
 

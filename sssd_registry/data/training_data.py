@@ -1,4 +1,4 @@
-"""From a raw frame to what training and validation draw from. Imports no torch: what is wrong is said at once."""
+"""Data that training and validation draw from. Imports no torch: what is wrong is said at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which zone a forecast's times are written: as those of the data that it continues."""
+"""Time zone that a forecast's times are written in: that of the data that it continues."""
 
 from __future__ import annotations
 

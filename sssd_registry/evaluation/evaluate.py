@@ -45,7 +45,7 @@ class Evaluation:
     horizons: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the entries for JSON."""
         return {
             "windows": self.windows,
             "start": str(self.start),

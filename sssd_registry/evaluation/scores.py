@@ -55,7 +55,7 @@ class Scores:
     n_effective: float
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: horizons as text, and ``None`` for what could not be computed."""
+        """Return the entries for JSON: horizons as text, and ``None`` for what could not be computed."""
         values = asdict(self)
         values["crps_by_horizon"] = {f"{h:g}": value for h, value in self.crps_by_horizon.items()}
         return {name: _json(value) for name, value in values.items()}

@@ -128,7 +128,7 @@ def _empty(stage: Path) -> Path:
 
 
 def _put(new: Path, target: Path, path: str | Path, owner: Kind | None) -> None:
-    """Have the files in ``new`` take the place of those in ``target`` that a save wrote."""
+    """Put the files in ``new`` in place of those in ``target`` that a save wrote."""
     sync_tree(new)
     if not target.exists():
         try:

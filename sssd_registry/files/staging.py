@@ -40,7 +40,7 @@ def staged(parent: Path) -> Iterator[Path]:
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the disk hold all of ``folder``, whose files get the permissions that the umask gave the folder.
+    """Make the disk hold all of ``folder``, whose files get the permissions that the umask gave the folder.
 
     safetensors writes files that only their owner can read.
     """
@@ -53,8 +53,10 @@ def sync_tree(folder: Path) -> None:
 
 
 def sweep(parent: Path) -> None:
-    """Remove what processes that were killed left in ``parent``. A lock tells it from what others are writing: it goes
-    with its process, and holds across containers, which a process's number does not.
+    """Remove what processes that were killed left in ``parent``.
+
+    A lock tells it from what others are writing. It goes with its process, and holds across containers, which a
+    process's number does not.
     """
     with suppress(OSError):  # a folder that cannot be listed: writing into it tells what is wrong
         for entry in os.scandir(parent):

@@ -45,6 +45,6 @@ def to_tensors(windows: Windows, device: torch.device) -> tuple[dict[str, Tensor
 
 
 def evenly(origins: Origins, count: int) -> Origins:
-    """At most ``count`` of the origins, evenly spaced in time."""
+    """Return at most ``count`` of the origins, evenly spaced in time."""
     count = min(count, len(origins))
     return origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.int64))

@@ -1,4 +1,4 @@
-"""At which horizons something is fitted, and how those in between are made up of them."""
+"""Grid of horizons at which something is fitted, and the weights that make up those in between."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class LinearLocationScale(ExactBuffers):
         return torch.cat(waves, dim=1)
 
     def _turning(self) -> list[int]:
-        """Which of the waves the weights of past levels turn with: the first of the shortest cycle."""
+        """Return the waves that the weights of past levels turn with: the first of the shortest cycle."""
         if not self._periods() or len(self.spec.targets) > _MAX_TURNING_TARGETS:
             return []
         harmonics = _HARMONICS[min(self._periods())]

@@ -70,7 +70,7 @@ class SSSDNetwork(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Its precision; diffusers asks every component."""
+        """Precision of its weights; diffusers asks every component."""
         return self.encoder.context.weight.dtype
 
     @property

@@ -1,4 +1,4 @@
-"""Between data units and the scale the network works in, window by window; inside the exported graph as well.
+"""Normalizer between data units and the network's scale, window by window; inside the exported graph as well.
 
 Differences are taken in float64, as the data come, and only then rounded to float32: a price of 1.08 whose
 hourly changes are 1e-4 would lose half of their digits otherwise.
@@ -106,7 +106,7 @@ class WindowNormalizer(ExactBuffers):
         return self.movement.weight(self._targets(values), self.spec.target_indices, full)
 
     def _targets(self, values: Mapping[str, Tensor]) -> Tensor:
-        """Their levels, float64 ``(B, L, C)``."""
+        """Return the targets' levels, float64 ``(B, L, C)``."""
         return values[self.spec.base.name][..., list(self.spec.target_indices)]
 
     def location_scale(

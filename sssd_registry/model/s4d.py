@@ -1,5 +1,6 @@
-"""S4D: a diagonal state-space layer (Gu, Goel, Gupta & Ré 2022, "On the Parameterization and Initialization of
-Diagonal State Space Models"), applied as a convolution.
+"""S4D: a diagonal state-space layer, applied as a convolution.
+
+Gu, Goel, Gupta & Ré 2022, "On the Parameterization and Initialization of Diagonal State Space Models":
 
     x'(t) = A x(t) + B u(t),  y(t) = Re(C x(t)) + D u(t),  A diagonal and complex, B = 1
 """

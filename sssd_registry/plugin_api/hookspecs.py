@@ -43,11 +43,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @dataclass(frozen=True)
 class NoOptions:
-    """For plugins that have nothing to set."""
+    """Options of plugins that have nothing to set."""
 
 
 def always() -> str:
-    """For plugins that can be used wherever they are installed."""
+    """Return ``""``: for plugins that can be used wherever they are installed."""
     return ""
 
 

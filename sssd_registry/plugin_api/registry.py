@@ -1,4 +1,4 @@
-"""Which plugins there are, and what they offer, by name.
+"""Registry of the plugins, and of what they offer by name.
 
 What is wrong with a plugin is listed, and raises only when what it offers is asked for.
 """

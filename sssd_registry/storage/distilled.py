@@ -30,7 +30,7 @@ class Distilled(BaseModel):
         return f"{self.scheduler} in {self.steps} step{'s' * (self.steps > 1)}"
 
     def tableau(self, schedule: NoiseSchedule) -> SolverTableau:
-        """Its coefficients.
+        """Tableau of the solver, from the coefficients.
 
         Raises:
             SSSDError: the scheduler is a plugin's that is not installed, or not for this kind of process.

@@ -107,8 +107,10 @@ class SmoothSchedule(NoiseSchedule):
 
     @property
     def betas(self) -> Array:
-        """float64 ``(T,)``; ``alpha_t² = 1 / (1 + exp(−2 lambda_t))``, but for rounding to what float32 can tell
-        from no noise at all, as diffusers computes ``1 − beta`` in it."""
+        """Betas, float64 ``(T,)``, that make ``alpha_t² = 1 / (1 + exp(−2 lambda_t))``.
+
+        But for rounding to what float32 can tell from no noise at all, as diffusers computes ``1 − beta`` in it.
+        """
         log_snr = np.linspace(5.5, -2.5, self.num_train_timesteps)
         share = 1 / (1 + np.exp(-2 * log_snr))
         ratio = share / np.concatenate([[1.0], share[:-1]])

@@ -54,8 +54,10 @@ class HeadConformance:
         return registry().heads[self.name]
 
     def make(self, latent_size: int | None = None) -> nn.Module:
-        """A fresh head whose parameters are none of them zero, as after some training: a head may well start by
-        putting out nothing."""
+        """Make a fresh head, none of whose parameters is zero.
+
+        As after some training: a head may well start by putting out nothing.
+        """
         options = build_options("head", self.name, self.spec.options, dict(self.options))
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -136,7 +138,7 @@ class HeadConformance:
             assert torch.equal(head(*given), head(*given)), f"{self.name}: dropout or noise in evaluation mode"
 
     def test_eight_threads(self) -> None:
-        """In step, each with inputs of its own: what one call leaves on the head, the others run into."""
+        """Run in step, each with inputs of its own: what one call leaves on the head, the others run into."""
         head, given = self.make(), [self.inputs(seed=seed) for seed in range(8)]
         barrier = threading.Barrier(len(given))
 
@@ -160,7 +162,7 @@ class HeadConformance:
         assert not unused, f"{self.name}: no gradient reaches {', '.join(unused)}; training leaves them as they are"
 
     def test_weights_survive_a_round_trip(self, tmp_path: Path) -> None:
-        """As a model folder keeps them: safetensors, into a fresh head of the same options."""
+        """Save and load as a model folder does: safetensors, into a fresh head of the same options."""
         from safetensors.torch import load_file, save_file
 
         head, other, given = self.make(), self.make(), self.inputs()
@@ -172,7 +174,7 @@ class HeadConformance:
             assert torch.equal(head(*given), other(*given)), f"{self.name}: something it computes with is no buffer"
 
     def test_options_survive_a_round_trip(self) -> None:
-        """From the dataclass to JSON, as a model keeps them, and back to the same network."""
+        """Go from the dataclass to JSON, as a model keeps it, and back to the same network."""
         kind = self.spec.options
         assert kind.__dataclass_params__.frozen, f"{self.name}: {kind.__name__} is not frozen; write frozen=True"  # type: ignore[attr-defined]
         options = build_options("head", self.name, kind, dict(self.options))

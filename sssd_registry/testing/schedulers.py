@@ -70,7 +70,7 @@ class SchedulerConformance:
         return solver_tableau(self.make(), self.schedule, steps)
 
     def test_contract(self) -> None:
-        """It has the diffusers interface, makes a new object each time, and says what it is in a line."""
+        """Check that it has the diffusers interface, makes a new object each time, and says what it is in a line."""
         assert self.spec.summary, f"{self.name}: SchedulerSpec.summary is empty; `sssd plugins` shows it"
         assert "\n" not in self.spec.summary, f"{self.name}: the summary has to be one line"
         first, second = self.make(), self.make()
@@ -98,8 +98,10 @@ class SchedulerConformance:
         assert served, f"{self.name} refuses {self.schedule}: name one that it serves as `schedule`"
 
     def test_it_is_linear(self) -> None:
-        """The sampler, which knows the tableau only, gives what the scheduler's own loop gives, for a network that
-        is not linear at all."""
+        """The sampler gives what the scheduler's own loop gives, for a network that is not linear at all.
+
+        The sampler knows the tableau only.
+        """
         for steps in self.steps:
             tableau = self.tableau(steps)
             noise = _noise(tableau, 4)
@@ -131,7 +133,7 @@ class SchedulerConformance:
         assert together == alone, f"{self.name}: runs in threads differ; copy.deepcopy() of it shares state"
 
     def test_options_survive_a_round_trip(self) -> None:
-        """From defaults to text and back: ``NAME:key=value`` reaches the scheduler whole."""
+        """Go from defaults to text and back: ``NAME:key=value`` reaches the scheduler whole."""
         options = build_options("scheduler", self.name, self.spec.options, dict(self.options))
         values = {key: value for key, value in vars(options).items() if value is not None}
         text = ",".join(f"{key}={json.dumps(value)}" for key, value in values.items())
@@ -219,6 +221,6 @@ def _noise(tableau: SolverTableau, size: int) -> Tensor:
 
 
 def _network(z: Tensor, t: Tensor) -> Tensor:
-    """Not linear in z and t, and mixing the latent's dimensions."""
+    """Make a network that is not linear in z and t, and mixes the latent's dimensions."""
     weight = torch.linspace(-1, 1, z.shape[-1] ** 2, dtype=z.dtype).reshape(z.shape[-1], -1)
     return torch.tanh(z @ weight + t[..., None, None].to(z.dtype) / 1000)

@@ -130,7 +130,7 @@ class TargetConformance:
         assert engine.forecaster.random_walk_window == record.random_walk_window
 
     def test_it_forecasts_what_the_model_forecasts(self, engine: Built) -> None:
-        """From the same seed, for other numbers of windows and samples than it was checked with."""
+        """Forecast from the same seed, for other numbers of windows and samples than it was checked with."""
         for windows, samples in ((1, 40), (5, 7)):
             part = engine.windows.part(0, windows)
             seen = self.forecast(engine, part, num_samples=samples)
@@ -161,7 +161,7 @@ class TargetConformance:
             assert np.allclose(other, one, rtol=1e-6), f"{self.name}: calls disturb each other in eight threads"
 
     def test_a_changed_byte_is_refused(self, engine: Built, tmp_path: Path) -> None:
-        """By the hash, not by what happens to break: most changed weights load, and forecast nonsense."""
+        """Refuse by the hash, not by what happens to break: most changed weights load, and forecast nonsense."""
         for name in json.loads((engine.folder / "manifest.json").read_text())["files"]:
             copy = Path(shutil.copytree(engine.folder, tmp_path / name))
             content = bytearray((copy / name).read_bytes())

@@ -127,7 +127,7 @@ def _worse(excess: Array, data: TrainingData, origins: Origins) -> bool:
 
 
 def _worst(excess: Array, data: TrainingData, origins: Origins) -> str:
-    """Which target, of which series and from when on."""
+    """Name the worst target, of which series and from when on."""
     window, _, target = np.unravel_index(excess.argmax(), excess.shape)
     when = np.datetime64(int(window_places(data.source, origins).time[window]), "s")
     name = data.source.panel.series[origins.series[window]].id

@@ -1,5 +1,7 @@
-"""Fits the linear location by ridge, in two stages: weights that all targets share, then what each target's own
-differ by, drawn toward nothing. How strongly, and whether weights turn with the hour, is cross-validated.
+"""Fit of the linear location by ridge, in two stages.
+
+First weights that all targets share; then what each target's own differ by, drawn toward nothing. How strongly, and
+whether weights turn with the hour, is cross-validated.
 
 Targets of one series have much in common, and together many times the rows of one. Rows that a first fit misses by
 far are weighted less in a second, as in iteratively reweighted least squares: squares of fat tails say little, and
@@ -150,7 +152,7 @@ def fit_location(data: Regression) -> tuple[Tensor, Tensor] | None:
 
 
 def best_penalties(data: Regression) -> Penalties | None:
-    """By the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
+    """Choose by the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
 
     Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
     Where much is explained, one block may be an exception: a sensor that was stuck, a month of strikes. A block that

@@ -1,5 +1,7 @@
-"""Fits what diffusion starts from, on the training part alone: a linear location by ridge (`location.py`), a
-log-linear scale by maximum likelihood. How much of each is cross-validated in blocks of time.
+"""Fit of the linear baseline, on the training part alone: what diffusion starts from.
+
+A linear location by ridge (:mod:`sssd_registry.training.fit_location`), a log-linear scale by maximum likelihood. How
+much of each is cross-validated in blocks of time.
 
 Windows that stand still count little: in their units whatever comes after them is huge.
 """
@@ -188,7 +190,7 @@ def _log_scale(
 
 
 def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, moving: Tensor, gap: int) -> float:
-    """By the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
+    """Choose by the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
     features, moved, share = standard[::every], residual[::every][:, points], counted[::every]

@@ -100,13 +100,13 @@ def _least(medians: Array) -> float:
 
 
 def _spread(size: Array) -> float:
-    """Between the quartiles of the logarithm."""
+    """Return the distance between the quartiles of the logarithm."""
     low, high = np.quantile(np.log(size), [0.25, 0.75])
     return float(high - low)
 
 
 def _batches(data: TrainingData, count: int, horizons: tuple[int, ...]) -> Iterator[Batch]:
-    """At most ``count`` training windows, evenly spaced."""
+    """Yield batches of at most ``count`` training windows, evenly spaced."""
     origins = evenly(data.split.train, count)
     for start in range(0, len(origins), _AT_ONCE):
         yield make_batch(data, origins.take(slice(start, start + _AT_ONCE)), horizons, torch.device("cpu"))

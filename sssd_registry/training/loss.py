@@ -38,7 +38,7 @@ def diffuse(schedule: NoiseSchedule, x0: Tensor, eps: Tensor, t: Tensor) -> tupl
 
 
 def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator: torch.Generator) -> Tensor:
-    """Which of T time steps, int64 ``(B, S)``, uniform, and spread evenly over the draws of a window.
+    """Draw which of T time steps, int64 ``(B, S)``: uniform, and spread evenly over the draws of a window.
 
     Low-discrepancy sampling (Kingma et al. 2021, appendix I.1): the loss varies less from step to step.
     """

@@ -1,4 +1,4 @@
-"""Which of the weights that training passed through become the model."""
+"""Selection of the weights, of those that training passed through, that become the model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model folder and data to a tuned solver, and how it compares."""
+"""Tuning: from a model folder and data to a tuned solver, and how it compares."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def tune(
 
 
 def _rivals(schedule: NoiseSchedule, steps: int) -> list[tuple[str, SolverTableau]]:
-    """As many steps by the usual solvers, and what the tuned one is to be as good as."""
+    """Return as many steps by the usual solvers, and the solver that the tuned one is to be as good as."""
     slow = "flow-euler" if schedule.is_flow else "ddim"
     wanted = [("dpmsolver++", steps), ("unipc", steps), (slow, 100), ("dpmsolver++", REFERENCE_STEPS)]
     return [(name, solver_tableau(make_scheduler(name, schedule), schedule, count)) for name, count in wanted]

@@ -1,1 +1,1 @@
-"""From an export request to an engine folder that is checked."""
+"""Build of an engine: from an export request to an engine folder that is checked."""

@@ -112,7 +112,7 @@ def build_engine(
 
 
 def _onnxruntime() -> str:
-    """Which distribution ONNX Runtime is of: one of two that are never installed together."""
+    """Name the distribution that ONNX Runtime is of: one of two that are never installed together."""
     try:
         importlib.metadata.version("onnxruntime-gpu")
     except importlib.metadata.PackageNotFoundError:

@@ -109,7 +109,10 @@ class _Check:
 
 
 def _compare_odd(names: Sequence[str], seen: Array, expected: Array, tolerance: float) -> None:
-    """As close as examples have to be, or so close that in data units nobody sees it: a still window's unit is tiny."""
+    """Compare odd windows: as close as examples have to be, or so close that in data units nobody sees it.
+
+    A still window's unit is tiny.
+    """
     _refuse_infinite(expected, [f"a window with {name}" for name in names])
     for name, one, other in zip(names, seen, expected, strict=True):
         if not np.isfinite(one).all():

@@ -1,4 +1,4 @@
-"""Which stages of a forecast make up which part of an engine, and what compiles and runs each part."""
+"""Plan of an engine's parts: the stages of a forecast that each is made of, and what compiles and runs it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Commands(TyperGroup):
 
     # The context is click's, which some versions of typer bring along as a package of their own.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As the group does; words that begin with no command are read as they were before there were any."""
+        """Parse as the group does; words that begin with no command are read as they were before there were any."""
         if args and args[0] not in {*self.commands, *ctx.help_option_names} and _is_old(args):
             args = new_spelling(args)
             typer.echo(f"note: this is written sssd-export {shlex.join(args)} now", err=True)

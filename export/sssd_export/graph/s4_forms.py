@@ -52,9 +52,9 @@ class FourierS4D(nn.Module):
 
 
 class TwoLevelS4D(nn.Module):
-    """A trained :class:`S4D` by a Fourier transform in two levels of small matrices (Cooley & Tukey 1965, "An Algorithm
-    for the Machine Calculation of Complex Fourier Series", eq. 6-8): across blocks of bars, then within them.
+    """A trained :class:`S4D` by a Fourier transform in two levels of small matrices: across blocks, then within.
 
+    Cooley & Tukey 1965, "An Algorithm for the Machine Calculation of Complex Fourier Series", eq. 6-8.
     With bars l = W a + b in A blocks of W and frequencies k = p + P q, P = 2 A and N = P W of them,
 
         Y[p, b] = sum_a exp(-2 pi i p a / P) u[a, b],  U[p, q] = sum_b exp(-2 pi i b (p / N + q / W)) Y[p, b].

@@ -80,7 +80,7 @@ class _Latents:
 
 
 class _Hidden:
-    """That of a folded head's hidden layer, see :mod:`sssd_export.graph.fold_projections`."""
+    """Space of a folded head's hidden layer, see :mod:`sssd_export.graph.fold_projections`."""
 
     def __init__(self, solver: SolverNodes, folded: FoldedHead, tableau: SolverTableau) -> None:
         self.solver, self.folded, self.tableau, self.head = solver, folded, tableau, folded.model
@@ -118,7 +118,7 @@ class _Hidden:
         return self.solver.weighted_sum(terms if rest is None else [*terms, (None, rest)], name)
 
     def _product(self, value: ir.Value, name: str, matrix: Array, weight: str = "") -> ir.Value:
-        """With a name of the head's: where its products change their precision, these do."""
+        """Multiply, under a name of the head's: where its products change their precision, this one does."""
         graph, key = self.solver.graph, f"head.{weight or name}.weight"
         known = graph.initializers.get(key) or constant(graph, key, ir.tensor(matrix))
         node = ir.node("MatMul", [value, known], name=f"head.{name}")

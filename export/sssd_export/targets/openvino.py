@@ -49,7 +49,7 @@ def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precisio
 
 
 def missing() -> str:
-    """Why the target cannot be used, or nothing."""
+    """Say why the target cannot be used; ``""`` where it can."""
     return not_installed("openvino", "openvino")
 
 
