@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sssd_registry.model.batches import TrainingData, evenly, make_batch
+from sssd_registry.model.batches import TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.loss import standard_futures
 
@@ -27,7 +27,7 @@ def autoencoded(network: SSSDNetwork, data: TrainingData) -> None:
 
 def _futures(network: SSSDNetwork, data: TrainingData) -> Tensor:
     """Targets in standard units, float32 ``(n, C)``: every horizon of some of the training windows."""
-    origins, parts = evenly(data.split.train, _WINDOWS), []
+    origins, parts = evenly_spaced(data.split.train, _WINDOWS), []
     for start in range(0, len(origins), _AT_ONCE):
         some = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
         batch = make_batch(data, some, data.spec.horizons, torch.device("cpu"))

@@ -55,23 +55,23 @@ class Job:
 def jobs(task: Task) -> Iterator[Job]:
     """Ranked: first what is quick, then the smallest heads, the trained peers, the other heads, other seeds."""
     import classical
+    import entries
     import neural
-    import ours
 
     scored = revision(task)
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data), **scored}
     for name, peer in classical.PEERS.items():
         yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
-    start = {"revision": ours.revision(task, "linear"), "samples": ours.NUM_SAMPLES, **scored}
-    start |= _set(ours.start_configuration(task))
-    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
-    for entry in ours.entries(task):
-        mine = {"revision": ours.revision(task, entry.start), "samples": ours.NUM_SAMPLES, **scored}
+    start = {"revision": entries.revision(task, "linear"), "samples": entries.NUM_SAMPLES, **scored}
+    start |= _set(entries.start_configuration(task))
+    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}))
+    for entry in entries.entries(task):
+        mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **scored}
         for seed in entry.seeds:
             yield Job(
-                task, entry.name, ours.rank(entry, seed), seed,
-                {**mine, **_set(ours.configuration(task, entry, seed))},
-                lambda folder, entry=entry, seed=seed: ours.run(task, entry, seed, folder),  # type: ignore[misc]
+                task, entry.name, entries.rank(entry, seed), seed,
+                {**mine, **_set(entries.configuration(task, entry, seed))},
+                lambda folder, entry=entry, seed=seed: entries.run(task, entry, seed, folder),  # type: ignore[misc]
             )  # fmt: skip
     for name, trained in neural.PEERS.items():
         yield Job(task, name, 2, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
@@ -80,17 +80,17 @@ def jobs(task: Task) -> Iterator[Job]:
 def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
     """A short series from nothing and from another model's encoder, and what needs no network."""
     import classical
-    import ours
+    import entries
     import transfer
 
     task = transfer.transfer(path)
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data)}
     yield Job(task, "random walk", 0, 0, kept, lambda _: (classical.random_walk(task), {}))
-    start = _set(ours.start_configuration(task))
-    start |= {"revision": ours.revision(task, "linear")}
-    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (ours.start_alone(task, folder), {}))
+    start = _set(entries.start_configuration(task))
+    start |= {"revision": entries.revision(task, "linear")}
+    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}))
     for seed in transfer.SEEDS:
-        mine = {"revision": ours.revision(task, "random-walk"), **_set(transfer.configuration(task, seed))}
+        mine = {"revision": entries.revision(task, "random-walk"), **_set(transfer.configuration(task, seed))}
         yield Job(
             task, transfer.FROM_NOTHING, 4, seed, mine,
             lambda folder, seed=seed: transfer.run(task, seed, None, folder),  # type: ignore[misc]

@@ -17,11 +17,11 @@ from summary import (
     gain_at,
     horizons_of,
     mean_score,
-    other_way,
     paired,
     same_seeds,
     spread_over_seeds,
     standard_error_of,
+    variant_of,
 )
 
 # Ten times the score: no number of it says more.
@@ -103,7 +103,7 @@ def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
 def _etth1(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        if other_way(name) is None:
+        if variant_of(name) is None:
             rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
                          f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
                          _minutes(runs)])  # fmt: skip
@@ -112,22 +112,26 @@ def _etth1(entry: Mapping[str, Any]) -> str:
 
 
 def _ways(entry: Mapping[str, Any]) -> list[str]:
-    """One table for each network that was also trained in other ways: what each changed, seed by seed."""
-    bases = sorted({way[0] for name in entry["forecasters"] if (way := other_way(name))}, reverse=True)
+    """One table for each network that was also trained as variants: what each changed, seed by seed."""
+    bases = sorted({variant[0] for name in entry["forecasters"] if (variant := variant_of(name))}, reverse=True)
     return [_ways_of(entry["forecasters"], base) for base in bases if base in entry["forecasters"]]
 
 
 def _ways_of(forecasters: Mapping[str, Any], base: str) -> str:
     plain = forecasters[base]
-    tried = {way[1]: runs for name, runs in forecasters.items() if (way := other_way(name)) and way[0] == base}
+    tried = {
+        variant[1]: runs for name, runs in forecasters.items() if (variant := variant_of(name)) and variant[0] == base
+    }
     rows = [["as it is", f"{_validations(plain).mean():.4f}", "", _crps9(plain), "", _minutes(plain)]]
-    for way, runs in sorted(tried.items(), key=lambda item: _change(item[1], plain)):
+    for variant, runs in sorted(tried.items(), key=lambda item: _change(item[1], plain)):
         less, half = gain(runs, same_seeds(runs, plain))
         if less < -_DIVERGED:
-            rows.append([way, "diverges", "", "diverges", "", _minutes(runs)])
+            rows.append([variant, "diverges", "", "diverges", "", _minutes(runs)])
             continue
         validated = f"{_validations(runs).mean():.4f}" if len(_validations(runs)) else ""
-        rows.append([way, validated, _by_seed(runs, plain), _crps9(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)])
+        rows.append(
+            [variant, validated, _by_seed(runs, plain), _crps9(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)]
+        )
     head = [f"{base}, trained otherwise", "validation CRPS", "change; least and most of the seeds",
             f"{DECILES} ± standard error", "change, 95 % over windows", "training, one core"]  # fmt: skip
     return table(head, rows)

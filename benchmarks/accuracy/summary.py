@@ -107,13 +107,13 @@ def best_of_ours(entry: Mapping[str, Any]) -> str:
     mine = {
         name: float(np.mean([run["validation CRPS"] for run in runs]))
         for name, runs in entry["forecasters"].items()
-        if name.startswith("sssd") and other_way(name) is None and WALK not in name
+        if name.startswith("sssd") and variant_of(name) is None and WALK not in name
     }
     return min(mine, key=mine.__getitem__)
 
 
-def other_way(name: str) -> tuple[str, str] | None:
-    """Split the name of a network trained in another way: what it is compared with, and the way."""
+def variant_of(name: str) -> tuple[str, str] | None:
+    """Split the name of a network trained as a variant: what it is compared with, and the variant."""
     head, *rest = name.split(", ")
     if rest and rest[0] == f"from the {WALK}":
         head, rest = f"{head}, {rest[0]}", rest[1:]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import entries
 import numpy as np
-import ours
 from tasks import Task, etth1
 
 from sssd_registry.config import Config, DataConfig
@@ -38,7 +38,7 @@ def transfer(path: Path) -> Task:
 
 def configuration(task: Task, seed: int) -> Config:
     """The MLP from the random walk, as on all of ETTh1, with fewer steps."""
-    made = ours.configuration(task, ours.Entry("mlp", "random-walk", (0,)), seed)
+    made = entries.configuration(task, entries.Entry("mlp", "random-walk", (0,)), seed)
     model = made.model.model_copy(update={"feature_size": 32, "num_layers": 2, "context_size": 64})
     training = made.training.model_copy(update={"max_steps": 600, "validate_every": 50})
     return made.model_copy(update={"model": model, "training": training})
@@ -50,7 +50,7 @@ def run(task: Task, seed: int, source: Path | None, folder: Path) -> tuple[Any, 
     record = pipeline.record
     assert record is not None
     facts = {"steps": record.steps, "best step": record.best_step, "validation CRPS": record.validation_crps}
-    return ours.forecasts(task, pipeline, 20), facts
+    return entries.forecasts(task, pipeline, 20), facts
 
 
 def loads_model(path: Path, results: Path) -> Path:
@@ -59,6 +59,6 @@ def loads_model(path: Path, results: Path) -> Path:
     if not folder.exists():
         task = etth1(path)
         data = task.data.model_copy(update={"columns": tuple(task.frame.columns[1:-1])})
-        made = ours.configuration(task, ours.Entry("mlp", "random-walk", (0,)), 0)
+        made = entries.configuration(task, entries.Entry("mlp", "random-walk", (0,)), 0)
         train(task.frame, made.model_copy(update={"data": data}), folder)
     return folder

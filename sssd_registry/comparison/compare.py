@@ -24,7 +24,7 @@ from sssd_registry.data.windows import Origins, Windows, WindowSource, data_dige
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import standard_error
-from sssd_registry.model.batches import evenly
+from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.pipeline import SSSDPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import draw_noise
@@ -72,7 +72,7 @@ def compare(
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
-    origins = evenly(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
+    origins = evenly_spaced(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
     state = Results(results_file, _fingerprint(Path(model), source, origins, setting))
     windows = encode_windows(pipeline.network, source, origins, horizons)
     found: list[Quality] = []

@@ -44,7 +44,7 @@ def to_tensors(windows: Windows, device: torch.device) -> tuple[dict[str, Tensor
     return values, times
 
 
-def evenly(origins: Origins, count: int) -> Origins:
+def evenly_spaced(origins: Origins, count: int) -> Origins:
     """Return at most ``count`` of the origins, evenly spaced in time."""
     count = min(count, len(origins))
     return origins.take(np.linspace(0, len(origins) - 1, count).round().astype(np.int64))

@@ -18,7 +18,7 @@ STILL_SHARE = 0.3
 _RELATIVE_FLOOR, _ABSOLUTE_FLOOR = 1e-12, 1e-30
 
 
-class Movement(ExactBuffers):
+class Changes(ExactBuffers):
     """Changes as the targets are forecast: differences of levels, or of their logarithms.
 
     A window that stands still (a sensor that is stuck, a product that is not sold, a closed market) has no movement of

@@ -28,7 +28,7 @@ from torch import Tensor
 from sssd_registry.data.durations import DAY, WEEK
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.calendar_phase import phase
-from sssd_registry.model.changes import Movement
+from sssd_registry.model.changes import Changes
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import interpolation, location_points
 
@@ -55,7 +55,7 @@ class LinearLocationScale(ExactBuffers):
         horizons: float ``(G,)`` bars, ascending, what the scale is fitted at; a horizon between two is interpolated.
     """
 
-    movement: Movement
+    movement: Changes
     location_horizons: Tensor  # (G',) bars, ascending, what the location is fitted at
     location: Tensor  # (G', P, C), of what `design` gives
     bias: Tensor  # (G, C), log scale where every feature has its mean
@@ -65,7 +65,7 @@ class LinearLocationScale(ExactBuffers):
     center: Tensor  # (F, C), mean of the features
     spread: Tensor  # (F, C), their standard deviation
 
-    def __init__(self, spec: DataSpec, movement: Movement, horizons: Tensor) -> None:
+    def __init__(self, spec: DataSpec, movement: Changes, horizons: Tensor) -> None:
         super().__init__()
         self.spec = spec
         self.__dict__["movement"] = movement  # its buffers are the normaliser's, and are saved there

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.calendar_phase import phase
-from sssd_registry.model.changes import STILL_SHARE, Movement
+from sssd_registry.model.changes import STILL_SHARE, Changes
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
@@ -39,7 +39,7 @@ class WindowNormalizer(ExactBuffers):
     def __init__(self, spec: DataSpec, linear: bool = False) -> None:
         super().__init__()
         self.spec = spec
-        self.movement = Movement(spec)
+        self.movement = Changes(spec)
         points = growth_points(max(spec.horizons))
         channels = len(spec.targets)
         self.register_buffer("growth_horizons", torch.tensor(points, dtype=torch.float32))
@@ -101,7 +101,7 @@ class WindowNormalizer(ExactBuffers):
     def weight(self, values: Mapping[str, Tensor], full: float = STILL_SHARE) -> Tensor:
         """Weigh windows where errors are in their own units, float64 ``(B, C)``: less where one stands still.
 
-        See :meth:`Movement.weight`.
+        See :meth:`Changes.weight`.
         """
         return self.movement.weight(self._targets(values), self.spec.target_indices, full)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.model.batches import TrainingData, evenly, make_batch
+from sssd_registry.model.batches import TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import robust_rms
@@ -86,7 +86,7 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     normalizer = network.normalizer
     horizons = tuple(int(h) for h in linear.location_horizons)
     most = min(_MAX_ROWS, _MAX_VALUES // len(horizons)) // len(data.spec.targets)
-    origins = evenly(data.split.train, max(1, most))
+    origins = evenly_spaced(data.split.train, max(1, most))
     lags, waves, features, moved, weights = [], [], [], [], []
     for start in range(0, len(origins), _AT_ONCE):
         part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch
-from sssd_registry.model.changes import Movement, root_mean_square
+from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch
+from sssd_registry.model.changes import Changes, root_mean_square
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.fit_location_scale import fit_location_scale
 
@@ -24,7 +24,7 @@ _STEADIER = 0.5
 _AT_ZERO = 1e-3
 
 
-def fit_units(network: SSSDNetwork, data: TrainingData) -> None:
+def fit_normalizer(network: SSSDNetwork, data: TrainingData) -> None:
     """Fit what ``model.location_scale`` says."""
     fit_movement(network.normalizer.movement, data)
     if network.normalizer.linear is None:
@@ -55,7 +55,7 @@ def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:
 
 
 @torch.no_grad()
-def fit_movement(movement: Movement, data: TrainingData) -> None:
+def fit_movement(movement: Changes, data: TrainingData) -> None:
     """Set what is typical of each column: the median movement of the training windows that move at all.
 
     Of a panel, the median of the series that moves least. Where levels grow a thousandfold, or series are of many
@@ -67,7 +67,7 @@ def fit_movement(movement: Movement, data: TrainingData) -> None:
         window = batch.values[data.spec.base.name][..., columns]  # (B, L, V)
         sizes.append(movement.size(window)[:, 0])
         levels.append(root_mean_square(window)[:, 0])
-    origins = evenly(data.split.train, _WINDOWS)
+    origins = evenly_spaced(data.split.train, _WINDOWS)
     size, level, series = torch.cat(sizes).numpy(), torch.cat(levels).numpy(), origins.series
     for position, column in enumerate(columns):
         movement.typical[column], movement.typical_share[column] = _typical(
@@ -107,6 +107,6 @@ def _spread(size: Array) -> float:
 
 def _batches(data: TrainingData, count: int, horizons: tuple[int, ...]) -> Iterator[Batch]:
     """Yield batches of at most ``count`` training windows, evenly spaced."""
-    origins = evenly(data.split.train, count)
+    origins = evenly_spaced(data.split.train, count)
     for start in range(0, len(origins), _AT_ONCE):
         yield make_batch(data, origins.take(slice(start, start + _AT_ONCE)), horizons, torch.device("cpu"))

@@ -6,7 +6,7 @@ from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.state import Run
-from sssd_registry.training.validation import surely_better, validation_crps
+from sssd_registry.training.validation import significantly_better, validation_crps
 
 
 def validate(run: Run, tableau: SolverTableau) -> None:
@@ -42,7 +42,7 @@ def choose_weights(run: Run, tableau: SolverTableau) -> None:
     run.network.load_state_dict(run.start)
     start = _standard(run, tableau)
     weights = run.window_weights[:, None]
-    if surely_better(best * weights, start * weights, run.data, validation_origins(run)):
+    if significantly_better(best * weights, start * weights, run.data, validation_origins(run)):
         run.network.load_state_dict(run.best)
     else:
         run.chosen, start = start, start * weights

@@ -18,14 +18,14 @@ from sssd_registry.config import Config, TrainingConfig
 from sssd_registry.data.windows import Origins, data_digest
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.scores import Array
-from sssd_registry.model.batches import TrainingData, evenly
+from sssd_registry.model.batches import TrainingData, evenly_spaced
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.validation import window_weights
 
@@ -59,7 +59,7 @@ class Run:
     @cached_property
     def validation_origins(self) -> Origins:
         """The windows of every validation."""
-        return evenly(self.data.split.validation, self.config.validation_windows)
+        return evenly_spaced(self.data.split.validation, self.config.validation_windows)
 
     @cached_property
     def window_weights(self) -> Array:
@@ -86,7 +86,7 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
     _check_prediction(network.schedule)
     if init is not None:
         start_from(network, init)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return run_of(network, data, config, _fingerprint(data, config))
 
 
@@ -140,19 +140,27 @@ def _fingerprint(data: TrainingData, config: Config) -> str:
 
 
 def at_end(run: Run) -> bool:
+    """Tell whether a run has made its optimiser steps."""
     return run.progress.step >= run.config.max_steps
 
 
 def is_finished(run: Run) -> bool:
+    """Tell whether a run is at its end, or was not better for as many validations as its patience."""
     return at_end(run) or run.progress.stale >= run.config.patience
 
 
 def run_state(run: Run) -> RunState:
+    """Collect the tensors that a checkpoint keeps of a run."""
     slots = optimizer_slots(run.optimizer)
     return RunState(run.network.state_dict(), run.best, run.start, run.ema.shadow_params, slots)
 
 
 def restore(run: Run, progress: Progress, state: RunState) -> None:
+    """Put a run where a checkpoint was.
+
+    Raises:
+        SSSDError: the checkpoint does not fit the network.
+    """
     check_fit(state, run.network)
     run.progress, run.best, run.start = progress, state.best, state.start
     run.network.load_state_dict(state.weights)

@@ -18,7 +18,7 @@ from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import remove_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
-from sssd_registry.model.batches import Batch, TrainingData, evenly, make_batch, training_data
+from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch, training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
@@ -160,7 +160,7 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
 
 def examples(run: Run) -> Windows:
     """A few validation windows, to be kept with the model."""
-    return windows_at(run.data.source, evenly(run.data.split.validation, 8))
+    return windows_at(run.data.source, evenly_spaced(run.data.split.validation, 8))
 
 
 def save(pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:

@@ -35,7 +35,7 @@ def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -
     return np.concatenate(parts)
 
 
-def surely_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
+def significantly_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
     """Tell whether ``scores`` are lower than the baseline's on the same windows, by more than one standard error.
 
     Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are

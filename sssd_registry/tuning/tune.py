@@ -12,7 +12,7 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import crps
-from sssd_registry.model.batches import evenly
+from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
@@ -65,9 +65,11 @@ def tune(
     source = pipeline.source(data)
     origins = origins_between(source, record.validation_start, record.test_start, max(horizons))
     network, schedule = pipeline.network, pipeline.network.schedule
-    objective = make_objective(encode_windows(network, source, evenly(origins, _TUNING_WINDOWS), horizons), schedule)
+    objective = make_objective(
+        encode_windows(network, source, evenly_spaced(origins, _TUNING_WINDOWS), horizons), schedule
+    )
     tableau, _ = search_timesteps(objective, schedule, steps, report=report)
-    scoring = encode_windows(network, source, evenly(origins, _SCORING_WINDOWS), horizons)
+    scoring = encode_windows(network, source, evenly_spaced(origins, _SCORING_WINDOWS), horizons)
     return tableau, [
         Row(
             name,

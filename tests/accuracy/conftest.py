@@ -28,14 +28,27 @@ def accuracy() -> Iterator[Any]:
         import losses
         import measure
         import report
-        import starts
+        import start_normalizers
         import summary
         import tasks
         import transfer
-        import ways
+        import variants
 
         made = ModuleType("accuracy")
-        modules = claims, classical, goals, latents, losses, measure, report, starts, summary, tasks, transfer, ways
+        modules = (
+            claims,
+            classical,
+            goals,
+            latents,
+            losses,
+            measure,
+            report,
+            start_normalizers,
+            summary,
+            tasks,
+            transfer,
+            variants,
+        )
         for module in modules:
             setattr(made, module.__name__, module)
         yield made

@@ -213,7 +213,7 @@ def test_another_way_to_train_stands_beside_the_same_seeds(accuracy: Any, summar
     assert rows["wildly"].count("diverges") == 2
     assert "-2.9% ± " in rows["together"]
     assert "-3.7%" in rows["softly, at night"]
-    assert accuracy.summary.best_of_ours(summary["etth1"]) == "sssd dit", "a way is not what is recommended"
+    assert accuracy.summary.best_of_ours(summary["etth1"]) == "sssd dit", "a variant is not what is recommended"
 
 
 def test_transfer_sees_sixty_days_and_is_scored_on_the_same_windows(accuracy: Any, etth1: Any, tmp_path: Path) -> None:

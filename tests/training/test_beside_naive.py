@@ -17,7 +17,7 @@ from sssd_registry.model.batches import TrainingData, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.beside_naive import check_start, look_at_validation
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.train import train
 
 
@@ -26,7 +26,7 @@ def fitted(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> tuple[SSSDNetw
     config = load_config(None, tiny_settings)
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return network, data
 
 
@@ -84,7 +84,7 @@ def _start(values: npt.NDArray[np.float64], *settings: str) -> tuple[SSSDNetwork
     config = load_config(None, list(settings))
     data = training_data(_frame(values), config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return network, data
 
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from sssd_registry.check_model import sign_model
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_windows
-from sssd_registry.model.batches import evenly, training_data
+from sssd_registry.model.batches import evenly_spaced, training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
@@ -43,7 +43,7 @@ def encoded(model: Path, frame: pd.DataFrame) -> EncodedWindows:
     pipeline = SSSDPipeline.from_pretrained(model)
     assert pipeline.record is not None
     data = training_data(frame, pipeline.record.config.data)
-    return encode_windows(pipeline.network, data.source, evenly(data.split.validation, 16), data.spec.horizons)
+    return encode_windows(pipeline.network, data.source, evenly_spaced(data.split.validation, 16), data.spec.horizons)
 
 
 def latents(windows: EncodedWindows, tableau: SolverTableau) -> torch.Tensor:

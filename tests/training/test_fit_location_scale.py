@@ -13,7 +13,7 @@ from sssd_registry.config import load_config
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 
 CPU = torch.device("cpu")
 HOURLY = ["data.horizons=[1, 6]", 'data.timeframes={"1h" = 48}', "model.feature_size=8"]
@@ -23,7 +23,7 @@ def fitted(frame: pd.DataFrame, *more: str) -> tuple[SSSDNetwork, TrainingData]:
     config = load_config(None, [*HOURLY, *more])
     data = training_data(frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return network, data
 
 
@@ -88,7 +88,7 @@ def test_no_later_value_changes_it(tiny_frame: pd.DataFrame, tiny_settings: list
         config = load_config(None, tiny_settings)
         data = training_data(frame, config.data)
         network = make_network(data.spec, config.model)
-        fit_units(network, data)
+        fit_normalizer(network, data)
         states.append(network.normalizer.state_dict())
     torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
 
@@ -101,7 +101,7 @@ def test_standardize_and_restore_are_inverse(
     config = load_config(None, [*tiny_settings, f"data.target_kind={kind}", f"model.location_scale={start}"])
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     normalizer = network.normalizer
     batch = make_batch(data, data.split.validation, (1, 4), CPU)
     standard = normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)

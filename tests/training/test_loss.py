@@ -14,7 +14,7 @@ from sssd_registry.config import load_config
 from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
 
 
@@ -70,7 +70,7 @@ def test_the_network_is_told_the_times_of_its_schedule(
     config = load_config(None, [*tiny_settings, *words, "model.num_train_timesteps=10"])
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 40)), (1, 4), torch.device("cpu"))
     told: list[torch.Tensor] = []
 
@@ -86,7 +86,7 @@ def test_what_is_learnt_stays_within_twelve_units(tiny_frame: pd.DataFrame, tiny
     config = load_config(None, tiny_settings)
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     batch = make_batch(data, data.split.train.take(slice(0, 4)), (1, 4), torch.device("cpu"))
     far = replace(batch, future=batch.future * torch.tensor([1e6, 1.0, -1e6, 1.0])[:, None, None])
     learnt = standard_futures(network, far)

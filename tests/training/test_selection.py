@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.model.batches import TrainingData, evenly, training_data
+from sssd_registry.model.batches import TrainingData, evenly_spaced, training_data
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.training import beside_naive, selection
 from sssd_registry.training import state as run_module
@@ -22,7 +22,7 @@ from sssd_registry.training import train as loop
 from sssd_registry.training.selection import validate
 from sssd_registry.training.state import start_run
 from sssd_registry.training.train import take_step
-from sssd_registry.training.validation import surely_better
+from sssd_registry.training.validation import significantly_better
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def data(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> TrainingData:
 def test_a_small_gain_in_every_window_counts(data: TrainingData) -> None:
     origins = data.split.validation
     start = np.random.default_rng(0).exponential(size=(len(origins), 2, 1))
-    assert surely_better(start * 0.99, start, data, origins)
-    assert not surely_better(start * 1.01, start, data, origins)
-    assert not surely_better(start, start, data, origins)
+    assert significantly_better(start * 0.99, start, data, origins)
+    assert not significantly_better(start * 1.01, start, data, origins)
+    assert not significantly_better(start, start, data, origins)
 
 
 def test_a_gain_within_its_error_does_not(data: TrainingData) -> None:
@@ -45,19 +45,19 @@ def test_a_gain_within_its_error_does_not(data: TrainingData) -> None:
     difference -= difference.mean() + 0.5 * difference.std() / len(origins) ** 0.5
     start = np.zeros_like(difference)
     assert difference.mean() < 0
-    assert not surely_better(difference, start, data, origins)
+    assert not significantly_better(difference, start, data, origins)
 
 
 def test_overlapping_windows_count_as_fewer(data: TrainingData) -> None:
     """The same differences, once from every origin and once from origins that lie a horizon apart."""
     every = data.split.validation
-    few = evenly(every, len(every) // 8)
+    few = evenly_spaced(every, len(every) // 8)
     random = np.random.default_rng(2)
     difference = random.normal(size=(len(every), 2, 1))
     difference -= difference.mean() + 1.5 * difference.std() / len(every) ** 0.5
-    assert not surely_better(difference, np.zeros_like(difference), data, every)
+    assert not significantly_better(difference, np.zeros_like(difference), data, every)
     apart = difference[: len(few)] - difference[: len(few)].mean() - 1.5 * difference.std() / len(few) ** 0.5
-    assert surely_better(apart, np.zeros_like(apart), data, few)
+    assert significantly_better(apart, np.zeros_like(apart), data, few)
 
 
 def test_windows_of_unrelated_series_all_count(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
@@ -68,10 +68,10 @@ def test_windows_of_unrelated_series_all_count(tiny_frame: pd.DataFrame, tiny_se
     origins = data.split.validation
     difference = np.random.default_rng(3).normal(size=(len(origins), 1, 1))
     difference -= difference.mean() + 1.2 * difference.std() / len(origins) ** 0.5
-    assert surely_better(difference, np.zeros_like(difference), data, origins)
+    assert significantly_better(difference, np.zeros_like(difference), data, origins)
     copies = difference[:, 0, 0].reshape(-1, 8)[:, :1].repeat(8, axis=1).reshape(-1, 1, 1)
     copies -= copies.mean() + 1.2 * copies.std() / len(origins) ** 0.5
-    assert not surely_better(copies, np.zeros_like(copies), data, origins)
+    assert not significantly_better(copies, np.zeros_like(copies), data, origins)
 
 
 def test_a_validation_leaves_the_weights_that_are_trained_as_they_were(

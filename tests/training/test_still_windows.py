@@ -17,7 +17,7 @@ from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.beside_naive import look_at_validation
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.loss import weighted_error
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -31,7 +31,7 @@ def fitted(frame: pd.DataFrame | Path, *settings: str) -> tuple[SSSDNetwork, Tra
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return network, data
 
 

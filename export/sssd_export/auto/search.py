@@ -33,7 +33,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
-from sssd_registry.model.batches import evenly, to_tensors
+from sssd_registry.model.batches import evenly_spaced, to_tensors
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
@@ -212,7 +212,7 @@ def validation_windows(pipeline: SSSDPipeline, data: Path, most: int) -> Scored:
         raise SSSDError("this model has no training record, which says where its validation data are")
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in spec.horizons]
-    origins = evenly(origins_between(source, record.validation_start, record.test_start, max(horizons)), most)
+    origins = evenly_spaced(origins_between(source, record.validation_start, record.test_start, max(horizons)), most)
     windows = windows_at(source, origins)
     values, times = to_tensors(windows, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)

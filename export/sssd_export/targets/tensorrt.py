@@ -11,7 +11,7 @@ SSSD_HOOK_API = 1
 
 
 def unavailable() -> str:
-    """Say why it cannot be built: only where a GPU is, as without one its builder cannot even be made."""
+    """Say why the target cannot be built; ``""`` where it can. Without a GPU its builder cannot even be made."""
     missing = not_installed("tensorrt", "tensorrt")
     reason = why_no_gpu()
     return missing or (f"cannot build here: {reason}" if reason else "")

@@ -10,6 +10,7 @@ SSSD_HOOK_API = 1
 
 
 def unavailable() -> str:
+    """Say what to install for the target; ``""`` where it is installed."""
     return not_installed("tensorrt_rtx", "tensorrt-rtx")
 
 

@@ -1,4 +1,4 @@
-"""Other ways to train than ours: by another configuration, or by what only the benchmark has."""
+"""Variants of training our networks: by another configuration, or by what only the benchmark has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from latents import autoencoded, whitened
 from losses import beside_denoising, crps_loss, logit_normal_loss, min_snr_loss
-from starts import from_window, from_yesterday
+from start_normalizers import from_window, from_yesterday
 from tasks import Task
 
 from sssd_registry.config import Config
@@ -22,7 +22,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.place import checkpoint_of
 from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.state import Run, run_of
@@ -31,7 +31,7 @@ from sssd_registry.training.validation import validation_crps
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """One change to how our networks are trained.
 
     Attributes:
@@ -56,57 +56,57 @@ class Way:
 
 POOLED, DISTILLED = "three seeds pooled", "distilled to one step"
 # The first two are what the claim that EMA and a schedule of the learning rate train more stably is measured by.
-WAYS: dict[str, Way] = {
-    "without EMA": Way({"training": {"ema_decay": 0.0}}),
-    "without LR schedule": Way({"training": {"lr_schedule": "constant_with_warmup"}}),
-    "min-SNR weights": Way(loss=min_snr_loss),
-    "more of the middle time steps": Way(loss=logit_normal_loss),
-    "CRPS of four steps beside v": Way(loss=beside_denoising(crps_loss(4))),
-    "CRPS of one step alone": Way({"training": {"validation_steps": 1}}, loss=crps_loss(1), steps=1),
-    "instance normalisation": Way(alter=from_window, seeds=(0,)),
-    "from yesterday's hours": Way(alter=from_yesterday, seeds=(0,)),
-    "in a whitened latent": Way(alter=whitened),
-    "in an autoencoder's latent of 7": Way(alter=autoencoded),
-    "in an autoencoder's latent of 16": Way({"model": {"latent_size": 16}}, alter=autoencoded, seeds=(0,)),
-    "predicting noise with scaled_linear betas": Way(
+VARIANTS: dict[str, Variant] = {
+    "without EMA": Variant({"training": {"ema_decay": 0.0}}),
+    "without LR schedule": Variant({"training": {"lr_schedule": "constant_with_warmup"}}),
+    "min-SNR weights": Variant(loss=min_snr_loss),
+    "more of the middle time steps": Variant(loss=logit_normal_loss),
+    "CRPS of four steps beside v": Variant(loss=beside_denoising(crps_loss(4))),
+    "CRPS of one step alone": Variant({"training": {"validation_steps": 1}}, loss=crps_loss(1), steps=1),
+    "instance normalisation": Variant(alter=from_window, seeds=(0,)),
+    "from yesterday's hours": Variant(alter=from_yesterday, seeds=(0,)),
+    "in a whitened latent": Variant(alter=whitened),
+    "in an autoencoder's latent of 7": Variant(alter=autoencoded),
+    "in an autoencoder's latent of 16": Variant({"model": {"latent_size": 16}}, alter=autoencoded, seeds=(0,)),
+    "predicting noise with scaled_linear betas": Variant(
         {"model": {"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}}, seeds=(0,)
     ),
-    "predicting data": Way({"model": {"prediction_type": "sample"}}, seeds=(0,)),
-    "flow matching": Way({"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}}, seeds=(0,)),
-    "three times the learning rate": Way({"training": {"learning_rate": 3e-3}}),
-    "three times the steps": Way({"training": {"max_steps": 6000}}),
-    "twice the context": Way({"data": {"timeframes": {"1h": 336}}}),
-    "in a latent of 16": Way({"model": {"latent_size": 16}}, seeds=(0,)),
-    POOLED: Way(seeds=(0,)),
-    DISTILLED: Way(seeds=(0,)),
+    "predicting data": Variant({"model": {"prediction_type": "sample"}}, seeds=(0,)),
+    "flow matching": Variant({"model": {"beta_schedule": "flow", "prediction_type": "flow_prediction"}}, seeds=(0,)),
+    "three times the learning rate": Variant({"training": {"learning_rate": 3e-3}}),
+    "three times the steps": Variant({"training": {"max_steps": 6000}}),
+    "twice the context": Variant({"data": {"timeframes": {"1h": 336}}}),
+    "in a latent of 16": Variant({"model": {"latent_size": 16}}, seeds=(0,)),
+    POOLED: Variant(seeds=(0,)),
+    DISTILLED: Variant(seeds=(0,)),
 }
 # Of those also from the linear start, for which nothing of the network's is too little to train: the loss is the score.
 FROM_LINEAR = ("CRPS of four steps beside v",)
 
 
-def train_by(way: Way, task: Task, config: Config, folder: Path, report: Report) -> tuple[SSSDPipeline, float]:
+def train_by(variant: Variant, task: Task, config: Config, folder: Path, report: Report) -> tuple[SSSDPipeline, float]:
     """A model trained so, and its validation CRPS in units of the start that ``config`` names."""
-    if not way.only_here:
+    if not variant.only_here:
         pipeline = train(task.frame, config, folder, report=report)
         assert pipeline.record is not None
         return pipeline, pipeline.record.validation_crps
-    run, units = _start(way, config, training_data(task.frame, config.data))
+    run, units = _start(variant, config, training_data(task.frame, config.data))
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
-    learn(run, way.loss, tableau, checkpoint_of(folder), False, report)
+    learn(run, variant.loss, tableau, checkpoint_of(folder), False, report)
     pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
     return pipeline, _validation_crps(run, tableau, units)
 
 
-def _start(way: Way, config: Config, data: TrainingData) -> tuple[Run, WindowNormalizer]:
-    """A run of a new network, as ``sssd train`` starts it but for what the way alters; and the units before that."""
+def _start(variant: Variant, config: Config, data: TrainingData) -> tuple[Run, WindowNormalizer]:
+    """A run of a new network, as ``sssd train`` starts it but for what the variant alters; and the first units."""
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
         network = make_network(data.spec, config.model)
-        fit_units(network, data)
+        fit_normalizer(network, data)
         units = network.normalizer
-        if way.alter is not None:
-            way.alter(network, data)
+        if variant.alter is not None:
+            variant.alter(network, data)
     return run_of(network, data, config, fingerprint=""), units
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from tasks import Task
-from ways import DISTILLED, FROM_LINEAR, POOLED, WAYS, Way, train_by
+from variants import DISTILLED, FROM_LINEAR, POOLED, VARIANTS, Variant, train_by
 
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Origins, windows_at
 from sssd_registry.evaluation.scores import crps
-from sssd_registry.model.batches import evenly
+from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.training.checkpoint import Progress
 from sssd_registry.training.distill import distill
@@ -52,17 +52,17 @@ _TRAINING = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A model to train: ``head`` from ``start``, once for each of ``seeds``; ``way`` is another way to train."""
+    """A model to train: ``head`` from ``start``, once for each of ``seeds``; ``variant`` is another way to train."""
 
     head: str
     start: str
     seeds: tuple[int, ...]
-    way: str = ""
+    variant: str = ""
 
     @property
     def name(self) -> str:
         start = "" if self.start == "linear" else ", from the random walk"
-        return f"sssd {self.head}{start}" + (f", {self.way}" if self.way else "")
+        return f"sssd {self.head}{start}" + (f", {self.variant}" if self.variant else "")
 
 
 def entries(task: Task) -> list[Entry]:
@@ -70,7 +70,7 @@ def entries(task: Task) -> list[Entry]:
     starts = ("linear", "random-walk") if task.name == "etth1" else ("linear",)
     made = [Entry(head, start, (0, 1, 2) if head in _SEVERAL else (0,)) for start in starts for head in HEADS]
     if task.name == "etth1":
-        made += [Entry("mlp", "random-walk", way.seeds, name) for name, way in WAYS.items()]
+        made += [Entry("mlp", "random-walk", variant.seeds, name) for name, variant in VARIANTS.items()]
         made += [Entry("mlp", "linear", (0,), name) for name in FROM_LINEAR]
     return made
 
@@ -81,8 +81,8 @@ def revision(task: Task, start: str) -> int:
 
 
 def rank(entry: Entry, seed: int) -> int:
-    """Rank an entry, lowest first: the linear baseline, heads with everything to learn, more seeds, other ways."""
-    if entry.way:
+    """Rank an entry, lowest first: the linear baseline, heads with everything to learn, more seeds, variants."""
+    if entry.variant:
         return 7 if seed else 5
     if entry.start == "linear":
         return 3 if seed else 1
@@ -91,16 +91,16 @@ def rank(entry: Entry, seed: int) -> int:
 
 def configuration(task: Task, entry: Entry, seed: int) -> Config:
     """Return the configuration that ``sssd train`` would be given."""
-    from_nothing, way = entry.start == "random-walk", WAYS.get(entry.way, Way()).settings
+    from_nothing, variant = entry.start == "random-walk", VARIANTS.get(entry.variant, Variant()).settings
     return Config.model_validate(
         {
-            "data": {**task.data.model_dump(), **way.get("data", {})},
+            "data": {**task.data.model_dump(), **variant.get("data", {})},
             "model": {
                 **(_LARGE if task.name == "etth1" else _SMALL),
                 "location_scale": entry.start,
                 "head": entry.head,
                 "head_options": HEADS[entry.head],
-                **way.get("model", {}),
+                **variant.get("model", {}),
             },
             "training": {
                 **_TRAINING,
@@ -108,7 +108,7 @@ def configuration(task: Task, entry: Entry, seed: int) -> Config:
                 "max_steps": 2000 if from_nothing else 1000,
                 "patience": 5 if from_nothing else 3,
                 "seed": seed,
-                **way.get("training", {}),
+                **variant.get("training", {}),
             },
         }
     )
@@ -116,7 +116,7 @@ def configuration(task: Task, entry: Entry, seed: int) -> Config:
 
 def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[str, Any]]:
     """Train, and forecast: samples ``(B, S, K, C)`` of the test windows, and facts to keep."""
-    if entry.way == POOLED:
+    if entry.variant == POOLED:
         return _pooled(task, entry, folder)
     # Of all threads: what else the machine does meanwhile does not count. By the clock it does.
     started, clock = time.process_time(), time.perf_counter()
@@ -125,11 +125,11 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
     def watch(progress: Progress, _loss: float) -> None:
         history[:] = progress.history
 
-    way = WAYS.get(entry.way, Way())
-    pipeline, validation = train_by(way, task, configuration(task, entry, seed), folder, watch)
+    variant = VARIANTS.get(entry.variant, Variant())
+    pipeline, validation = train_by(variant, task, configuration(task, entry, seed), folder, watch)
     record = pipeline.record
     assert record is not None
-    if entry.way == DISTILLED:
+    if entry.variant == DISTILLED:
         pipeline = distill(folder, task.frame, folder.with_name("distilled"))
         record = pipeline.record
         assert record is not None
@@ -146,14 +146,14 @@ def run(task: Task, entry: Entry, seed: int, folder: Path) -> tuple[Array, dict[
     }
     if record.distilled is not None:
         return forecasts(task, pipeline, record.distilled.steps), facts
-    if record.network_in_use and not way.only_here:  # a network that steps matter to, and that anyone can train
+    if record.network_in_use and not variant.only_here:  # a network that steps matter to, and that anyone can train
         facts["CRPS by steps"] = _crps_by_steps(task, pipeline)
-    return forecasts(task, pipeline, way.steps), facts
+    return forecasts(task, pipeline, variant.steps), facts
 
 
 def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, Any]]:
     """An ensemble: a third of the samples from each of three networks that differ by their seed."""
-    runs = [run(task, replace(entry, way=""), seed, folder / str(seed)) for seed in (0, 1, 2)]
+    runs = [run(task, replace(entry, variant=""), seed, folder / str(seed)) for seed in (0, 1, 2)]
     shares = np.array_split(np.arange(NUM_SAMPLES), len(runs))
     samples = [made[:, share] for (made, _), share in zip(runs, shares, strict=True)]
     seconds = sum(facts["training core-seconds"] for _, facts in runs)
@@ -162,7 +162,7 @@ def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, An
 
 def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
     """Mean CRPS of 20 and of 100 steps with the same noise, on some of the windows."""
-    some = evenly(task.origins, _COMPARED)
+    some = evenly_spaced(task.origins, _COMPARED)
     observed = task.observed(some)
     return {str(steps): float(crps(forecasts(task, pipeline, steps, some), observed).mean()) for steps in (20, 100)}
 

@@ -80,5 +80,5 @@ def _replace(network: SSSDNetwork, normalizer: WindowNormalizer, data: TrainingD
 
 def _levels_only(spec: DataSpec) -> DataSpec:
     if spec.target_kind == "log-return" or set(spec.roles) != {"value"}:
-        raise ValueError("these starts are for columns that are levels, and targets that are levels")
+        raise ValueError("these normalizers are for columns that are levels, and targets that are levels")
     return spec

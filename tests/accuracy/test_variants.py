@@ -1,4 +1,4 @@
-"""The ways to train that the accuracy benchmark alone has: losses, latents and starts that were tried."""
+"""Variants of training that the accuracy benchmark alone has: losses, latents and start normalizers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import torch
 from sssd_registry.config import Config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.evaluation.scores import crps
-from sssd_registry.model.batches import TrainingData, evenly, make_batch, training_data
+from sssd_registry.model.batches import TrainingData, evenly_spaced, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.loss import standard_futures
 from sssd_registry.training.state import run_of
 from sssd_registry.training.train import take_step
@@ -63,7 +63,7 @@ def _config(**model: Any) -> Config:
 def _network(data: TrainingData, **model: Any) -> SSSDNetwork:
     torch.manual_seed(0)
     network = make_network(data.spec, _config(**model).model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     return network
 
 
@@ -97,7 +97,7 @@ def test_the_loss_of_samples_is_the_score(accuracy: Any) -> None:
 def test_a_learnt_latent_is_standard_and_decodes(accuracy: Any, data: TrainingData, latent: str) -> None:
     network = _network(data)
     getattr(accuracy.latents, latent)(network, data)
-    batch = make_batch(data, evenly(data.split.train, 400), data.spec.horizons, CPU)
+    batch = make_batch(data, evenly_spaced(data.split.train, 400), data.spec.horizons, CPU)
     standard = standard_futures(network, batch)
     z = network.codec.encode(standard).flatten(0, 1)
     assert network.latent_size == 2
@@ -122,8 +122,8 @@ def test_an_autoencoder_of_a_wider_latent_is_not_trained_on(accuracy: Any, data:
 @pytest.mark.parametrize("start", ["from_window", "from_yesterday"])
 def test_a_start_is_in_units_of_its_own_and_can_be_undone(accuracy: Any, data: TrainingData, start: str) -> None:
     network = _network(data)
-    getattr(accuracy.starts, start)(network, data)
-    batch = make_batch(data, evenly(data.split.train, 400), data.spec.horizons, CPU)
+    getattr(accuracy.start_normalizers, start)(network, data)
+    batch = make_batch(data, evenly_spaced(data.split.train, 400), data.spec.horizons, CPU)
     normalizer = network.normalizer
     standard = normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)  # (B, K, C)
     assert float((standard.square().mean(dim=0).sqrt() - 1).abs().max()) < 0.1
@@ -139,8 +139,8 @@ def test_a_start_is_in_units_of_its_own_and_can_be_undone(accuracy: Any, data: T
 
 def test_yesterday_is_the_same_hour_of_the_day_before(accuracy: Any, data: TrainingData, waves: pd.DataFrame) -> None:
     network = _network(data)
-    accuracy.starts.from_yesterday(network, data)
-    origins = evenly(data.split.validation, 5)
+    accuracy.start_normalizers.from_yesterday(network, data)
+    origins = evenly_spaced(data.split.validation, 5)
     batch = make_batch(data, origins, data.spec.horizons, CPU)
     location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
     levels = waves[["a", "b"]].to_numpy()
@@ -153,28 +153,28 @@ def test_starts_refuse_what_they_are_not_for(accuracy: Any, tiny_frame: pd.DataF
     config = Config.model_validate({"data": {"horizons": [1], "timeframes": {"1h": 24}, "targets": ["close"]}})
     bars = training_data(tiny_frame, config.data)
     with pytest.raises(ValueError, match="levels"):
-        accuracy.starts.from_window(make_network(bars.spec, config.model), bars)
+        accuracy.start_normalizers.from_window(make_network(bars.spec, config.model), bars)
 
 
 def test_every_way_of_the_benchmark_alone_trains_and_forecasts(
     accuracy: Any, data: TrainingData, waves: pd.DataFrame, tmp_path: Path
 ) -> None:
-    ways = accuracy.ways
+    variants = accuracy.variants
     task = accuracy.tasks.Task("waves", waves, _config().data, np.array([1400]), 1000, 24, 1, ("z", 1.0), False)
-    alone = {name: way for name, way in ways.WAYS.items() if way.only_here}
+    alone = {name: variant for name, variant in variants.VARIANTS.items() if variant.only_here}
     assert len(alone) == 9
-    for name, way in alone.items():
+    for name, variant in alone.items():
         changed = Config.model_validate(
-            {section: {**SETTINGS[section], **way.settings.get(section, {})} for section in SETTINGS}
+            {section: {**SETTINGS[section], **variant.settings.get(section, {})} for section in SETTINGS}
         )
         history: list[float] = []
-        pipeline, validation = ways.train_by(
-            way, task, changed, tmp_path / "model", lambda _, loss, history=history: history.append(loss)
+        pipeline, validation = variants.train_by(
+            variant, task, changed, tmp_path / "model", lambda _, loss, history=history: history.append(loss)
         )
         assert len(history) == 4, name
         assert np.isfinite([*history, validation]).all(), name
-        windows = windows_at(data.source, evenly(data.split.validation, 2))
-        made = pipeline(windows, num_inference_steps=way.steps, num_samples=5, generator=0)
+        windows = windows_at(data.source, evenly_spaced(data.split.validation, 2))
+        made = pipeline(windows, num_inference_steps=variant.steps, num_samples=5, generator=0)
         assert made.samples.shape == (2, 5, 3, 2), name
         assert np.isfinite(made.samples).all(), name
 
@@ -186,12 +186,12 @@ def test_scores_of_another_start_are_told_in_units_of_the_plain_one(
         network.normalizer.growth.mul_(10)  # in place: the network's normaliser before it is the same object
 
     def replaced(network: SSSDNetwork, _data: TrainingData) -> None:
-        normalizer = accuracy.starts.WindowNormalizer(network.spec)
+        normalizer = accuracy.start_normalizers.WindowNormalizer(network.spec)
         normalizer.growth.copy_(10 * network.normalizer.growth)
         network.normalizer = normalizer
 
     task = accuracy.tasks.Task("waves", waves, _config().data, np.array([1400]), 1000, 24, 1, ("z", 1.0), False)
     for alter, factor in ((tenfold, 1), (replaced, 10)):
-        way = accuracy.ways.Way(alter=alter)
-        pipeline, told = accuracy.ways.train_by(way, task, _config(), tmp_path / "model", lambda *_: None)
+        variant = accuracy.variants.Variant(alter=alter)
+        pipeline, told = accuracy.variants.train_by(variant, task, _config(), tmp_path / "model", lambda *_: None)
         assert told == pytest.approx(factor * pipeline.record.validation_crps, rel=1e-5)
