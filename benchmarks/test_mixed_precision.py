@@ -1,4 +1,4 @@
-"""Speed of training in mixed precision: one optimiser step at the sizes of the project's goal, bf16 beside float32.
+"""Speed of training in mixed precision: one optimiser step at the reference sizes, bf16 beside float32.
 
 On the GPU where there is one, else on the CPU, whose bfloat16 is fast or slow by what instructions it has.
 """

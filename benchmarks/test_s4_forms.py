@@ -1,6 +1,6 @@
 """Speed of an S4 layer without an FFT, in the forms that an engine could have, in ONNX Runtime.
 
-At the project's goal sizes: the longest timeframe's lookback, one window and 64. The forms give the same, which is
+At the reference sizes: the longest timeframe's lookback, one window and 64. The forms give the same, which is
 asserted beside the time.
 """
 

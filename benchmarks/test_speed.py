@@ -21,7 +21,7 @@ from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
 
 WARM_UP, ROUNDS = 1, 21
-# Goal of the project: the compiled loop against the batched 100-step sampler it replaces, at the reference's sizes.
+# Goal of the project: the compiled loop against the batched 100-step sampler it replaces, at the reference sizes.
 GATE = 10.0
 
 Contenders = dict[str, Callable[[], Any]]

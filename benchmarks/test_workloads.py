@@ -1,6 +1,6 @@
 """Time of a whole forecast, raw bars to samples in data units. Alternating rounds in one run.
 
-    A  the reference's sizes, one window, 3 horizons × 100 samples
+    A  the reference sizes (of the GUI forecaster that this project replaces), one window, 3 horizons × 100 samples
     B  64 windows of the same
     C  the demo's model, one window
     D  a two-level U-Net with attention, one window, 32 horizons × 100 samples

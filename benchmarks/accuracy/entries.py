@@ -28,7 +28,7 @@ NUM_SAMPLES = 100
 _COMPARED = 48
 # Raised when a change of the code changes what training gives: results of an earlier one are then made again.
 _REVISION = 3
-# The same for the linear start's location, which is fitted everywhere and found to be of use on ETTh1's channels alone.
+# The same for the linear baseline's location: fitted everywhere, and found to be of use on ETTh1's channels alone.
 _LOCATION_REVISION = {"etth1": 4, "transfer": 4}
 _WINDOWS_AT_ONCE = 32
 
@@ -41,7 +41,8 @@ HEADS: dict[str, dict[str, Any]] = {
     "unet1d-attn": {},
     "unet2d": {"block_out_channels": (16, 32)},
 }
-# Trained with three seeds: the reference's head, and the best by validation where the network has all to learn.
+# Trained with three seeds: the head of the forecaster that this project replaces, and the best by validation where the
+# network has all to learn.
 _SEVERAL = ("mlp", "adaln")
 _SMALL = {"feature_size": 16, "num_layers": 1, "context_size": 32, "dropout": 0.3}
 _LARGE = {"feature_size": 32, "num_layers": 2, "context_size": 64, "dropout": 0.3}
@@ -66,7 +67,7 @@ class Entry:
 
 
 def entries(task: Task) -> list[Entry]:
-    """Every head from the linear start; on ETTh1, where there is most to learn, also from the random walk."""
+    """Every head from the linear baseline; on ETTh1, where there is most to learn, also from the random walk."""
     starts = ("linear", "random-walk") if task.name == "etth1" else ("linear",)
     made = [Entry(head, start, (0, 1, 2) if head in _SEVERAL else (0,)) for start in starts for head in HEADS]
     if task.name == "etth1":

@@ -18,7 +18,7 @@ from summary import (
 )
 
 FROM_WALK = ", from the random walk"
-# How CRPS9 of the results is called in texts: twice the mean pinball loss at 0.1, 0.2, …, 0.9.
+# The results' key CRPS9 as texts call it: twice the mean pinball loss at 0.1, 0.2, …, 0.9.
 DECILES = "CRPS over the deciles"
 BASELINE = "linear baseline"
 
@@ -32,7 +32,7 @@ def gain_over(entry: Trees, ours: str, theirs: str) -> tuple[float, float]:
 
 
 def gain(ours: Sequence[Trees], theirs: Sequence[Trees]) -> tuple[float, float]:
-    """The same of runs: CRPS9, averaged over seeds and paired by window."""
+    """The same of runs: CRPS over the deciles, averaged over seeds and paired by window."""
     mine, other = (by_window(runs, "CRPS9 by window") for runs in (ours, theirs))
     difference, half = paired(mine, other)
     return -difference / float(other.mean()), half / float(other.mean())

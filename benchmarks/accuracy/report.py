@@ -95,7 +95,7 @@ def _exchange_rate(entry: Mapping[str, Any]) -> str:
     return _task_table(head, rows, entry)
 
 
-def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
+def _deciles(runs: Sequence[Mapping[str, Any]]) -> str:
     error = standard_error_of(runs, "CRPS9 by window")
     return _seeds(f"{mean_score(runs, 'CRPS9'):.4f} ± {error:.4f}", runs, 4, "CRPS9")
 
@@ -104,7 +104,7 @@ def _etth1(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
         if variant_of(name) is None:
-            rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
+            rows.append([name, _deciles(runs), f"{mean_score(runs, 'MSE'):.3f}",
                          f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
                          _minutes(runs)])  # fmt: skip
     head = ["ETTh1, 24 hours", f"{DECILES} ± standard error", "MSE", "MAE", "90 % coverage", "training, one core"]
@@ -114,15 +114,15 @@ def _etth1(entry: Mapping[str, Any]) -> str:
 def _ways(entry: Mapping[str, Any]) -> list[str]:
     """One table for each network that was also trained as variants: what each changed, seed by seed."""
     bases = sorted({variant[0] for name in entry["forecasters"] if (variant := variant_of(name))}, reverse=True)
-    return [_ways_of(entry["forecasters"], base) for base in bases if base in entry["forecasters"]]
+    return [_variants_of(entry["forecasters"], base) for base in bases if base in entry["forecasters"]]
 
 
-def _ways_of(forecasters: Mapping[str, Any], base: str) -> str:
+def _variants_of(forecasters: Mapping[str, Any], base: str) -> str:
     plain = forecasters[base]
     tried = {
         variant[1]: runs for name, runs in forecasters.items() if (variant := variant_of(name)) and variant[0] == base
     }
-    rows = [["as it is", f"{_validations(plain).mean():.4f}", "", _crps9(plain), "", _minutes(plain)]]
+    rows = [["as it is", f"{_validations(plain).mean():.4f}", "", _deciles(plain), "", _minutes(plain)]]
     for variant, runs in sorted(tried.items(), key=lambda item: _change(item[1], plain)):
         less, half = gain(runs, same_seeds(runs, plain))
         if less < -_DIVERGED:
@@ -130,7 +130,7 @@ def _ways_of(forecasters: Mapping[str, Any], base: str) -> str:
             continue
         validated = f"{_validations(runs).mean():.4f}" if len(_validations(runs)) else ""
         rows.append(
-            [variant, validated, _by_seed(runs, plain), _crps9(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)]
+            [variant, validated, _by_seed(runs, plain), _deciles(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)]
         )
     head = [f"{base}, trained otherwise", "validation CRPS", "change; least and most of the seeds",
             f"{DECILES} ± standard error", "change, 95 % over windows", "training, one core"]  # fmt: skip
@@ -179,7 +179,7 @@ def _crps_at(entry: Mapping[str, Any], name: str, horizon: str) -> str:
 def _transfer(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        rows.append([_SHOWN.get(name, name), _crps9(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
+        rows.append([_SHOWN.get(name, name), _deciles(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
     return table(["oil temperature from 60 days of it", f"{DECILES} ± standard error", "90 % coverage"], rows)
 
 

@@ -80,7 +80,7 @@ VARIANTS: dict[str, Variant] = {
     POOLED: Variant(seeds=(0,)),
     DISTILLED: Variant(seeds=(0,)),
 }
-# Of those also from the linear start, for which nothing of the network's is too little to train: the loss is the score.
+# Of those also from the linear baseline, where nothing of the network's is too little to train: the loss is the score.
 FROM_LINEAR = ("CRPS of four steps beside v",)
 
 

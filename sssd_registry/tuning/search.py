@@ -32,7 +32,7 @@ _STEP = 3e-3
 
 @dataclass(frozen=True)
 class Objective:
-    """RMS distance of a solver's latents to the reference's, over windows, samples, horizons and latent dimensions."""
+    """RMS distance of a solver's latents to those of 200 steps, over all windows, samples, horizons and dimensions."""
 
     windows: EncodedWindows
     noise: Tensor  # (1, B, S, K, D)
@@ -44,7 +44,7 @@ class Objective:
 
 
 def make_objective(windows: EncodedWindows, schedule: NoiseSchedule) -> Objective:
-    """The reference: DPM-Solver++ in 200 steps."""
+    """Sample by DPM-Solver++ in 200 steps, as what other solvers are compared with."""
     reference = solver_tableau(make_scheduler("dpmsolver++", schedule), schedule, REFERENCE_STEPS)
     noise = torch.from_numpy(draw_noise(_SEED, 0, len(windows), (1, _SAMPLES, *windows.shape)))
     noise = noise.to(windows.condition.device)

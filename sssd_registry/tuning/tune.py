@@ -24,7 +24,14 @@ _TUNING_WINDOWS, _SCORING_WINDOWS, _SAMPLES = 32, 128, 64
 
 @dataclass(frozen=True)
 class Row:
-    """One solver. Distance is to the reference's samples, RMS in standard units; CRPS on the validation part."""
+    """One solver, as it compares.
+
+    Attributes:
+        solver: scheduler and steps.
+        calls: network calls.
+        distance: to the samples of DPM-Solver++ in 200 steps, RMS in standard units.
+        crps: on the validation part.
+    """
 
     solver: str
     calls: int

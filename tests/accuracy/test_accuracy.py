@@ -194,7 +194,7 @@ def test_heads_whose_network_was_left_out_share_a_row(accuracy: Any, summary: di
     assert "linear start" not in text
 
 
-def test_another_way_to_train_stands_beside_the_same_seeds(accuracy: Any, summary: dict[str, Any]) -> None:
+def test_a_variant_stands_beside_the_same_seeds(accuracy: Any, summary: dict[str, Any]) -> None:
     plain = "sssd mlp, from the random walk"
     tried = summary["etth1"]["forecasters"]
     tried[plain] = [{**_runs(0.34, validation=0.40 + seed / 100)[0], "seed": seed} for seed in range(3)]

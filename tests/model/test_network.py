@@ -158,7 +158,7 @@ def test_forward_follows_the_head_contract(tiny_frame: pd.DataFrame, tiny_settin
     assert out.shape == z.shape
 
 
-def test_the_references_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
+def test_the_reference_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
     """The forecaster this one replaces: widths and lookbacks by configuration alone."""
     frame = pd.DataFrame(
         {

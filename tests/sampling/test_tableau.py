@@ -47,7 +47,7 @@ def network(z: Tensor, t: Tensor) -> Tensor:
 
 
 def live(scheduler: Any, steps: int, noise: Tensor) -> Tensor:
-    """The reference: the scheduler's own loop, on float64 states."""
+    """Run what a tableau is compared with: the scheduler's own loop, on float64 states."""
     windows, samples = noise.shape[1:3]
     result, _, _ = run_scheduler(
         scheduler, steps, lambda call, z, t: network(z, torch.full((windows, samples), t)), lambda k: noise[k]

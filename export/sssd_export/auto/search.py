@@ -57,7 +57,7 @@ class Trial:
     """One engine.
 
     Attributes:
-        loss: CRPS over the reference's, less one.
+        loss: CRPS over that of DDIM in 100 steps (of a distilled model: its own solver), less one.
         milliseconds: of one window's forecast; the median of alternating rounds.
         within: the loss is no more than allowed.
         problem: why it could not be built, or nothing; the figures are then zero.

@@ -163,8 +163,8 @@ def live_samples(
 ) -> npt.NDArray[np.float64]:
     """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``.
 
-    The loop's state is float64 here, so that the reference carries no rounding of its own; network and codec run in
-    float32 as ever.
+    The loop's state is float64 here, so that these samples carry no rounding of the loop's own. Network and codec run
+    in float32 as ever.
     """
     values, times = to_tensors(windows, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)

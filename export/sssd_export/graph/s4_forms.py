@@ -4,7 +4,7 @@ ONNX Runtime and TensorRT have no Fourier transform, or a slow one. Of what is l
 of small matrices is the fastest for one window and for 64: three times as fast as dense Fourier matrices at 500 bars,
 which are as good below a hundred, and better in bfloat16 on processors that multiply large matrices in it. A depthwise
 convolution with the layer's kernel is far slower; the kernels' Toeplitz matrices are as fast for many windows, but are
-200 MB a layer at the reference's sizes (`benchmarks/test_s4_forms.py`).
+200 MB a layer at the reference sizes (`benchmarks/test_s4_forms.py`).
 """
 
 from __future__ import annotations
