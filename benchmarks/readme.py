@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from markdown_table import table
-from pages import BENCHMARKS, ROOT, fill, fill_headline
+from page_tables import BENCHMARKS, ROOT, fill, fill_headline
 from tuned_engines import CHOSEN, TUNED
 
 sys.path.insert(0, str(ROOT / "demo"))

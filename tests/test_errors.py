@@ -7,7 +7,7 @@ import warnings
 import typer
 from cli_runner import run
 
-from sssd_registry.cli.errors import run_app
+from sssd_registry.cli.exit_status import run_app
 from sssd_registry.errors import DataWarning
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_engine.engine import Engine, load_engine
-from sssd_export.errors import as_users_error
+from sssd_export.engine_errors import as_users_error
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError

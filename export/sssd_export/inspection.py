@@ -12,7 +12,7 @@ import numpy as np
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import MANIFEST, EngineError, read_manifest
-from sssd_export.errors import as_users_error
+from sssd_export.engine_errors import as_users_error
 from sssd_export.forecaster import engine_spec
 from sssd_registry.errors import SSSDError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sssd_engine.manifest import read_manifest
-from sssd_export.errors import as_users_error
+from sssd_export.engine_errors import as_users_error
 from sssd_export.request import ExportOptions, export_request
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory

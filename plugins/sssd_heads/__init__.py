@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sssd_heads.options import AdaLNOptions, DiTOptions, FiLMUNetOptions, MLPOptions, UNet1DOptions, UNet2DOptions
+from sssd_heads.head_options import AdaLNOptions, DiTOptions, FiLMUNetOptions, MLPOptions, UNet1DOptions, UNet2DOptions
 from sssd_registry.plugin_api.hookspecs import HeadSpec, hookimpl
 
 if TYPE_CHECKING:

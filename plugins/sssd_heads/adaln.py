@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sssd_heads.options import AdaLNOptions
+from sssd_heads.head_options import AdaLNOptions
 from sssd_heads.residual import ResidualHead
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sssd_heads.options import DiTOptions
+from sssd_heads.head_options import DiTOptions
 from sssd_heads.residual import ResidualHead
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sssd_heads.options import MLPOptions
+from sssd_heads.head_options import MLPOptions
 from sssd_heads.time_embedding import TimeEmbedding
 from sssd_heads.zero_init import zero_init
 

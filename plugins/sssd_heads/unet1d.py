@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.conditioning import Conditioning
-from sssd_heads.options import UNet1DOptions
+from sssd_heads.head_options import UNet1DOptions
 from sssd_heads.zero_init import zero_init
 
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sssd_heads.options import UNet2DOptions
+from sssd_heads.head_options import UNet2DOptions
 from sssd_heads.zero_init import zero_init
 
 

@@ -7,8 +7,8 @@ import typer
 from sssd_registry.cli.check import check
 from sssd_registry.cli.compare import compare
 from sssd_registry.cli.distill import distill
-from sssd_registry.cli.errors import run_app
 from sssd_registry.cli.evaluate import evaluate
+from sssd_registry.cli.exit_status import run_app
 from sssd_registry.cli.forecast import forecast
 from sssd_registry.cli.new_plugin import new_plugin
 from sssd_registry.cli.plugins import plugins

@@ -125,7 +125,7 @@ def print_comparison(result: Comparison) -> None:
     """The table, what was skipped, and two sentences."""
     from rich.table import Table
 
-    from sssd_registry.cli.table import print_table
+    from sssd_registry.cli.print_table import print_table
     from sssd_registry.comparison.table import NETWORK_UNUSED, front
 
     on_front = front(result.rows)

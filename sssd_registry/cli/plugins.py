@@ -32,7 +32,7 @@ def plugins(
     from rich.markup import escape
     from rich.table import Table
 
-    from sssd_registry.cli.table import print_table
+    from sssd_registry.cli.print_table import print_table
 
     table = Table(box=None, header_style="bold")
     for column in COLUMNS:

@@ -17,7 +17,7 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.tuning.search import REFERENCE_STEPS, make_objective, search_timesteps
+from sssd_registry.tuning.search_timesteps import REFERENCE_STEPS, make_objective, search_timesteps
 
 _TUNING_WINDOWS, _SCORING_WINDOWS, _SAMPLES = 32, 128, 64
 

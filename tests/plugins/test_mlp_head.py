@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sssd_heads.head_options import MLPOptions
 from sssd_heads.mlp import MLPHead
-from sssd_heads.options import MLPOptions
 
 
 @pytest.mark.parametrize("sizes", [(8,), (8, 8), (16, 8, 4)])

@@ -18,7 +18,7 @@ from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_table
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.sampling_defaults import read_sampling_defaults, write_default, write_tuned
 from sssd_registry.testing.gaussian import GaussianData
-from sssd_registry.tuning.search import Objective, initial_placements, placed, search_timesteps
+from sssd_registry.tuning.search_timesteps import Objective, initial_placements, placed, search_timesteps
 
 
 class GaussianWindows:

@@ -11,7 +11,7 @@ from sssd_export.cli.old_spelling import Commands
 from sssd_export.cli.refit import refit
 from sssd_export.cli.targets import targets
 from sssd_export.cli.triton import triton
-from sssd_registry.cli.errors import run_app
+from sssd_registry.cli.exit_status import run_app
 
 app = typer.Typer(
     cls=Commands,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sssd_export.cli.options import (
+from sssd_export.cli.shared_options import (
     AsJson,
     LoopOption,
     Model,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sssd_export.cli.options import EngineFolder
+from sssd_export.cli.shared_options import EngineFolder
 
 
 def inspect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sssd_export.cli.options import AsJson, EngineFolder, Model, tell_engine
+from sssd_export.cli.shared_options import AsJson, EngineFolder, Model, tell_engine
 
 
 def refit(model: Model, engine: EngineFolder, as_json: AsJson = False) -> None:

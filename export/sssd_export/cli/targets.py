@@ -8,7 +8,7 @@ def targets() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sssd_registry.cli.table import print_table
+    from sssd_registry.cli.print_table import print_table
     from sssd_registry.plugin_api.registry import registry
 
     table = Table("target", "status", "precisions", "summary", box=None, header_style="bold")

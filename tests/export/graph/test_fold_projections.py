@@ -16,8 +16,8 @@ from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
 from sssd_export.graph.fold_projections import fold
 from sssd_export.graph.trace import trace_head
+from sssd_heads.head_options import MLPOptions
 from sssd_heads.mlp import MLPHead
-from sssd_heads.options import MLPOptions
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
