@@ -29,7 +29,7 @@ from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layou
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
-from sssd_export.graph.quantise import quantised
+from sssd_export.graph.quantise import quantise
 from sssd_export.graph.trace import TracedParts, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
@@ -143,7 +143,7 @@ def _traced(request: ExportRequest, dense: bool) -> TracedParts:
 
 def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:
     """The compiler of what ONNX Runtime runs: the graph as it is, or with the head's products in int8."""
-    made = quantised(model) if precision == "int8" else model
+    made = quantise(model) if precision == "int8" else model
     made.metadata_props.update(model.metadata_props)
     ir.save(made, folder / f"{name}.onnx")
     return {"graph": f"{name}.onnx"}

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import onnx_ir as ir
 
 from sssd_export.graph.inline import Inliner
-from sssd_export.graph.onnx_loop import loop
-from sssd_export.graph.single_step import append_prepare, append_step, prepared
+from sssd_export.graph.onnx_loop import append_loop
+from sssd_export.graph.single_step import append_prepare, append_step, prepared_values
 from sssd_export.graph.solver_nodes import latent_shape
 from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, TracedParts
 from sssd_export.graph.unroll import unroll
@@ -22,7 +22,7 @@ STAGES = ("normalise", "encode", "denoise", "decode")
 # With the loop outside of the graphs.
 STAGES_BY_STEP = ("normalise", "encode", "prepare", "step", "decode")
 OUTPUTS = ("samples", "quantiles")
-LOOPS: Mapping[str, Callable[..., ir.Value]] = {"unrolled": unroll, "loop": loop}
+LOOPS: Mapping[str, Callable[..., ir.Value]] = {"unrolled": unroll, "loop": append_loop}
 
 
 def build_graph(
@@ -81,7 +81,7 @@ def _inputs(pieces: TracedParts, tableau: SolverTableau, stage: str) -> list[ir.
     if stage == "prepare":
         return [_like(condition)]
     if stage == "step":
-        ready = [ir.Value(name=name, type=v.type, shape=v.shape) for name, v in prepared(pieces).items()]
+        ready = [ir.Value(name=name, type=v.type, shape=v.shape) for name, v in prepared_values(pieces).items()]
         return [_like(z), _like(t), *ready]
     if stage == "denoise":
         return _loop_inputs(pieces.head, tableau)

@@ -54,7 +54,7 @@ class FoldedHead:
         return _product(self.bias, self.enter)
 
 
-def fold(head: ir.Model, tableau: SolverTableau) -> FoldedHead | None:
+def fold_projections(head: ir.Model, tableau: SolverTableau) -> FoldedHead | None:
     """``head`` without its outer products; nothing where it has none such, or where it would not save multiplications.
 
     Solvers that draw noise on their way are left as they are: each draw would have to pass the first product.

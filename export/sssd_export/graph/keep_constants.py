@@ -46,7 +46,7 @@ class _Hidden:
         return f"{_number(self.constant):g} in {self.where}"
 
 
-def optimised(what: str, program: ONNXProgram) -> ir.Model:
+def optimise(what: str, program: ONNXProgram) -> ir.Model:
     """The program's graph, optimised, with every constant that it had.
 
     Args:

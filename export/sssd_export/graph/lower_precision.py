@@ -19,20 +19,20 @@ _NUMPY = {ir.DataType.FLOAT16: np.dtype(np.float16), ir.DataType.BFLOAT16: np.dt
 _PRODUCTS = ("MatMul", "Gemm", "Conv")
 
 
-def lowered(model: ir.Model, precision: str) -> ir.Model:
+def lower_precision(model: ir.Model, precision: str) -> ir.Model:
     """A copy of ``model`` whose head computes its products in ``precision``; the same model for fp32."""
-    return model if precision == "fp32" else _rewritten(model, HALF[precision], _in_half)
+    return model if precision == "fp32" else _rewrite(model, HALF[precision], _in_half)
 
 
-def emulated(model: ir.Model, precision: str) -> ir.Model:
-    """A copy of ``model`` that rounds what :func:`lowered` rounds and multiplies in float32.
+def emulate_precision(model: ir.Model, precision: str) -> ir.Model:
+    """A copy of ``model`` that rounds what :func:`lower_precision` rounds and multiplies in float32.
 
     ONNX Runtime's CPU has no product in bfloat16: this is what the result of a lowered graph is checked by.
     """
-    return model if precision == "fp32" else _rewritten(model, HALF[precision], _rounded)
+    return model if precision == "fp32" else _rewrite(model, HALF[precision], _rounded)
 
 
-def _rewritten(
+def _rewrite(
     model: ir.Model, dtype: ir.DataType, rewrite: Callable[[ir.Graph, ir.Node, ir.DataType, _Weights], None]
 ) -> ir.Model:
     copied = model.clone()

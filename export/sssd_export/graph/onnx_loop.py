@@ -19,7 +19,7 @@ from sssd_registry.sampling.tableau import SolverTableau, Update
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
 
-def loop(
+def append_loop(
     graph: ir.Graph,
     head: ir.Model,
     tableau: SolverTableau,

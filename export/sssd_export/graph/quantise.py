@@ -24,7 +24,7 @@ from sssd_registry.errors import SSSDError
 Feed = Mapping[str, npt.NDArray[Any]]
 
 
-def quantised(model: ir.Model, example: Callable[[], Feed] | None = None) -> ir.Model:
+def quantise(model: ir.Model, example: Callable[[], Feed] | None = None) -> ir.Model:
     """A copy of ``model`` with its products with weights in int8.
 
     Args:

@@ -15,7 +15,7 @@ from sssd_export.graph.inline import Inliner
 from sssd_export.graph.trace import TracedParts
 
 
-def prepared(pieces: TracedParts) -> dict[str, ir.Value]:
+def prepared_values(pieces: TracedParts) -> dict[str, ir.Value]:
     """Values of the head's graph that are made once and read in every step, by the names they travel under."""
     graph = pieces.head.graph
     parts = parts_of(graph, pieces.broadcast_time)
@@ -29,7 +29,7 @@ def append_prepare(graph: ir.Graph, pieces: TracedParts, condition: ir.Value) ->
     """Append what is computed from the condition alone; returns it by name."""
     known = place_head(graph, pieces.head.graph, condition, pieces.broadcast_time, "prepare").once
     made = {}
-    for name, value in prepared(pieces).items():
+    for name, value in prepared_values(pieces).items():
         # A graph's output cannot be its input as well, which the condition itself may be.
         node = ir.node("Identity", [known[value]], name=f"{name}.ready")
         node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
@@ -43,6 +43,7 @@ def append_step(graph: ir.Graph, pieces: TracedParts, values: Mapping[str, ir.Va
     head = pieces.head.graph
     parts = parts_of(head, pieces.broadcast_time)
     z, t, _ = head.inputs
-    outside = {z: values["z"], t: values["t"]} | {value: values[name] for name, value in prepared(pieces).items()}
+    ready = {value: values[name] for name, value in prepared_values(pieces).items()}
+    outside = {z: values["z"], t: values["t"]} | ready
     known = Inliner(head, graph, "head").copy([*parts.free, *parts.timed, *parts.step], outside)
     return known[head.outputs[0]]

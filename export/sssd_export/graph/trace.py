@@ -13,7 +13,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from sssd_export.graph.keep_constants import optimised
+from sssd_export.graph.keep_constants import optimise
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
 from sssd_export.graph.widen_norms import widen_norms
@@ -141,7 +141,7 @@ def _export(
             raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
         if program is None:
             raise RuntimeError("torch.onnx.export gave no program")
-        return optimised(what, program)
+        return optimise(what, program)
 
 
 def _reason(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
-from sssd_export.graph.fold_projections import Array, FoldedHead, fold
+from sssd_export.graph.fold_projections import Array, FoldedHead, fold_projections
 from sssd_export.graph.head_partition import place_head, time_constants
 from sssd_export.graph.inline import constant
 from sssd_export.graph.solver_nodes import SolverNodes
@@ -27,7 +27,7 @@ def unroll(
 ) -> ir.Value:
     """Append the whole loop to ``graph``; returns the latents ``(B, S, K, D)``."""
     solver = SolverNodes(graph, noise)
-    folded = fold(head, tableau)
+    folded = fold_projections(head, tableau)
     space: _Space = _Latents(solver, head, tableau) if folded is None else _Hidden(solver, folded, tableau)
     head = space.head
     t = head.graph.inputs[1]

@@ -40,9 +40,9 @@ def save_ir(model: ir.Model, folder: Path, name: str, example: Example, precisio
     import onnx_ir as ir
     import openvino
 
-    from sssd_export.graph.quantise import quantised
+    from sssd_export.graph.quantise import quantise
 
-    model = quantised(model, example) if precision == "int8" else model
+    model = quantise(model, example) if precision == "int8" else model
     read = openvino.Core().read_model(io.BytesIO(ir.to_proto(model).SerializeToString()))
     openvino.save_model(read, str(folder / f"{name}.xml"), compress_to_fp16=False)
     return {"graph": f"{name}.xml"}

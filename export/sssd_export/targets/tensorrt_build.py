@@ -15,8 +15,8 @@ import onnx_ir as ir
 
 from sssd_engine.manifest import read_manifest
 from sssd_export.build.part_plan import Example
-from sssd_export.graph.lower_precision import lowered
-from sssd_export.graph.quantise import quantised
+from sssd_export.graph.lower_precision import lower_precision
+from sssd_export.graph.quantise import quantise
 from sssd_export.graph.trace import SAMPLES, WINDOWS
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
@@ -123,7 +123,7 @@ def refit_plan(
 
 def _typed(model: ir.Model, precision: str, example: Example) -> ir.Model:
     """The graph in the precision that a strongly typed network is to have."""
-    return quantised(model, example) if precision == "int8" else lowered(model, precision)
+    return quantise(model, example) if precision == "int8" else lower_precision(model, precision)
 
 
 def _add_profile(trt: Any, builder: Any, config: Any, model: ir.Model, profile: Profile) -> None:

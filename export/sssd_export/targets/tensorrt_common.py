@@ -91,10 +91,10 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
 
 def _stand_in(precision: str, model: ir.Model, example: Example) -> ir.Model:
     """A graph of the same roundings, of operators that ONNX Runtime has on the CPU."""
-    from sssd_export.graph.lower_precision import emulated
-    from sssd_export.graph.quantise import quantised
+    from sssd_export.graph.lower_precision import emulate_precision
+    from sssd_export.graph.quantise import quantise
 
-    return quantised(model, example) if precision == "int8" else emulated(model, precision)
+    return quantise(model, example) if precision == "int8" else emulate_precision(model, precision)
 
 
 def target(

@@ -14,7 +14,7 @@ from torch import nn
 
 from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
-from sssd_export.graph.fold_projections import fold
+from sssd_export.graph.fold_projections import fold_projections
 from sssd_export.graph.trace import trace_head
 from sssd_heads.head_options import MLPOptions
 from sssd_heads.mlp import MLPHead
@@ -65,7 +65,7 @@ HEAD = perceptron()
 @pytest.mark.parametrize("scheduler", deterministic())
 def test_every_deterministic_solver(scheduler: str) -> None:
     one = tableau(scheduler, 6)
-    assert fold(traced(HEAD)[0], one) is not None
+    assert fold_projections(traced(HEAD)[0], one) is not None
     condition, noise = torch.randn(2, HORIZONS, CONDITION), draw_noise(1, 0, 2, (1, 40, HORIZONS, LATENT))
     expected = sample(lambda z, t: HEAD(z, t, condition), one, torch.from_numpy(noise).swapaxes(0, 1)).numpy()
     model = build_loop(*traced(HEAD), one)
@@ -83,13 +83,13 @@ def test_there_is_a_product_less_in_each_call() -> None:
 
 def test_a_solver_that_draws_noise_is_left_as_it_is() -> None:
     assert tableau("ddpm", 4).num_noises > 1
-    assert fold(traced(HEAD)[0], tableau("ddpm", 4)) is None
+    assert fold_projections(traced(HEAD)[0], tableau("ddpm", 4)) is None
 
 
 def test_a_head_that_would_not_become_cheaper_is_left_as_it_is() -> None:
     wide = perceptron((64, 40))
     assert LATENT * (64 + 40) < 64 * 40
-    assert fold(traced(wide)[0], tableau("ddim", 4)) is None
+    assert fold_projections(traced(wide)[0], tableau("ddim", 4)) is None
 
 
 class Gated(nn.Module):
@@ -117,7 +117,7 @@ class Bare(nn.Module):
 
 @pytest.mark.parametrize("head", [Gated().eval(), Bare().eval()], ids=["gated", "bare"])
 def test_a_head_of_another_build_is_left_as_it_is(head: nn.Module) -> None:
-    assert fold(traced(head.requires_grad_(False))[0], tableau("ddim", 4)) is None
+    assert fold_projections(traced(head.requires_grad_(False))[0], tableau("ddim", 4)) is None
 
 
 class Unbiased(Bare):
@@ -130,7 +130,7 @@ class Unbiased(Bare):
 def test_an_output_without_a_bias() -> None:
     torch.manual_seed(0)
     head, one = Unbiased().eval().requires_grad_(False), tableau("dpmsolver++", 5)
-    folded = fold(traced(head)[0], one)
+    folded = fold_projections(traced(head)[0], one)
     assert folded is not None
     assert not folded.bias.any()
     condition, noise = torch.randn(2, HORIZONS, CONDITION), draw_noise(1, 0, 2, (1, 40, HORIZONS, LATENT))
@@ -142,5 +142,5 @@ def test_an_output_without_a_bias() -> None:
 def test_folding_leaves_the_head_as_it_was() -> None:
     head, _ = traced(HEAD)
     before = ir.to_proto(head).SerializeToString()
-    fold(head, tableau("ddim", 4))
+    fold_projections(head, tableau("ddim", 4))
     assert ir.to_proto(head).SerializeToString() == before

@@ -12,10 +12,10 @@ import torch
 from compiled import Compiled, session_of
 from torch import Tensor, nn
 
+from sssd_export.graph import keep_constants as guards
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import build_graph
-from sssd_export.graph.compose import keep_constants as guards
-from sssd_export.graph.keep_constants import optimised, small_constants
+from sssd_export.graph.keep_constants import optimise, small_constants
 from sssd_export.graph.trace import OPSET, quiet
 from sssd_registry.errors import SSSDError
 
@@ -165,7 +165,7 @@ def export(module: nn.Module, x: Tensor) -> ir.Model:
             output_names=["y"], dynamic_shapes=({0: "rows"},), optimize=False,
         )  # fmt: skip
         assert program is not None
-        return optimised("test", program)
+        return optimise("test", program)
 
 
 def ran(model: ir.Model, x: Tensor) -> npt.NDArray[Any]:

@@ -15,7 +15,7 @@ from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
 from sssd_export.graph.inline import constant
-from sssd_export.graph.lower_precision import emulated, lowered
+from sssd_export.graph.lower_precision import emulate_precision, lower_precision
 
 
 def run(model: ir.Model, case: Compiled) -> np.ndarray:
@@ -34,7 +34,7 @@ def test_the_emulation_rounds_both_factors_and_adds_in_float32(kind: str) -> Non
     node.outputs[0].name, node.outputs[0].type = "y", value.type
     graph.append(node)
     graph.outputs.append(node.outputs[0])
-    model = emulated(ir.Model(graph, ir_version=10), kind)
+    model = emulate_precision(ir.Model(graph, ir_version=10), kind)
     (seen,) = literal_session(model).run(None, {"x": x})
     dtype = {"fp16": np.float16, "bf16": ml_dtypes.bfloat16}[kind]
     np.testing.assert_allclose(seen, x.astype(dtype).astype(np.float32) @ w.astype(dtype).astype(np.float32), rtol=1e-5)
@@ -44,7 +44,7 @@ def test_the_emulation_rounds_both_factors_and_adds_in_float32(kind: str) -> Non
 @pytest.mark.parametrize("how", ["unrolled", "loop"])
 def test_fp16_products_are_near_the_float32_ones(joint: Compiled, how: str) -> None:
     whole = build_graph(joint.pieces, joint.tableau("ddim", 4), how=how)
-    half, rounded = lowered(whole, "fp16"), emulated(whole, "fp16")
+    half, rounded = lower_precision(whole, "fp16"), emulate_precision(whole, "fp16")
     for model in (half, rounded):
         onnx.checker.check_model(ir.to_proto(model), full_check=True)
     expected, seen, stand_in = (run(model, joint) for model in (whole, half, rounded))
@@ -55,14 +55,14 @@ def test_fp16_products_are_near_the_float32_ones(joint: Compiled, how: str) -> N
 def test_bf16_is_rounder_than_fp16(joint: Compiled) -> None:
     whole = build_graph(joint.pieces, joint.tableau("ddim", 4))
     expected = run(whole, joint)
-    fine, coarse = (largest_error(run(emulated(whole, kind), joint), expected) for kind in ("fp16", "bf16"))
+    fine, coarse = (largest_error(run(emulate_precision(whole, kind), joint), expected) for kind in ("fp16", "bf16"))
     assert fine < coarse < 0.2
-    onnx.checker.check_model(ir.to_proto(lowered(whole, "bf16")), full_check=True)
+    onnx.checker.check_model(ir.to_proto(lower_precision(whole, "bf16")), full_check=True)
 
 
 def test_only_the_heads_products_are_lowered_and_weights_stay_one(tiny: Compiled) -> None:
     whole = build_graph(tiny.pieces, tiny.tableau("ddim", 6))
-    half = lowered(whole, "fp16")
+    half = lower_precision(whole, "fp16")
     kept = {name for name, array in arrays(whole).items() if not name.startswith("head.")}
     assert kept <= set(arrays(half))
     assert all(arrays(half)[name].dtype == arrays(whole)[name].dtype for name in kept)
@@ -76,5 +76,5 @@ def test_only_the_heads_products_are_lowered_and_weights_stay_one(tiny: Compiled
 
 def test_float32_is_left_alone(tiny: Compiled) -> None:
     whole = build_graph(tiny.pieces, tiny.tableau("ddim", 2))
-    assert lowered(whole, "fp32") is whole
-    assert emulated(whole, "fp32") is whole
+    assert lower_precision(whole, "fp32") is whole
+    assert emulate_precision(whole, "fp32") is whole

@@ -18,7 +18,7 @@ from sssd_export.build.assemble import QUANTILE_LEVELS
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
-from sssd_export.graph.quantise import quantised
+from sssd_export.graph.quantise import quantise
 from sssd_export.graph.s4_forms import is_transform
 from sssd_export.graph.trace import trace
 from sssd_export.request import export_model
@@ -34,7 +34,7 @@ def feed(case: Compiled, seed: int = 0) -> dict[str, Any]:
 @pytest.mark.parametrize("static", [False, True])
 def test_products_in_int8_are_near_those_in_float32(joint: Compiled, static: bool) -> None:
     whole = build_graph(joint.pieces, joint.tableau("ddim", 4))
-    made = quantised(whole, (lambda: feed(joint)) if static else None)
+    made = quantise(whole, (lambda: feed(joint)) if static else None)
     expected, seen = (session_of(model).run(["samples"], feed(joint, seed=5))[0] for model in (whole, made))
     assert 1e-5 < largest_error(seen, expected) < 1.5
     rough = np.sqrt(np.mean((seen - expected) ** 2)) / expected.std()
@@ -44,7 +44,7 @@ def test_products_in_int8_are_near_those_in_float32(joint: Compiled, static: boo
 def test_the_heads_weights_are_int8_and_once(tiny: Compiled) -> None:
     sizes = []
     for steps in (3, 9):
-        made = quantised(build_graph(tiny.pieces, tiny.tableau("ddim", steps)))
+        made = quantise(build_graph(tiny.pieces, tiny.tableau("ddim", steps)))
         weights = {name: array for name, array in arrays(made).items() if array.dtype == np.int8 and array.ndim == 2}
         sizes.append(sum(array.size for array in weights.values()))
         assert counts(made)["MatMulInteger"] >= 2 * steps
@@ -57,7 +57,7 @@ def test_the_heads_weights_are_int8_and_once(tiny: Compiled) -> None:
 
 def test_statically_a_part_without_the_head_is_left_alone(tiny: Compiled) -> None:
     encoder = build_graph(tiny.pieces, tiny.tableau("ddim", 2), ("normalise", "encode"))
-    assert quantised(encoder, lambda: feed(tiny)) is encoder
+    assert quantise(encoder, lambda: feed(tiny)) is encoder
 
 
 def test_fourier_matrices_stay_float32(joint: Compiled) -> None:
@@ -66,7 +66,7 @@ def test_fourier_matrices_stay_float32(joint: Compiled) -> None:
     encoder = build_graph(pieces, joint.tableau("ddim", 2), ("normalise", "encode"))
     transforms = [name for name in arrays(encoder) if is_transform(name)]
     assert len(transforms) == 2
-    made = quantised(encoder)
+    made = quantise(encoder)
     assert counts(made)["MatMulInteger"] > 3
     assert all(arrays(made)[name].dtype == np.float32 for name in transforms)
 
@@ -74,7 +74,7 @@ def test_fourier_matrices_stay_float32(joint: Compiled) -> None:
 def test_a_loop_in_the_graph_is_refused(tiny: Compiled) -> None:
     looped: ir.Model = build_graph(tiny.pieces, tiny.tableau("ddim", 2), how="loop")
     with pytest.raises(SSSDError, match="int8 needs --loop unrolled or step"):
-        quantised(looped)
+        quantise(looped)
 
 
 MODULES = {"onnx": "onnxruntime", "openvino": "openvino", "tensorrt-rtx": "tensorrt_rtx"}

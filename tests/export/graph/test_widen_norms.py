@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sssd_export.graph.compose import trace as tracing
+from sssd_export.graph import trace as tracing
 from sssd_export.graph.trace import trace_head
 from sssd_export.graph.widen_norms import widen_norms
 
