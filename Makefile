@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test fuzz faults lint bench accuracy claims readme docs clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims readme notebooks docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -75,6 +75,10 @@ claims: $(INSTALLED)
 readme: $(INSTALLED)
 	$(BIN)/python benchmarks/readme.py
 
+# The notebooks with their outputs and pictures; one thread, so that a run gives what the run before gave.
+notebooks: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/notebooks/execute.py
+
 # The site, into site/; a warning is an error.
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -83,7 +87,7 @@ docs: $(INSTALLED)
 $(INSTALLED): pyproject.toml engine/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,dev,docs]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,notebooks,docs,dev]'
 	touch $(INSTALLED)
 
 clean:

@@ -4,6 +4,7 @@
 
 ENGINE is what `sssd-export build MODEL --out ENGINE` wrote (target onnx). WINDOWS.npz has one array for each input that
 ENGINE/manifest.json names, but the noise: the last bars of each timeframe and their times, for any number of windows.
+`python examples/windows_of_a_csv.py ENGINE DATA.csv WINDOWS.npz` makes it of a file.
 """
 
 import json

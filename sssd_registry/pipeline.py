@@ -15,14 +15,13 @@ from diffusers import DiffusionPipeline
 from torch import Tensor
 
 from sssd_registry.data.far_values import warn_of_far_values
-from sssd_registry.data.panel import read_panel
+from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
     Windows,
     WindowSource,
     last_origins,
     warn_of_early_ends,
-    window_source,
     windows_at,
 )
 from sssd_registry.forecast import Forecast
@@ -119,7 +118,7 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
-        return window_source(read_panel(data, self.spec), self.spec)
+        return read_windows(data, self.spec)
 
     @torch.no_grad()
     def __call__(

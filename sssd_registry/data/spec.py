@@ -21,7 +21,7 @@ from sssd_registry.data.defaults import (
     season_length,
 )
 from sssd_registry.data.durations import DAY, MOST_BARS, Length, format_duration, parse_horizons, parse_length
-from sssd_registry.data.frame import find_id, read_frame, source_name
+from sssd_registry.data.frame import find_id, source_name
 from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
@@ -152,13 +152,12 @@ class DataSpec(BaseModel):
 
 
 def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
-    """Settle everything that ``config`` leaves open from the data.
+    """Settle everything that ``config`` leaves open from ``frame``, as ``read_frame(data, config)`` gives it.
 
     Raises:
         SSSDError: columns that are not there or not numbers, timestamps out of order or at irregular times, or
             timeframes and horizons that do not fit the data's bar.
     """
-    frame = read_frame(frame, config)
     where, reading = source_name(frame), reading_of(frame)
     time = find_time_column(frame, reading.time, where)
     config = config.model_copy(update={"id": find_id(frame, config.id)})

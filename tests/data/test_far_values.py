@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cli_runner import sssd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.far_values import far, warn_of_far_values
 from sssd_registry.data.panel import read_panel
+from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.seen import Seen, seen_in
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.training_data import training_data
 from sssd_registry.data.windows import Origins, last_origins, window_source
 from sssd_registry.errors import DataWarning
-from tests.cli_runner import sssd
 
 CASES = Path(__file__).parents[1] / "cases"
 HOURS = pd.date_range("2023-01-02", periods=3000, freq="h")
@@ -87,7 +88,7 @@ def test_nothing_is_said_of_a_panel_of_many_sizes() -> None:
     assert every_window(panel, id="id") == 0
     data = training_data(panel, DataConfig(id="id"))
     panel.loc[panel.index[(panel["id"] == "s0").to_numpy()][-3], "y"] *= 1000  # no more than others usually are
-    source = window_source(read_panel(panel, data.spec), data.spec)
+    source = read_windows(panel, data.spec)
     with pytest.warns(DataWarning, match=r"column 'y', series 's0', .* is absurdly far") as told:
         warn_of_far_values(source, last_origins(source))
     assert len(told) == 1
@@ -99,7 +100,7 @@ def test_a_bad_tick_is_named(bad: float, place: int) -> None:
     frame = pd.DataFrame({"time": HOURS, "close": prices()})
     data = training_data(frame, DataConfig(timeframes={"1h": 24}))
     frame.loc[len(frame) + place, "close"] = bad
-    source = window_source(read_panel(frame, data.spec), data.spec)
+    source = read_windows(frame, data.spec)
     when = str(HOURS[place])
     with pytest.warns(DataWarning, match=rf"data: column 'close', {when} UTC: .* is absurdly far from what") as told:
         warn_of_far_values(source, last_origins(source))

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from cli_runner import error_line, sssd
 
 from sssd_registry.data import unpacking
 from sssd_registry.data.frame import read_frame
 from sssd_registry.errors import SSSDError
-from tests.cli_runner import error_line, sssd
 
 LIMIT = 2**20
 BOMB = 64 * LIMIT

@@ -17,9 +17,9 @@ from sssd_registry.check_model import sign_model
 from sssd_registry.cli.forecast_table import COLUMNS, forecast_lines
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import read_panel
+from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec, resolve
-from sssd_registry.data.windows import last_origins, window_source, windows_at
+from sssd_registry.data.windows import last_origins, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast, write_forecast
 from sssd_registry.horizons import dated_forecast
@@ -36,8 +36,8 @@ def load_frame(times: Any) -> pd.DataFrame:
 
 def forecast_of(frame: pd.DataFrame, config: DataConfig, horizons: tuple[int, ...] = (1, 2, 3, 4, 6)) -> Forecast:
     """Any samples, at the times that a forecast of ``frame`` has."""
-    spec = resolve(config, frame)
-    source = window_source(read_panel(frame, spec), spec)
+    spec = resolve(config, read_frame(frame, config))
+    source = read_windows(frame, spec)
     windows = windows_at(source, last_origins(source))
     samples = np.random.default_rng(0).normal(size=(len(windows), 5, len(horizons), 1))
     return dated_forecast(samples, windows, spec, horizons)
@@ -101,7 +101,8 @@ def test_dates_without_a_clock_stay_dates(tmp_path: Path) -> None:
 
 
 def test_models_saved_before_write_in_the_zone_of_their_settings() -> None:
-    spec = resolve(config(timezone=BERLIN), load_frame(AUTUMN.tz_localize(None)))
+    berlin = config(timezone=BERLIN)
+    spec = resolve(berlin, read_frame(load_frame(AUTUMN.tz_localize(None)), berlin))
     before = spec.model_dump(exclude={"zone"})
     assert DataSpec.model_validate(before).zone is None
     assert DataSpec.model_validate(before).written_zone == BERLIN
