@@ -137,6 +137,10 @@ def export(
     )
     if search := manifest.get("search"):
         typer.echo(_found(search))
+        if "search.png" not in manifest["files"]:
+            typer.echo(
+                "note: no search.png was drawn: that needs matplotlib: pip install 'sssd-registry[plot]'", err=True
+            )
         if not search.get("network_in_use", True):  # engines of before have no word of it
             from sssd_registry.comparison.table import IDLE
 

@@ -31,6 +31,7 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.extras import installed
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model.batches import evenly, to_tensors
@@ -139,7 +140,8 @@ def auto_export(
         search = _search(solvers, base, trials, best_trial, setting)
         with atomic_directory(out, owner=ENGINE) as new:
             shutil.copytree(_place(Path(folder), best_trial), new, dirs_exist_ok=True)
-            plot_search(search, new / PICTURE)
+            if installed("matplotlib"):  # nobody asked for the picture, and the search may have taken an hour
+                plot_search(search, new / PICTURE)
             write_manifest(new, {**read_manifest(new), "search": search})
             return read_manifest(new)
 
