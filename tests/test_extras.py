@@ -13,7 +13,7 @@ import pytest
 from cli_runner import error_line, sssd
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.extras import require
+from sssd_registry.extras import _EXTRAS, require
 from sssd_registry.plots.plot_tableau import plot_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 
@@ -99,7 +99,8 @@ def _named(requirements: list[str]) -> set[str]:
 def test_every_extra_that_a_message_names_exists_and_is_no_dependency() -> None:
     sources = [*ROOT.glob("sssd_registry/**/*.py"), *ROOT.glob("plugins/**/*.py"), *ROOT.glob("export/**/*.py")]
     named = {name for file in sources for name in re.findall(r"sssd-registry\[([\w-]+)\]", file.read_text())}
-    assert {"parquet", "plot", "gluonts", "sde"} <= named <= set(EXTRAS)
+    assert {"plot", "gluonts", "sde"} <= named
+    assert named | set(_EXTRAS.values()) <= set(EXTRAS)
     optional = {"pyarrow", "matplotlib", "gluonts", "torchsde", "onnx", "onnxscript"}
     assert not optional & _named(PROJECT["dependencies"])
 
