@@ -22,7 +22,8 @@ PACKAGES = {
 _BASE = {"sssd_registry.errors", "sssd_registry.options", "sssd_registry.config", "sssd_registry.sampling.limits"}
 _FACES = {"sssd_registry.forecast", "sssd_registry.forecaster", "sssd_registry.horizons"}
 _MODEL = _BASE | {"sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model", "sssd_registry.plugin_api",
-                  "sssd_registry.files", "sssd_registry.storage", "sssd_registry.pipeline"}  # fmt: skip
+                  "sssd_registry.files", "sssd_registry.storage", "sssd_registry.model_pipeline",
+                  "sssd_registry.pipeline"}  # fmt: skip
 _BUILDING = _BASE | {"sssd_engine", "sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model",
                      "sssd_registry.files"}  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
@@ -44,7 +45,8 @@ MAY_IMPORT: dict[str, set[str]] = {
                                  "sssd_registry.forecaster"},
     "sssd_registry.storage": {*_BASE, "sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model",
                               "sssd_registry.plugin_api", "sssd_registry.files", "sssd_registry.version"},
-    "sssd_registry.pipeline": {*_MODEL, "sssd_registry.forecast", "sssd_registry.horizons"},
+    "sssd_registry.model_pipeline": {*_MODEL, "sssd_registry.forecast", "sssd_registry.horizons"},
+    "sssd_registry.pipeline": _MODEL,
     "sssd_registry.model_or_engine": _MODEL | _FACES,
     "sssd_registry.check_model": _MODEL,
     "sssd_registry.evaluation": {*_BASE, *_FACES, "sssd_registry.data", "sssd_registry.sampling",

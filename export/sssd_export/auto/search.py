@@ -35,7 +35,7 @@ from sssd_registry.extras import installed
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model.batches import evenly, to_tensors
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
 
@@ -118,7 +118,7 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=ENGINE)
-    distilled = SSSDPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
+    distilled = ModelPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
     base = compare(model, data, [scheduler], [count], setting, state_file).best
     names = None if order.scheduler is None else [order.scheduler]
@@ -172,7 +172,7 @@ def _trials(
     report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     scored = validation_windows(pipeline, data, setting.max_windows)
     tried = [
         Trial(row.scheduler, row.steps, row.calls, target, precision, loop)
@@ -207,7 +207,7 @@ def _trials(
     return [replace(trial, milliseconds=taken.get(trial, 0.0)) for trial in trials]
 
 
-def validation_windows(pipeline: SSSDPipeline, data: Path, most: int) -> Scored:
+def validation_windows(pipeline: ModelPipeline, data: Path, most: int) -> Scored:
     """The windows that ``sssd compare`` scores on, raw."""
     record, spec = pipeline.record, pipeline.spec
     if record is None:
