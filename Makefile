@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test fuzz faults lint bench accuracy claims readme clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims readme notebooks clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -75,11 +75,15 @@ claims: $(INSTALLED)
 readme: $(INSTALLED)
 	$(BIN)/python benchmarks/readme.py
 
+# The notebooks with their outputs and pictures; one thread, so that a run gives what the run before gave.
+notebooks: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python docs/notebooks/execute.py
+
 # Built under a temporary name's stamp: an interrupted installation is taken up again.
 $(INSTALLED): pyproject.toml engine/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,notebooks,dev]'
 	touch $(INSTALLED)
 
 clean:

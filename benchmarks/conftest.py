@@ -20,7 +20,7 @@ from alternate import medians, spread
 
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph, build_loop
-from sssd_export.graph.trace import Pieces, trace
+from sssd_export.graph.trace import TracedParts, trace
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.model.batches import training_data
@@ -51,7 +51,7 @@ class Workload:
 
     name: str
     network: SSSDNetwork
-    pieces: Pieces
+    pieces: TracedParts
     windows: Windows
     horizons: tuple[int, ...]
     noise: torch.Tensor

@@ -32,7 +32,7 @@ TUNED = {
 
 @pytest.mark.parametrize("result", TUNED)
 def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str, Any], result: str) -> None:
-    """What `sssd-export --auto` chooses on validation windows, scored on the test windows."""
+    """What `sssd-export auto` chooses on validation windows, scored on the test windows."""
     from sssd_registry.evaluation.evaluate import evaluate
     from sssd_registry.model_or_engine import open_forecaster
 
@@ -41,7 +41,7 @@ def test_the_fastest_engine_forecasts_as_well(benchmark: Any, results: dict[str,
     slow_model = model.with_name(name.removesuffix("-fast"))
     subprocess.run(["make", f"runs/{name}"], check=True, cwd=root)
     program = Path(sys.executable).with_name("sssd-export")
-    subprocess.run([program, model, data, "--auto", *options, "--out", engine], check=True, cwd=root)
+    subprocess.run([program, "auto", model, data, *options, "--out", engine], check=True, cwd=root)
     search = json.loads((engine / "manifest.json").read_text())["search"]
     assert search["network_in_use"], "few steps are good enough for a model whose network does nothing"
     windows = 100 if "U-Net" in result else None
@@ -66,7 +66,7 @@ def test_the_engine_forecasts_as_well_as_the_sampler_it_replaces(benchmark: Any,
     data, model, engine = root / "runs/eurusd.csv", root / "runs/eurusd-bars", root / "runs/eurusd-bars-engine"
     subprocess.run(["make", "runs/eurusd-bars"], check=True, cwd=root)
     program = Path(sys.executable).with_name("sssd-export")
-    subprocess.run([program, model, "--steps", "20", "--out", engine], check=True, cwd=root)
+    subprocess.run([program, "build", model, "--steps", "20", "--out", engine], check=True, cwd=root)
     fast = benchmark.pedantic(lambda: evaluate(open_forecaster(engine), data), rounds=1, iterations=1)
     slow = evaluate(open_forecaster(model, "ddim", 100), data)
     assert fast.windows == slow.windows > 500

@@ -31,7 +31,7 @@ def main() -> None:
     run("sssd", "train", DATA, "--config", CONFIG, "--out", MODEL, "--overwrite")
     run("sssd", "evaluate", MODEL, DATA)
     draw_forecast()
-    run("sssd-export", MODEL, "--target", "onnx", "--scheduler", "dpmsolver++", "--steps", 20, "--out", ENGINE)
+    run("sssd-export", "build", MODEL, "--target", "onnx", "--scheduler", "dpmsolver++", "--steps", 20, "--out", ENGINE)
     run("sssd", "forecast", ENGINE, DATA, "--horizons", "1,4,24", "--seed", 0, "--out", RUNS / "engine.csv")
     results = measure()
     results["seconds"] = round(time.perf_counter() - started)

@@ -2,8 +2,9 @@
 
     python examples/plain_onnxruntime.py ENGINE WINDOWS.npz [SEED]
 
-ENGINE is what `sssd-export MODEL --out ENGINE` wrote (target onnx). WINDOWS.npz has one array for each input that
+ENGINE is what `sssd-export build MODEL --out ENGINE` wrote (target onnx). WINDOWS.npz has one array for each input that
 ENGINE/manifest.json names, but the noise: the last bars of each timeframe and their times, for any number of windows.
+`python examples/windows_of_a_csv.py ENGINE DATA.csv WINDOWS.npz` makes it of a file.
 """
 
 import json
@@ -20,7 +21,7 @@ def main(folder: Path, windows: Path, seed: int) -> None:
         feed = {entry["name"]: arrays[entry["name"]] for entry in manifest["inputs"] if entry["name"] != "noise"}
     count = len(next(iter(feed.values())))
     # Each window has a stream of its own, so that a forecast does not depend on what it is batched with. Any standard
-    # normal numbers will do; load_engine's are stratified, so that fewer samples are as good (sssd_export/noise.py).
+    # normal numbers will do; load_engine's are stratified, so that fewer samples are as good (sssd_engine/noise.py).
     shape = (manifest["num_noises"], manifest["num_samples"], len(manifest["horizons"]), manifest["latent_size"])
     streams = [np.random.default_rng([seed, window]) for window in range(count)]
     feed["noise"] = np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams])

@@ -43,7 +43,7 @@ def _tried(folder: ModelFolder) -> str:
     record, examples, spec = folder.record, folder.examples, folder.network.spec
     if record is None or examples is None:
         raise SSSDError("a model without a training record or example windows cannot be tried")
-    pipeline = ModelPipeline(folder.network, folder.scheduler, record, examples, folder.preset)
+    pipeline = ModelPipeline(folder.network, folder.scheduler, record, examples, folder.sampling_defaults)
     pipeline.set_progress_bar_config(disable=True)
     made = pipeline(examples, num_samples=10, generator=0)  # a forecast's samples are finite
     if not np.ptp(made.samples, axis=1).any():
@@ -51,6 +51,6 @@ def _tried(folder: ModelFolder) -> str:
     horizons = ", ".join(map(str, spec.horizons[:8])) + (", …" if len(spec.horizons) > 8 else "")
     return (
         f"forecasts {', '.join(spec.targets)[:200]} {horizons} bars of {format_duration(spec.bar_seconds)} ahead, by"
-        f" head {record.config.model.head} and {type(folder.scheduler).__name__} in {folder.preset.steps} steps;"
-        f" {len(examples)} windows tried"
+        f" head {record.config.model.head} and {type(folder.scheduler).__name__} in"
+        f" {folder.sampling_defaults.steps} steps; {len(examples)} windows tried"
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
 from sssd_registry.extras import require
 from sssd_registry.files.atomic import atomic_file, check_file
@@ -36,6 +37,7 @@ class Forecast:
         times: ``datetime64[ns] (B, K)``, start of the bar that each horizon falls on, UTC.
         id_column: what the ids are called in a frame; ``None`` if there are none.
         time_column: what the times are called in a frame.
+        zone: in which a frame and a file have the times, ``Europe/Berlin`` or ``UTC+02:00``; None for times without.
 
     Raises:
         ValueError: shapes that do not belong together.
@@ -50,6 +52,7 @@ class Forecast:
     times: npt.NDArray[np.datetime64]
     id_column: str | None = None
     time_column: str = "time"
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -114,9 +117,9 @@ class Forecast:
     def to_frame(self, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
         """One row for each (window, horizon, target), in that order.
 
-        Columns: the id (if there are ids), ``origin``, ``horizon`` (bars), the time, ``target``, ``mean``,
-            and a
-        column for each quantile, named by its level: ``0.05``.
+        Columns: the id (if there are ids), ``origin``, ``horizon`` (bars), the time, ``target``, ``mean``, and a
+        column for each quantile, named by its level: ``0.05``. Times are as those of the data were: on the clock of
+        their zone and aware of it, or naive where they had none (they were then taken as UTC).
 
         Raises:
             SSSDError: the frame's id or time column has the name of another of these.
@@ -126,13 +129,13 @@ class Forecast:
         windows, _, horizons, targets = self.samples.shape
         bars = np.array(self.horizons)
         bars = bars.astype(np.int64) if (bars == np.rint(bars)).all() else bars
-        columns: list[tuple[str, npt.NDArray[Any]]] = []
+        columns: list[tuple[str, npt.NDArray[Any] | pd.DatetimeIndex]] = []
         if self.id_column:
             columns.append((self.id_column, np.repeat(self.series, horizons * targets)))
         columns += [
-            ("origin", np.repeat(self.origin_times, horizons * targets)),
+            ("origin", in_zone(np.repeat(self.origin_times, horizons * targets), self.zone)),
             ("horizon", np.tile(np.repeat(bars, targets), windows)),
-            (self.time_column, np.repeat(self.times.ravel(), targets)),
+            (self.time_column, in_zone(np.repeat(self.times.ravel(), targets), self.zone)),
             ("target", np.tile(np.array(self.targets, dtype=object), windows * horizons)),
             ("mean", self.mean.ravel()),
         ]
@@ -150,7 +153,8 @@ class Forecast:
 def write_forecast(forecast: Forecast, path: str | Path) -> None:
     """Write ``forecast.to_frame()`` as CSV, Parquet or JSON (a list of records, ISO times), by the suffix.
 
-    The file is complete or not there at all.
+    Times of data with a zone are on its clock, with their offset: ``2024-03-31T02:00:00+02:00``. Read back under the
+    settings of the data they are the same instants. The file is complete or not there at all.
 
     Raises:
         SSSDError: another suffix, no such folder, Parquet without pyarrow, or a file that cannot be written.
@@ -159,7 +163,7 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
     frame = forecast.to_frame()
     with atomic_file(path) as new:
         if suffix == ".csv":
-            frame.to_csv(new, index=False)
+            _with_offsets(frame).to_csv(new, index=False)
         elif suffix == ".parquet":
             frame.to_parquet(new, index=False)
         else:
@@ -183,7 +187,15 @@ def check_forecast_file(path: str | Path) -> str:
 
 def _records(frame: pd.DataFrame) -> str:
     # By the standard library: pandas rounds to a number of decimals, which small values do not survive.
-    texts = frame.copy()
-    for name in frame.select_dtypes("datetime"):
+    texts = _with_offsets(frame)
+    for name in texts.select_dtypes("datetime"):
         texts[name] = [time.isoformat() for time in frame[name]]
     return json.dumps(texts.to_dict("records"), indent=1)
+
+
+def _with_offsets(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy in which times with a zone are ISO 8601: pandas writes a blank for the T."""
+    texts = frame.copy()
+    for name in frame.select_dtypes("datetimetz"):
+        texts[name] = [time.isoformat() for time in frame[name]]
+    return texts

@@ -90,6 +90,7 @@ def dated_forecast(
         times=forecast_times(list(base), spec, horizons),
         id_column=spec.id,
         time_column=spec.time,
+        zone=spec.written_zone,
     )
 
 

@@ -78,7 +78,7 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
         return _open_model(path, scheduler, steps)
     if scheduler is not None or steps is not None:
         raise SSSDError(
-            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export"
+            f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export build"
         )
     target = str(read_json(manifest, "export anew").get("target"))
     try:
@@ -100,7 +100,7 @@ def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelFo
     record = pipeline.record
     if record is None:
         raise SSSDError(f"{path} has no training record")
-    steps = steps or pipeline.preset.steps_for(scheduler)
+    steps = steps or pipeline.sampling_defaults.steps_for(scheduler)
     return ModelForecaster(pipeline, steps, record.test_start, record.random_walk_window)
 
 

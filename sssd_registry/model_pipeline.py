@@ -17,14 +17,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from sssd_registry.data.panel import read_panel
+from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
     Windows,
     WindowSource,
     last_origins,
     warn_of_early_ends,
-    window_source,
     windows_at,
 )
 from sssd_registry.forecast import Forecast
@@ -37,7 +37,7 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled, check_solver
 from sssd_registry.storage.hub import local_folder
 from sssd_registry.storage.model_folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
-from sssd_registry.storage.sampling_defaults import Preset
+from sssd_registry.storage.sampling_defaults import SamplingDefaults
 
 # Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
 _ROWS_AT_ONCE = 1 << 15
@@ -52,7 +52,7 @@ class ModelPipeline:
             any time.
         record: what training left to know; needed to save.
         examples: a few windows kept with the model, for parity checks.
-        preset: default number of steps, and solvers tuned for the model.
+        sampling_defaults: default number of steps, and solvers tuned for the model.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class ModelPipeline:
         scheduler: Any,
         record: TrainingRecord | None = None,
         examples: Windows | None = None,
-        preset: Preset | None = None,
+        sampling_defaults: SamplingDefaults | None = None,
     ) -> None:
         self.model = model
         self.scheduler = scheduler
         self.record = record
         self.examples = examples
-        self.preset = preset or Preset()
-        self._preset_scheduler = scheduler if self.preset.scheduler else None
+        self.sampling_defaults = sampling_defaults or SamplingDefaults()
+        self._default_scheduler = scheduler if self.sampling_defaults.scheduler else None
         self._progress_bar_config: dict[str, Any] = {}
         self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         model.eval()
@@ -121,7 +121,7 @@ class ModelPipeline:
 
     def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
-        return window_source(read_panel(data, self.spec), self.spec)
+        return read_windows(data, self.spec)
 
     @torch.no_grad()
     def __call__(
@@ -138,7 +138,7 @@ class ModelPipeline:
         Args:
             data: a frame or file with the training data's columns, or windows.
             horizons: bars, or durations such as ``"4h"``; default: the trained ones.
-            num_inference_steps: N of the scheduler; default: the model's preset, 20 unless it was set.
+            num_inference_steps: N of the scheduler; default: the model's own, 20 unless it was set.
             num_samples: S.
             generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
                 for fresh noise.
@@ -155,9 +155,10 @@ class ModelPipeline:
             source = self.source(data)
             origins = last_origins(source)
             warn_of_early_ends(source, origins)
+            warn_of_far_values(source, origins)
             windows = windows_at(source, origins)
         bars = check_horizons(horizons, self.spec)
-        tableau = self.tableau(num_inference_steps or self.preset.steps)
+        tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
         shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
         if generator is None:
             generator = int(np.random.default_rng().integers(2**62))
@@ -185,7 +186,7 @@ class ModelPipeline:
     def save_pretrained(self, save_directory: str | Path) -> None:
         """Write the model folder: safetensors and JSON, complete or not at all.
 
-        The preset's scheduler goes with it, unless another one was assigned since.
+        The scheduler of ``sampling_defaults`` goes with it, unless another one was assigned since.
 
         Args:
             save_directory: the folder.
@@ -193,10 +194,10 @@ class ModelPipeline:
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
         """
-        preset = self.preset
-        if self.scheduler is not self._preset_scheduler:
-            preset = Preset(tuned=preset.tuned)
-        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, preset)
+        sampling_defaults = self.sampling_defaults
+        if self.scheduler is not self._default_scheduler:
+            sampling_defaults = SamplingDefaults(tuned=sampling_defaults.tuned)
+        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, sampling_defaults)
         write_model_folder(folder, Path(save_directory))
 
     @classmethod
@@ -212,9 +213,9 @@ class ModelPipeline:
             SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
         """
         folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
-        made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.preset)
+        made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.sampling_defaults)
         if scheduler is not None:
-            made._preset_scheduler = None
+            made._default_scheduler = None
         return made
 
     def use_scheduler(self, text: str) -> None:
@@ -223,7 +224,7 @@ class ModelPipeline:
         Raises:
             SSSDError: unknown name or option, or nothing tuned.
         """
-        self.scheduler = self.preset.make_scheduler(text, self.network.schedule)
+        self.scheduler = self.sampling_defaults.make_scheduler(text, self.network.schedule)
 
 
 def _noise(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.storage.model_folder import TrainingRecord
-from sssd_registry.storage.sampling_defaults import Preset
+from sssd_registry.storage.sampling_defaults import SamplingDefaults
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -50,7 +50,7 @@ class SSSDPipeline(ModelPipeline, DiffusionPipeline, metaclass=_JoinsDiffusers):
             (``pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)``) at any time.
         record: what training left to know; needed to save.
         examples: a few windows kept with the model, for parity checks.
-        preset: default number of steps, and solvers tuned for the model.
+        sampling_defaults: default number of steps, and solvers tuned for the model.
     """
 
     def __new__(cls, *_args: Any, **_named: Any) -> Self:
@@ -64,9 +64,9 @@ class SSSDPipeline(ModelPipeline, DiffusionPipeline, metaclass=_JoinsDiffusers):
         scheduler: Any,
         record: TrainingRecord | None = None,
         examples: Windows | None = None,
-        preset: Preset | None = None,
+        sampling_defaults: SamplingDefaults | None = None,
     ) -> None:
-        super().__init__(model, scheduler, record, examples, preset)
+        super().__init__(model, scheduler, record, examples, sampling_defaults)
         self.register_modules(model=model, scheduler=scheduler)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
@@ -80,7 +80,7 @@ class SSSDPipeline(ModelPipeline, DiffusionPipeline, metaclass=_JoinsDiffusers):
     ) -> None:
         """Write the model folder: safetensors and JSON, complete or not at all.
 
-        The preset's scheduler goes with it, unless another one was assigned since.
+        The scheduler of ``sampling_defaults`` goes with it, unless another one was assigned since.
 
         Args:
             save_directory: the folder.

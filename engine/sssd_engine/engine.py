@@ -118,8 +118,9 @@ class Engine:
         return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
 
     def encode(self, inputs: Inputs) -> Encoded:
-        """What of a forecast comes before its first noise: with ``sssd-export --split``, or ``--loop step``, all that
-        the encoder does. It can then be sampled from many times.
+        """Run what of a forecast comes before its first noise, to be sampled from many times.
+
+        With ``sssd-export build --split``, or ``--loop step``, that is all that the encoder does.
 
         Raises:
             EngineError: as when the engine is called.

@@ -103,12 +103,15 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
     Raises:
         SSSDError: unusable data: where, and what to do.
     """
-    from sssd_registry.data.panel import read_panel
-    from sssd_registry.data.windows import last_origins, window_source, windows_at
+    from sssd_registry.data.far_values import warn_of_far_values
+    from sssd_registry.data.read_windows import read_windows
+    from sssd_registry.data.windows import last_origins, windows_at
 
     spec = engine_spec(manifest)
-    source = window_source(read_panel(data, spec), spec)
-    return engine_inputs(windows_at(source, last_origins(source, every=True)))
+    source = read_windows(data, spec)
+    origins = last_origins(source, every=True)
+    warn_of_far_values(source, origins)
+    return engine_inputs(windows_at(source, origins))
 
 
 def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:

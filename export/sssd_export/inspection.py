@@ -99,7 +99,7 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
               for name, size in found["sizes"].items()]  # fmt: skip
     lines.append("made with  " + ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     if source := found.get("source"):
-        lines.append(f"made from  {source['model']} by sssd-export {source['command']}")
+        lines.append(f"made from  {source['model']} by sssd-export build {source['command']}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""``sssd-export --refit ENGINE MODEL``: another model's weights in an engine, everything else as it was.
+"""``sssd-export refit MODEL ENGINE``: another model's weights in an engine, everything else as it was.
 
 The graph is composed anew, and has to be the same but for its constants. Runtimes that compile when an engine is loaded
 just get it; TensorRT's plans have to have been built with ``refit=true``, and keep all but their weights.
@@ -13,7 +13,7 @@ from typing import Any
 
 from sssd_engine.manifest import read_manifest
 from sssd_export.errors import as_users_error
-from sssd_export.request import Order, export_request
+from sssd_export.request import ExportOptions, export_request
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE
@@ -40,7 +40,7 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
         raise SSSDError(
             f"{engine} is an engine of target {before['target']!r}, whose weights are compiled in: export {model} anew"
         )
-    order = Order(**before["source"]["order"])
+    order = ExportOptions(**before["source"]["order"])
     pipeline = ModelPipeline.from_pretrained(model, scheduler=order.scheduler)
     spec, request = export_request(model, order, pipeline)
     with atomic_directory(engine, owner=ENGINE) as folder:

@@ -21,7 +21,7 @@ from sssd_registry.storage.distilled import check_solver
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportOptions:
     """What a user asked of an export, in the command line's words.
 
     Attributes:
@@ -66,7 +66,7 @@ def export_model(
     Args:
         model: model folder.
         out: engine folder.
-        target, options: the fields of :class:`Order`.
+        target, options: the fields of :class:`ExportOptions`.
         report: told steps of the build done, steps in all, and what is next.
 
     Returns:
@@ -76,7 +76,7 @@ def export_model(
         SSSDError: unknown names, a scheduler that is no tableau, a precision that the target has not, or an engine that
             misses parity.
     """
-    order = Order(target, **options)
+    order = ExportOptions(target, **options)
     open_target(order.target)
     if order.scheduler is not None:
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
@@ -92,7 +92,7 @@ def open_target(text: str | None) -> tuple[TargetSpec, Any]:
     return spec, build_options("target", name, spec.options, values)
 
 
-def export_request(model: Path, order: Order, pipeline: ModelPipeline) -> tuple[TargetSpec, ExportRequest]:
+def export_request(model: Path, order: ExportOptions, pipeline: ModelPipeline) -> tuple[TargetSpec, ExportRequest]:
     """What ``order`` asks of its target.
 
     Args:
@@ -113,16 +113,16 @@ def export_request(model: Path, order: Order, pipeline: ModelPipeline) -> tuple[
     bars = check_horizons(wanted, pipeline.spec)
     if any(bar != int(bar) for bar in bars):
         raise SSSDError(f"an engine's horizons are whole bars, got {order.horizons}")
-    preset, schedule = pipeline.preset, pipeline.network.schedule
+    sampling_defaults, schedule = pipeline.sampling_defaults, pipeline.network.schedule
     named = order.scheduler
-    scheduler = pipeline.scheduler if named is None else preset.make_scheduler(named, schedule)
-    steps = order.steps or preset.steps_for(order.scheduler)
+    scheduler = pipeline.scheduler if named is None else sampling_defaults.make_scheduler(named, schedule)
+    steps = order.steps or sampling_defaults.steps_for(order.scheduler)
     tableau = solver_tableau(scheduler, schedule, steps)
     check_solver(tableau, pipeline.distilled, schedule)
     request = ExportRequest(
         network=pipeline.network,
         tableau=tableau,
-        scheduler=order.scheduler or preset.scheduler or type(scheduler).__name__,
+        scheduler=order.scheduler or sampling_defaults.scheduler or type(scheduler).__name__,
         scheduler_factory=lambda: scheduler,
         horizons=tuple(int(bar) for bar in bars),
         num_samples=order.samples,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sssd_heads.conditioning import Conditioning
 from sssd_heads.options import FiLMUNetOptions
-from sssd_heads.start import starting_at_zero
+from sssd_heads.zero_init import zero_init
 
 
 class FiLMBlock(nn.Module):
@@ -56,7 +56,7 @@ class FiLMUNetHead(nn.Module):
         ins = (widths[0], *widths[:-1])
         self.down = nn.ModuleList(FiLMBlock(a, b, given, options.kernel_size) for a, b in zip(ins, widths, strict=True))
         self.up = nn.ModuleList(FiLMBlock(a + b, a, given, options.kernel_size) for a, b in pairwise(widths))
-        self.out = starting_at_zero(nn.Linear(widths[0], latent_size))
+        self.out = zero_init(nn.Linear(widths[0], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import MLPOptions
-from sssd_heads.start import starting_at_zero
 from sssd_heads.time_embedding import TimeEmbedding
+from sssd_heads.zero_init import zero_init
 
 
 class MLPHead(nn.Module):
@@ -28,7 +28,7 @@ class MLPHead(nn.Module):
         self.from_time = nn.Linear(options.time_size, first, bias=False)
         widths = [first, *rest]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, rest, strict=False))
-        self.out = starting_at_zero(nn.Linear(widths[-1], latent_size))
+        self.out = zero_init(nn.Linear(widths[-1], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

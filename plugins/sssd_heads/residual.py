@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.conditioning import Conditioning
-from sssd_heads.start import starting_at_zero
+from sssd_heads.zero_init import zero_init
 
 
 class ResidualHead(nn.Module):
@@ -23,7 +23,7 @@ class ResidualHead(nn.Module):
         self.from_z = nn.Linear(latent_size, width)
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
-        self.out = starting_at_zero(nn.Linear(width, latent_size))
+        self.out = zero_init(nn.Linear(width, latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sssd_heads.conditioning import Conditioning
 from sssd_heads.options import UNet1DOptions
-from sssd_heads.start import starting_at_zero
+from sssd_heads.zero_init import zero_init
 
 
 class UNet1DHead(nn.Module):
@@ -36,7 +36,7 @@ class UNet1DHead(nn.Module):
         self.conditioning = Conditioning(cond_size, widths[0], options.time_size)
         self.from_z = nn.Linear(latent_size, widths[0])
         self.unet = _unet(widths, "Attn" if attention else "")
-        self.out = starting_at_zero(nn.Linear(widths[0], latent_size))
+        self.out = zero_init(nn.Linear(widths[0], latent_size))
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sssd_heads.options import UNet2DOptions
-from sssd_heads.start import starting_at_zero
+from sssd_heads.zero_init import zero_init
 
 
 class UNet2DHead(nn.Module):
@@ -34,7 +34,7 @@ class UNet2DHead(nn.Module):
         self.from_cond = nn.Linear(cond_size, widths[0])
         self.from_z = nn.Linear(latent_size, widths[0])
         self.unet = _unet(latent_size, options)
-        starting_at_zero(self.unet.conv_out)
+        zero_init(self.unet.conv_out)
 
     def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """``z (B, S, K, D), t (B, S), cond (B, K, C) -> (B, S, K, D)``."""

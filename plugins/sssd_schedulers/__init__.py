@@ -23,7 +23,7 @@ from sssd_schedulers.pndm import PNDM
 from sssd_schedulers.sasolver import SA_SOLVER
 from sssd_schedulers.tcd import TCD
 from sssd_schedulers.unipc import UNIPC
-from sssd_schedulers.unserved import UNSERVED
+from sssd_schedulers.unsupported import UNSUPPORTED
 
 SSSD_HOOK_API = 1
 
@@ -33,5 +33,5 @@ def register_schedulers() -> list[SchedulerSpec]:
     return [
         DDIM, DDPM, PNDM, DPMSOLVER_PP, DPMSOLVER_PP_SINGLESTEP, UNIPC, DEIS, EULER, EULER_ANCESTRAL, LMS, HEUN,
         KDPM2, KDPM2_ANCESTRAL, DPM_SDE, SA_SOLVER, LCM, TCD, EDM_EULER, EDM_DPM, IPNDM, FLOW_EULER, FLOW_HEUN,
-        *UNSERVED,
+        *UNSUPPORTED,
     ]  # fmt: skip

@@ -126,7 +126,7 @@ def print_comparison(result: Comparison) -> None:
     from rich.table import Table
 
     from sssd_registry.cli.table import print_table
-    from sssd_registry.comparison.table import IDLE, front
+    from sssd_registry.comparison.table import NETWORK_UNUSED, front
 
     on_front = front(result.rows)
     table = Table(
@@ -143,7 +143,7 @@ def print_comparison(result: Comparison) -> None:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)
     if not result.network_in_use:
-        typer.echo(f"note: {IDLE}", err=True)
+        typer.echo(f"note: {NETWORK_UNUSED}", err=True)
     best, choice = result.best, result.choice
     typer.echo(f"best: {best.label}, CRPS {best.crps:.5f} in {best.calls} network calls")
     typer.echo(

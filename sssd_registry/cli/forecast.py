@@ -26,8 +26,9 @@ def forecast(
 ) -> None:
     """Forecast every series in DATA from its last row."""
     from sssd_registry.cli.understood import read_for
-    from sssd_registry.data.panel import read_panel
-    from sssd_registry.data.windows import last_origins, warn_of_early_ends, window_source, windows_at
+    from sssd_registry.data.far_values import warn_of_far_values
+    from sssd_registry.data.read_windows import read_windows
+    from sssd_registry.data.windows import last_origins, warn_of_early_ends, windows_at
     from sssd_registry.forecast import check_forecast_file, write_forecast
     from sssd_registry.horizons import forecast_of_series, split_horizons
     from sssd_registry.model_or_engine import open_forecaster
@@ -40,9 +41,10 @@ def forecast(
     wanted = None if horizons is None else split_horizons(horizons, unit)
     read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
-    source = window_source(read_panel(read, forecaster.spec), forecaster.spec)
+    source = read_windows(read, forecaster.spec)
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
+    warn_of_far_values(source, origins)
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
     made = forecast_of_series(made, source, origins)
     if out is not None:

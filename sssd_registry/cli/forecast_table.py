@@ -1,4 +1,7 @@
-"""A forecast on standard output: 80 columns, whatever the names and the numbers are."""
+"""A forecast on standard output: 80 columns, whatever the names and the numbers are.
+
+Times are on the clock of the data's zone, with their offset where it fits; UTC where the data have no zone.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.text import Text
 
+from sssd_registry.data.written_times import in_zone
 from sssd_registry.forecast import Array, Forecast
 
 COLUMNS = 80
@@ -21,16 +25,24 @@ _TARGET_ROOM = 30
 def forecast_lines(made: Forecast) -> Iterator[str]:
     """A head, then for each series and target a line that names it and its last known bar, and a row a horizon."""
     values = np.stack([made.mean, *made.quantile(_LEVELS)], axis=-1)  # (B, K, C, 4)
-    unit = _time_unit(np.concatenate([made.times.ravel(), made.origin_times]))
+    times, offsets = _on_the_clock(made.times.ravel(), made.zone)
+    origins, after = _on_the_clock(made.origin_times, made.zone)
+    unit = _time_unit(np.concatenate([times, origins]))
+    # Where times have seconds, there is no room for the offsets but in the line above.
+    shown = [
+        _time(time, unit) + (offset if made.zone and unit == "m" else "")
+        for time, offset in zip(times, offsets, strict=True)
+    ]
     heads = ("mean", *(f"{level:.0%}".replace("%", " %") for level in _LEVELS))
-    time_room = len(_time(made.times[0, 0], unit))
-    yield _row("horizon", "time".ljust(time_room), heads)
+    yield _row("horizon", "time".ljust(len(shown[0])), heads)
     for window, series in enumerate(made.series):
         for number, target in enumerate(made.targets):
-            yield _title(target, series if made.id_column else None, _time(made.origin_times[window], unit))
+            origin = _time(origins[window], unit) + (after[window] if unit != "D" else "")
+            yield _title(target, series if made.id_column else None, origin)
             cells = number_texts(values[window, :, number])
-            for horizon, time, texts in zip(made.horizons, made.times[window], cells, strict=True):
-                yield _row(f"{horizon:.7g}", _time(time, unit), texts)
+            first = window * len(made.horizons)
+            for row, (horizon, texts) in enumerate(zip(made.horizons, cells, strict=True), first):
+                yield _row(f"{horizon:.7g}", shown[row], texts)
 
 
 def number_texts(values: Array) -> list[list[str]]:
@@ -66,7 +78,7 @@ def _row(horizon: str, time: str, texts: tuple[str, ...] | list[str]) -> str:
 
 def _title(target: str, series: object, origin: str) -> str:
     name = _cut(target, _TARGET_ROOM) + ("" if series is None else f" of {series}")
-    after = f", after {origin}" + (" UTC" if ":" in origin else "")
+    after = f", after {origin}"
     return _cut(name, COLUMNS - len(after)) + after
 
 
@@ -75,6 +87,14 @@ def _cut(text: str, room: int) -> str:
     line = Text(" ".join(text.split()))
     line.truncate(room, overflow="ellipsis")
     return line.plain
+
+
+def _on_the_clock(times: npt.NDArray[np.datetime64], zone: str | None) -> tuple[npt.NDArray[np.datetime64], list[str]]:
+    """UTC times ``(N,)`` as the clock of ``zone`` shows them, and what tells them from other clocks' times."""
+    if zone is None:
+        return times, [" UTC"] * len(times)
+    aware = in_zone(times, zone)
+    return aware.tz_localize(None).to_numpy(), [time.isoformat()[-6:] for time in aware]
 
 
 def _time_unit(times: npt.NDArray[np.datetime64]) -> str:

@@ -25,7 +25,7 @@ def plugins(
     from sssd_registry.plugin_api.registry import registry
 
     entries = sorted(registry().entries, key=_order)
-    rows = [{column: getattr(entry, column) for column in COLUMNS} | {"status": entry.standing} for entry in entries]
+    rows = [{column: getattr(entry, column) for column in COLUMNS} | {"status": entry.status_text} for entry in entries]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return

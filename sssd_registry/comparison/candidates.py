@@ -56,15 +56,15 @@ def find_candidates(
     if schedulers is None:
         distilled = [name for name in names if registry().schedulers[name].consistency]
         skipped += [Skipped(name, None, "samples right only from a distilled network") for name in distilled]
-        names = [name for name in names if name not in distilled] + [TUNED] * bool(pipeline.preset.tuned)
+        names = [name for name in names if name not in distilled] + [TUNED] * bool(pipeline.sampling_defaults.tuned)
     schedule = pipeline.network.schedule
     for name in names:
         try:
-            scheduler = pipeline.preset.make_scheduler(name, schedule)
+            scheduler = pipeline.sampling_defaults.make_scheduler(name, schedule)
         except SSSDError as error:
             skipped.append(Skipped(name, None, str(error)))
             continue
-        for count in sorted(pipeline.preset.tuned) if name == TUNED else steps:
+        for count in sorted(pipeline.sampling_defaults.tuned) if name == TUNED else steps:
             try:
                 tableau = solver_tableau(scheduler, schedule, count)
                 check_solver(tableau, pipeline.distilled, schedule)

@@ -82,7 +82,7 @@ class Comparison:
         }  # fmt: skip
 
 
-IDLE = (
+NETWORK_UNUSED = (
     "training left this model's network out, so that every solver samples the Gaussian that diffusion starts from: what"
     " is best here says nothing about a model whose network is in use"
 )

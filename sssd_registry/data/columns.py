@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from sssd_registry.config import DataConfig
-from sssd_registry.data.frame import check_columns, find_id, number_column, source_name
+from sssd_registry.data.frame import check_columns, find_id, source_name
+from sssd_registry.data.number_column import number_column
 from sssd_registry.data.numbers import looks_numeric, read_numbers
 from sssd_registry.data.reading import near_some, reading_of
 from sssd_registry.data.resample import Role

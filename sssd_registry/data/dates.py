@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import warnings
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Dates:
     """A column of texts, read.
 
     Attributes:
-        times: ``datetime64[ns, UTC]``, NaT where an entry is no date.
+        times: aware ``datetime64[ns]``, NaT where an entry is no date; in the offset that all have, or else UTC.
         order: in which the parts of its dates stand, where that had to be found out.
         even: False where another order gives other dates with steps as even: it has to be asked for.
         note: how the dates were read, where they are not ISO's.
@@ -74,6 +75,9 @@ def read_dates(
     own = (naive - pd.to_timedelta(minutes.fillna(0), unit="min")).dt.tz_localize("UTC")
     local = minutes.isna() & naive.notna()
     if not local.any():
+        offsets = minutes.dropna().unique()
+        if len(offsets) == 1:
+            own = own.dt.tz_convert(datetime.timezone(datetime.timedelta(minutes=int(offsets[0]))))
         return Dates(own, found, even, note, local=False)
     times = to_utc(naive.where(local), timezone, groups, where).where(local, own)
     return Dates(times, found, even, note)
@@ -100,7 +104,10 @@ def _iso(column: pd.Series) -> pd.Series | None:
     texts = column[[isinstance(entry, str) for entry in column]]
     if not texts.str.contains(r"(?:Z|[:T]\d\d\S*[+-]\d\d(?::?\d\d)?)\s*$", regex=True).all():
         return None
-    return pd.to_datetime(column, format="ISO8601", utc=True)
+    utc = pd.to_datetime(column, format="ISO8601", utc=True)
+    if times is not None and isinstance(times.dtype, pd.DatetimeTZDtype):
+        return utc.dt.tz_convert(times.dtype.tz)  # all have one offset
+    return utc
 
 
 def _without_zones(texts: pd.Series) -> tuple[pd.Series, pd.Series, str | None, list[str]]:

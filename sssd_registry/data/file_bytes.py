@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import codecs
-import io
 from pathlib import Path
-from typing import cast
 
-from pandas.io.common import get_handle  # type: ignore[import-not-found]  # pandas-stubs leaves it out
-
+from sssd_registry.data.unpacking import unpacked
 from sssd_registry.errors import SSSDError
 
 _MARKS = (
@@ -31,10 +28,9 @@ def file_bytes(path: Path) -> tuple[bytes, str]:
     """UTF-8 bytes of a file, also of a compressed one, and a note where they are in another encoding.
 
     Raises:
-        SSSDError: it is no text, or holds a NUL byte, with its line.
+        SSSDError: it unpacks to more than a machine can hold, is no text, or holds a NUL byte, with its line.
     """
-    with get_handle(path, "rb", compression="infer", is_text=False) as handle:
-        data = cast("io.BytesIO", handle.handle).read()
+    data = unpacked(path)
     for start, what in _KINDS.items():
         if data.startswith(start):
             raise SSSDError(f"{path} is not readable as CSV: it is {what}")

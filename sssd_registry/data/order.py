@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sssd_registry.data.reading import near_some, row_name, source_name
+from sssd_registry.data.reading import row_name, source_name
 from sssd_registry.errors import SSSDError
 
 # Columns whose pairs are tried as names of series.
@@ -34,7 +34,9 @@ class SeriesRows:
 
 
 def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesRows, ...]:
-    """The series of ``frame`` (as :func:`read_frame` gives it), in the order in which they first appear.
+    """The series of ``frame``, as :func:`read_frame` gives it, in the order in which they first appear.
+
+    Reading has seen to it that both columns are there.
 
     Raises:
         SSSDError: a missing id, or timestamps of a series that repeat or descend; names both rows (1 is the
@@ -44,8 +46,6 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
     if id is None:
         parts = [("", np.arange(len(frame)))]
     else:
-        if id not in frame.columns:
-            raise SSSDError(f"{source_name(frame)}: no column {id!r} (data.id); {near_some(id, frame.columns)}")
         codes, names = pd.factorize(frame[id])
         if (codes < 0).any():
             raise SSSDError(

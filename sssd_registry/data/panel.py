@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.durations import Length
-from sssd_registry.data.frame import check_columns, number_column, read_frame, source_name
+from sssd_registry.data.frame import check_columns, read_frame, source_name
 from sssd_registry.data.lengths import row_starts
+from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
@@ -77,7 +78,7 @@ def read_panel(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> Panel
 
 
 def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
-    """Check ``frame`` against ``spec`` and bring its rows to bars of ``spec.bar_seconds``.
+    """Check ``frame``, as :func:`read_frame` gives it, against ``spec``, and bring its rows to ``spec.bar_seconds``.
 
     Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
     any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
@@ -87,7 +88,6 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
             not numbers, rows farther apart or nearer to each other than the model's, or values that are not
             positive where log-returns are taken.
     """
-    frame = read_frame(frame, spec)
     check_columns(frame, spec.columns, "a column that the model looks at")
     rows = series_rows(frame, spec.time, spec.id)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)

@@ -62,6 +62,7 @@ class Reading:
         delimiter: of a CSV.
         layout: name of a known layout, such as ``MetaTrader``.
         decimal, date_order, step_length: as settled, for the same reading of other files; None where nothing had to be.
+        zone: that the times are in; None where nothing says it, and for dates without a clock.
         first_line: line of the file, from 1, with the first row of data; 0 where there are no lines.
         skipped_lines: lines after it that are not rows, ascending: blank ones, repeated headers.
     """
@@ -73,6 +74,7 @@ class Reading:
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
     step_length: str | None = None
+    zone: str | None = None
     first_line: int = 0
     skipped_lines: tuple[int, ...] = field(default=(), repr=False)
 

@@ -20,14 +20,17 @@ from sssd_registry.data.defaults import (
     default_timeframes,
     season_length,
 )
-from sssd_registry.data.durations import MOST_BARS, Length, format_duration, parse_horizons, parse_length
-from sssd_registry.data.frame import find_id, read_frame, source_name
+from sssd_registry.data.durations import DAY, MOST_BARS, Length, format_duration, parse_horizons, parse_length
+from sssd_registry.data.frame import find_id, source_name
 from sssd_registry.data.lengths import row_length, row_starts, tell_missing
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
+from sssd_registry.data.seen import Seen
 from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
+from sssd_registry.data.written_times import is_written_zone
+from sssd_registry.data.zones import zone_in_name
 from sssd_registry.errors import SSSDError
 
 
@@ -68,6 +71,9 @@ class DataSpec(BaseModel):
         horizons: in bars, ascending.
         season: in bars: a day, or else a week, or else a year, as the data have them; 1 where none fits.
         periods: seconds of the calendar's periods (day, week, year) that the data hold enough of to learn from.
+        zone: in which a forecast's times are written, as those of the training data are: ``Europe/Berlin``,
+            ``UTC+02:00``; None for times without a zone, and for dates without a clock. See :attr:`written_zone`.
+        seen: for each of ``columns``, what training saw of it; none in models saved before it was kept.
         validation_fraction: part of the rows, by time.
         test_fraction: part of the rows, by time, the last.
     """
@@ -95,6 +101,8 @@ class DataSpec(BaseModel):
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
     step_length: str | None = None
+    zone: str | None = None
+    seen: tuple[Seen, ...] = ()
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -110,6 +118,13 @@ class DataSpec(BaseModel):
     def step(self) -> Length:
         """How far apart rows lie."""
         return Length(self.step_seconds or self.source_seconds, self.bar_months)
+
+    @property
+    def written_zone(self) -> str | None:
+        """The zone of a forecast's times; for models saved before it was kept, what the settings say of it."""
+        if self.zone is not None or self.bar_seconds % DAY == 0:
+            return self.zone
+        return self.timezone or zone_in_name(self.time, "the model")
 
     @property
     def base(self) -> Timeframe:
@@ -129,17 +144,20 @@ class DataSpec(BaseModel):
             raise ValueError("lengths must be positive, and the bar's a multiple of the rows'")
         if any(earlier >= later for ordered in (lengths, self.horizons) for earlier, later in pairwise(ordered)):
             raise ValueError("timeframes and horizons must ascend")
+        if self.zone is not None and not is_written_zone(self.zone):
+            raise ValueError(f"no time zone {self.zone!r}")
+        if len(self.seen) not in (0, len(self.columns)):
+            raise ValueError("what was seen of each column, or of none, expected")
         return self
 
 
 def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
-    """Settle everything that ``config`` leaves open from the data.
+    """Settle everything that ``config`` leaves open from ``frame``, as ``read_frame(data, config)`` gives it.
 
     Raises:
         SSSDError: columns that are not there or not numbers, timestamps out of order or at irregular times, or
             timeframes and horizons that do not fit the data's bar.
     """
-    frame = read_frame(frame, config)
     where, reading = source_name(frame), reading_of(frame)
     time = find_time_column(frame, reading.time, where)
     config = config.model_copy(update={"id": find_id(frame, config.id)})
@@ -179,6 +197,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         decimal=reading.decimal,
         date_order=config.date_order or reading.date_order,
         step_length=reading.step_length,
+        zone=reading.zone,
     )
 
 

@@ -13,6 +13,7 @@ from sssd_registry.data.date_formats import CLOCK, is_date
 from sssd_registry.data.dates import Dates, read_dates, to_utc
 from sssd_registry.data.number_times import times_from_numbers
 from sssd_registry.data.reading import Reading, ReadSettings, near_some, row_name, source_name
+from sssd_registry.data.written_times import zone_of
 from sssd_registry.data.zones import zone_in_name
 from sssd_registry.errors import SSSDError, shortened, some
 
@@ -125,8 +126,8 @@ def parse_times(
             stand, in which zone they are, or how long a step is.
     """
     column, where = frame[name], source_name(frame)
-    if settings.timezone is None and (zone := zone_in_name(name, where)) is not None:
-        settings = replace(settings, timezone=zone)
+    if settings.timezone is None and (said := zone_in_name(name, where)) is not None:
+        settings = replace(settings, timezone=said)
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
     if looks_like_clocks(column):
@@ -138,7 +139,9 @@ def parse_times(
         raise SSSDError(f"{where}: column {name!r} holds no dates ({column.dtype}); name another: --set data.time=NAME")
     if isinstance(column.dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
+    zone = settings.timezone
     if isinstance(column.dtype, pd.DatetimeTZDtype):
+        zone = zone or zone_of(column.dt.tz)
         times, local = column.where(column.dt.year.between(*_YEARS)).dt.tz_convert("UTC"), False
     elif isinstance(column.dtype, np.dtype) and column.dtype.kind == "M":
         column = column.where(column.dt.year.between(*_YEARS)).astype("datetime64[ns]")
@@ -150,11 +153,14 @@ def parse_times(
         dates = read_dates(column, settings.date_order, settings.timezone, groups, where)
         _check_plain(frame, name, dates)
         times, local = dates.times, dates.local
+        zone = zone if local else zone or zone_of(times.dt.tz)
         reading = reading.and_note(*([dates.note] if dates.note else []), date_order=dates.order)
     _check_all(frame, name, times)
     if settings.timezone and local:
         reading = reading.and_note(f"times without a zone are {settings.timezone}")
-    return times.astype("datetime64[ns, UTC]"), reading
+    utc = times.astype("datetime64[ns, UTC]")
+    dates_alone = zone == settings.timezone and bool((utc == utc.dt.normalize()).all())
+    return utc, replace(reading, zone=None if dates_alone else zone)
 
 
 def _as_numbers(column: pd.Series) -> pd.Series | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ from sssd_registry.config import DataConfig
 from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.panel import to_panel, without_constants
+from sssd_registry.data.seen import seen_in
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.data.split import Split, split_origins
 from sssd_registry.data.summary import summary
@@ -39,4 +40,7 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     panel = without_constants(to_panel(frame, spec), spec)
     source = without_short(window_source(panel, spec), max(spec.horizons))
     split = split_origins(source, spec, spec.horizons)
-    return TrainingData(spec, source, split, summary(frame, spec, (split.validation_start, split.test_start)))
+    known = [series.values[series.times < split.validation_start] for series in source.panel.series]
+    spec = spec.model_copy(update={"seen": seen_in(known)})
+    told = summary(frame, spec, (split.validation_start, split.test_start))
+    return TrainingData(spec, replace(source, spec=spec), split, told)

@@ -143,13 +143,13 @@ class WindowNormalizer(ExactBuffers):
     def fit_growth(self, changes: Mapping[int, Sequence[Tensor]], weights: Tensor | None = None) -> None:
         """Set ``growth`` from training data: horizon -> scaled changes ``(n, C)`` over that many bars.
 
-        ``weights (n, C)`` are how much each of them counts, see :func:`typical_size`.
+        ``weights (n, C)`` are how much each of them counts, see :func:`robust_rms`.
         """
         for row, horizon in enumerate(int(h) for h in self.growth_horizons):
-            self.growth[row] = typical_size(torch.cat(list(changes[horizon])).double(), weights).float()
+            self.growth[row] = robust_rms(torch.cat(list(changes[horizon])).double(), weights).float()
 
 
-def typical_size(values: Tensor, weights: Tensor | None = None) -> Tensor:
+def robust_rms(values: Tensor, weights: Tensor | None = None) -> Tensor:
     """Root mean square over the first axis ``(n, …)``, in which no value counts for more than six deviations.
 
     The deviation is the median's, for which a Gaussian has 0.6745. The revaluation of one pegged currency, thousands

@@ -52,13 +52,13 @@ class Entry:
         return f"{self.distribution} {self.version}"
 
     @property
-    def standing(self) -> str:
+    def status_text(self) -> str:
         """The status in a user's words; of a target, also whether its engines can be run on this machine."""
         if self.kind != "target" or self.spec is None:
             return self.status
         if self.status != "ok":
             return self.status.removeprefix("unavailable: ")
-        reason = self.spec.why_not_run()
+        reason = self.spec.run_unavailable()
         return f"can build, cannot run here: {reason}" if reason else "available"
 
 

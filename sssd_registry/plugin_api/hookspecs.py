@@ -153,14 +153,14 @@ class TargetSpec:
     """An export target: a compiler that an engine can be built for, and the runtime of its engines.
 
     Attributes:
-        name: what ``sssd-export --target`` calls it; stored in the engine's manifest.
+        name: what ``sssd-export build --target`` calls it; stored in the engine's manifest.
         summary: one line for ``sssd plugins``.
         build: ``(request, folder) -> manifest`` writes an engine into an existing empty folder.
         load: ``folder -> Forecaster``; needs no torch.
         options: frozen dataclass of what can be set; ``build`` finds an instance in ``request.options``.
         unavailable: as for schedulers: why nothing can be built here, such as ``not installed: pip install …``.
         precisions: what ``--precision`` may ask of it, the default first.
-        why_not_run: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
+        run_unavailable: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
     """
 
     name: str
@@ -170,7 +170,7 @@ class TargetSpec:
     options: type = NoOptions
     unavailable: Callable[[], str] = always
     precisions: tuple[str, ...] = ("fp32",)
-    why_not_run: Callable[[], str] = always
+    run_unavailable: Callable[[], str] = always
 
 
 class Hooks:

@@ -42,7 +42,7 @@ from sssd_registry.storage.index import (
     read_index,
     write_index,
 )
-from sssd_registry.storage.sampling_defaults import Preset, read_preset, write_preset
+from sssd_registry.storage.sampling_defaults import SamplingDefaults, read_sampling_defaults, write_sampling_defaults
 from sssd_registry.storage.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
 from sssd_registry.storage.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 from sssd_registry.version import __version__
@@ -108,7 +108,7 @@ class ModelFolder:
     scheduler: Any
     record: TrainingRecord | None
     examples: Windows | None
-    preset: Preset = field(default_factory=Preset)
+    sampling_defaults: SamplingDefaults = field(default_factory=SamplingDefaults)
 
 
 def write_model_folder(folder: ModelFolder, path: Path) -> None:
@@ -128,8 +128,8 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
         save_arrays(windows_to_arrays(folder.examples), new / EXAMPLES)
         (new / CONFIG).write_text(stored.model_dump_json(indent=1), encoding="utf-8")
         library = save_scheduler(folder.scheduler, _default_scheduler(folder), folder.network.schedule, new)
-        if folder.preset != Preset():
-            write_preset(new, folder.preset)
+        if folder.sampling_defaults != SamplingDefaults():
+            write_sampling_defaults(new, folder.sampling_defaults)
         write_index(new, _index(folder, library))
 
 
@@ -144,8 +144,8 @@ def _index(folder: ModelFolder, library: str) -> dict[str, Any]:
 
 def _default_scheduler(folder: ModelFolder) -> Any:
     """What a reader of the folder would make of its names, where the scheduler itself cannot be saved."""
-    name = folder.preset.scheduler or (folder.record.config.training.scheduler if folder.record else None)
-    return folder.preset.make_scheduler(name, folder.network.schedule) if name else None
+    name = folder.sampling_defaults.scheduler or (folder.record.config.training.scheduler if folder.record else None)
+    return folder.sampling_defaults.make_scheduler(name, folder.network.schedule) if name else None
 
 
 def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False) -> ModelFolder:
@@ -169,8 +169,8 @@ def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False)
 def _read_still(path: Path, scheduler: Any, trust: bool) -> ModelFolder:
     index = read_index(path, trust=trust)
     stored = _read_config(path, index, trust)
-    preset = read_preset(path)
-    wanted = preset.scheduler if scheduler is None else scheduler
+    sampling_defaults = read_sampling_defaults(path)
+    wanted = sampling_defaults.scheduler if scheduler is None else scheduler
     own = wanted is None and index.scheduler[0] == "diffusers"
     config = read_scheduler_config(own_file(path, SCHEDULER)) if own else None
     for name in (WEIGHTS, EXAMPLES):
@@ -183,8 +183,8 @@ def _read_still(path: Path, scheduler: Any, trust: bool) -> ModelFolder:
         made = read_scheduler(config, network.schedule, path / SCHEDULER)
     else:
         wanted = stored.record.config.training.scheduler if wanted is None else wanted
-        made = preset.make_scheduler(wanted, network.schedule) if isinstance(wanted, str) else wanted
-    return ModelFolder(network, made, stored.record, examples, preset)
+        made = sampling_defaults.make_scheduler(wanted, network.schedule) if isinstance(wanted, str) else wanted
+    return ModelFolder(network, made, stored.record, examples, sampling_defaults)
 
 
 def _read_config(path: Path, index: Index, trust: bool) -> _Stored:

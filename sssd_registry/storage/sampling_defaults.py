@@ -25,7 +25,7 @@ DEFAULT_STEPS = 20
 
 
 @dataclass(frozen=True)
-class Preset:
+class SamplingDefaults:
     """The sampling part of a model folder.
 
     Attributes:
@@ -85,7 +85,7 @@ class _Solver(BaseModel):
         return SolverTableau(self.num_inference_steps, timesteps, coefficients, tuple(self.drawn_in))
 
 
-class _StoredPreset(BaseModel):
+class _StoredDefaults(BaseModel):
     """``sampling.json``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,7 +95,7 @@ class _StoredPreset(BaseModel):
     tuned: list[_Solver]
 
 
-def read_preset(folder: Path) -> Preset:
+def read_sampling_defaults(folder: Path) -> SamplingDefaults:
     """What the folder says; without a file nothing was ever set.
 
     Raises:
@@ -103,34 +103,36 @@ def read_preset(folder: Path) -> Preset:
     """
     file = own_file(folder, SAMPLING)
     if not file.exists():
-        return Preset()
+        return SamplingDefaults()
     remedy = f"delete it, run `sssd check {folder} --sign`, then set it anew"
-    stored = validated(_StoredPreset, read_json(file, remedy), file, remedy)
-    return Preset(stored.scheduler, stored.steps, {one.num_inference_steps: one.tableau() for one in stored.tuned})
+    stored = validated(_StoredDefaults, read_json(file, remedy), file, remedy)
+    return SamplingDefaults(
+        stored.scheduler, stored.steps, {one.num_inference_steps: one.tableau() for one in stored.tuned}
+    )
 
 
-def write_preset(folder: Path, preset: Preset) -> None:
+def write_sampling_defaults(folder: Path, sampling_defaults: SamplingDefaults) -> None:
     """Write the file, complete or not at all, into a folder whose index is not there yet."""
     with atomic_file(folder / SAMPLING) as new:
-        new.write_text(_text(preset))
+        new.write_text(_text(sampling_defaults))
 
 
-def _text(preset: Preset) -> str:
+def _text(sampling_defaults: SamplingDefaults) -> str:
     tree = {
-        "scheduler": preset.scheduler,
-        "steps": preset.steps,
-        "tuned": [json.loads(tableau.to_json()) for tableau in preset.tuned.values()],
+        "scheduler": sampling_defaults.scheduler,
+        "steps": sampling_defaults.steps,
+        "tuned": [json.loads(tableau.to_json()) for tableau in sampling_defaults.tuned.values()],
     }
     return json.dumps(tree, indent=1) + "\n"
 
 
 def write_default(folder: Path, scheduler: str, steps: int) -> None:
     """Make ``scheduler`` in ``steps`` steps what the model in ``folder`` is sampled with from now on."""
-    replace_file(folder, SAMPLING, _text(replace(read_preset(folder), scheduler=scheduler, steps=steps)))
+    replace_file(folder, SAMPLING, _text(replace(read_sampling_defaults(folder), scheduler=scheduler, steps=steps)))
 
 
 def write_tuned(folder: Path, tableau: SolverTableau) -> None:
     """Add a solver to the model's ``tuned``, in place of an earlier one of as many steps."""
-    preset = read_preset(folder)
-    tuned = {**preset.tuned, tableau.num_inference_steps: tableau}
-    replace_file(folder, SAMPLING, _text(replace(preset, tuned=tuned)))
+    sampling_defaults = read_sampling_defaults(folder)
+    tuned = {**sampling_defaults.tuned, tableau.num_inference_steps: tableau}
+    replace_file(folder, SAMPLING, _text(replace(sampling_defaults, tuned=tuned)))

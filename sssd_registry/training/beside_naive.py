@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ class Validation:
         scale: ``(B, K, C)``, in the same units: what one standard unit is.
         naive: CRPS ``(B, K, C)`` by name.
         usual: ``(B, 1, C)``, the one-bar movement that training knows.
+        random_walk_window: the random walk's volatility window, in bars.
     """
 
     observed: Array
@@ -41,6 +42,7 @@ class Validation:
     scale: Array
     naive: Mapping[str, Array]
     usual: Array
+    random_walk_window: int
 
 
 @torch.no_grad()
@@ -61,21 +63,25 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     history = history_at(data.source, origins, max(spec.base.lookback, 2 * spec.season + 1))  # (B, H, C)
     future = futures_at(data.source, origins, horizons)  # (B, K, C)
     y = np.log(future / history[:, -1:]) if log else future
-    walk = random_walk_moments(history, horizons, random_walk_window(data), log)
+    window = random_walk_window(data)
+    walk = random_walk_moments(history, horizons, window, log)
     seasonal = seasonal_naive_moments(history, horizons, spec.season, log)
     naive = {"random walk": gaussian_crps(*walk, y), "seasonal naive": gaussian_crps(*seasonal, y)}
-    return Validation(y, np.concatenate(locations), np.concatenate(scales), naive, np.concatenate(usual))
+    return Validation(y, np.concatenate(locations), np.concatenate(scales), naive, np.concatenate(usual), window)
 
 
-def check_start(network: SSSDNetwork, data: TrainingData, origins: Origins) -> None:
+def check_start(network: SSSDNetwork, data: TrainingData, origins: Origins, found: Validation | None = None) -> None:
     """Refuse units that forecast worse than both naive forecasts, by more than chance: a network cannot mend them.
 
     A fit can go wrong in ways that scores in its own units hide: where a unit is too large, every error is small.
 
+    Args:
+        found: what is known of the windows at ``origins``; looked at where it is not given.
+
     Raises:
         SSSDError: they do, on the windows at ``origins``.
     """
-    found = look_at_validation(network, data, origins)
+    found = found or look_at_validation(network, data, origins)
     scores = gaussian_crps(found.location, found.scale, found.observed)  # the network begins as a Gaussian of unit size
     excess = [_excess(scores, naive, found.usual, data, origins) for naive in found.naive.values()]
     if all(_worse(one, data, origins) for one in excess):
@@ -88,21 +94,15 @@ def check_start(network: SSSDNetwork, data: TrainingData, origins: Origins) -> N
         )
 
 
-def scores_beside_naive(
-    standard: Array, network: SSSDNetwork, data: TrainingData, origins: Origins
-) -> dict[str, dict[str, float]]:
+def scores_beside_naive(standard: Array, found: Validation, targets: Sequence[str]) -> dict[str, dict[str, float]]:
     """Mean CRPS by forecaster and target, in data units.
 
     Args:
-        standard: ``(B, K, C)``, CRPS in standard units of the model's forecasts of the windows at ``origins``.
+        standard: ``(B, K, C)``, CRPS in standard units of the model's forecasts of the same windows.
     """
-    found = look_at_validation(network, data, origins)
     # A forecast is an affine map of one in standard units, and so is its CRPS but for what is added.
     scores = {"model": standard * found.scale, **found.naive}
-    return {
-        name: dict(zip(data.spec.targets, crps.mean(axis=(0, 1)).tolist(), strict=True))
-        for name, crps in scores.items()
-    }
+    return {name: dict(zip(targets, crps.mean(axis=(0, 1)).tolist(), strict=True)) for name, crps in scores.items()}
 
 
 def _excess(scores: Array, naive: Array, usual: Array, data: TrainingData, origins: Origins) -> Array:

@@ -30,7 +30,7 @@ from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled
-from sssd_registry.storage.sampling_defaults import Preset
+from sssd_registry.storage.sampling_defaults import SamplingDefaults
 from sssd_registry.training.place import alone
 from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.state import Run, run_of
@@ -92,8 +92,8 @@ def distill(
         learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
         student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
         record = training_record(run, config, fast).model_copy(update={"distilled": student})
-        preset = Preset(scheduler, steps)
-        made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), preset)
+        sampling_defaults = SamplingDefaults(scheduler, steps)
+        made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), sampling_defaults)
         return save(made, out, checkpoint)
 
 

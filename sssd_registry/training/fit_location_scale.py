@@ -15,7 +15,7 @@ from torch import Tensor
 from sssd_registry.model.batches import TrainingData, evenly, make_batch
 from sssd_registry.model.location_scale import FARTHEST, LinearLocationScale
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.model.normalizer import typical_size
+from sssd_registry.model.normalizer import robust_rms
 from sssd_registry.training.fit_location import Regression, fit_location, make_folds
 
 # Windows times targets that are looked at, evenly spaced in time: more would cost minutes and change nothing. Times
@@ -69,7 +69,7 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     penalty = _best_scale_penalty(standard, residual, counted, moving, sample.gap)
     weights, bias = _log_scale(standard, residual, counted, penalty)
     left = residual * torch.exp(-_apply(standard, weights, bias))
-    bias = bias + typical_size(left, moving.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
+    bias = bias + robust_rms(left, moving.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
     lowest, highest = _range(_apply(standard, weights, bias), residual, moving)
     fitted_buffers = {
         "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,19 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from sssd_registry.config import Config, TrainingConfig
-from sssd_registry.data.windows import data_digest
+from sssd_registry.data.windows import Origins, data_digest
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.batches import TrainingData
+from sssd_registry.evaluation.scores import Array
+from sssd_registry.model.batches import TrainingData, evenly
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
+from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
 from sssd_registry.training.fit_normalizer import fit_units
 from sssd_registry.training.transfer import start_from
+from sssd_registry.training.validation import window_weights
 
 # Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
 _LEAST_ALPHA = 1e-3
@@ -31,7 +35,13 @@ _LEAST_ALPHA = 1e-3
 
 @dataclass
 class Run:
-    """Everything that a step changes."""
+    """Everything that a step changes, and what is the same at every validation, found once.
+
+    The network's units are fitted before a run and are no part of what a step changes.
+
+    Attributes:
+        chosen: CRPS in standard units, ``(B, K, C)``, of the weights that were chosen; None before.
+    """
 
     data: TrainingData
     config: TrainingConfig
@@ -44,6 +54,22 @@ class Run:
     progress: Progress
     best: dict[str, Tensor]
     start: dict[str, Tensor]
+    chosen: Array | None = None
+
+    @cached_property
+    def validation_origins(self) -> Origins:
+        """The windows of every validation."""
+        return evenly(self.data.split.validation, self.config.validation_windows)
+
+    @cached_property
+    def window_weights(self) -> Array:
+        """How much each of them counts, ``(B, C)``."""
+        return window_weights(self.network, self.data, self.validation_origins)
+
+    @cached_property
+    def validation(self) -> Validation:
+        """What came to be in them, and what naive forecasts score there."""
+        return look_at_validation(self.network, self.data, self.validation_origins)
 
 
 def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:

@@ -30,7 +30,7 @@ from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
 from sssd_registry.training.selection import choose_weights, validate, validation_origins
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
-from sssd_registry.training.validation import random_walk_window, validation_crps
+from sssd_registry.training.validation import validation_crps
 
 Report = Callable[[Progress, float], None]
 # Of a batch, with a generator on the CPU, so that a run does not depend on the device's random numbers.
@@ -71,7 +71,7 @@ def train(
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init)
     if not resume:
-        check_start(run.network, prepared, validation_origins(run))
+        check_start(run.network, prepared, validation_origins(run), run.validation)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with alone(out) as checkpoint:
@@ -143,17 +143,18 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
 
 def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
     """What is left to know of a run, whose weights have been chosen."""
-    split, origins = run.data.split, validation_origins(run)
-    standard = validation_crps(run.network, tableau, run.data, origins)
+    split, standard = run.data.split, run.chosen
+    if standard is None:  # weights that were not chosen here
+        standard = validation_crps(run.network, tableau, run.data, validation_origins(run))
     return TrainingRecord(
         config=config,
         steps=run.progress.step,
         best_step=run.progress.best_step,
         validation_crps=run.progress.best_crps,
-        validation_scores=scores_beside_naive(standard, run.network, run.data, origins),
+        validation_scores=scores_beside_naive(standard, run.validation, run.data.spec.targets),
         validation_start=split.validation_start,
         test_start=split.test_start,
-        random_walk_window=random_walk_window(run.data),
+        random_walk_window=run.validation.random_walk_window,
     )
 
 

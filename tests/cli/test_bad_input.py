@@ -138,7 +138,7 @@ def test_horizon_beyond_what_was_trained(
     for forecaster in (tiny_model, tiny_engine):
         assert reason in forecast_fails(forecaster, tiny_csv, out, f"--horizons={horizons}")
         assert reason in error_line(sssd("evaluate", forecaster, tiny_csv, f"--horizons={horizons}"))
-    assert reason in error_line(sssd_export(tiny_model, "--out", out, f"--horizons={horizons}"))
+    assert reason in error_line(sssd_export("build", tiny_model, "--out", out, f"--horizons={horizons}"))
     assert list(out.parent.iterdir()) == []
 
 
@@ -147,7 +147,7 @@ def test_unreadable_horizons(tiny_model: Path, tiny_csv: Path, overrides: list[s
     for line in (
         forecast_fails(tiny_model, tiny_csv, out, "--horizons", horizons),
         train_fails(tiny_csv, out, *overrides, "--horizons", horizons),
-        error_line(sssd_export(tiny_model, "--out", out, "--horizons", horizons)),
+        error_line(sssd_export("build", tiny_model, "--out", out, "--horizons", horizons)),
     ):
         assert re.search("horizon|duration", line)
         assert horizons in line
@@ -156,7 +156,7 @@ def test_unreadable_horizons(tiny_model: Path, tiny_csv: Path, overrides: list[s
 
 def test_fractions_of_a_bar(tiny_model: Path, tiny_csv: Path, overrides: list[str], out: Path) -> None:
     assert "whole bars, got 2.5" in train_fails(tiny_csv, out, *overrides, "--horizons", "1,2.5")
-    assert "whole bars, got 2.5" in error_line(sssd_export(tiny_model, "--out", out, "--horizons", "2.5"))
+    assert "whole bars, got 2.5" in error_line(sssd_export("build", tiny_model, "--out", out, "--horizons", "2.5"))
     assert "--unit takes bars or min" in forecast_fails(tiny_model, tiny_csv, out, "--horizons", "1", "--unit", "h")
 
 
@@ -164,11 +164,11 @@ def test_unknown_names_come_with_near_ones(tiny_model: Path, tiny_csv: Path, ove
     scheduler = "no scheduler named 'dimm': did you mean 'ddim'"
     assert scheduler in forecast_fails(tiny_model, tiny_csv, out, "--scheduler", "dimm:eta=1")
     assert scheduler in error_line(sssd("evaluate", tiny_model, tiny_csv, "--scheduler", "dimm"))
-    assert scheduler in error_line(sssd_export(tiny_model, "--out", out, "--scheduler", "dimm"))
+    assert scheduler in error_line(sssd_export("build", tiny_model, "--out", out, "--scheduler", "dimm"))
     assert scheduler in train_fails(tiny_csv, out, *overrides, "--set", "training.scheduler=dimm")
     head = train_fails(tiny_csv, out, *overrides, "--set", "model.head=mlpp")
     assert "no head named 'mlpp': did you mean 'mlp'?" in head
-    target = error_line(sssd_export(tiny_model, "--out", out, "--target", "onx"))
+    target = error_line(sssd_export("build", tiny_model, "--out", out, "--target", "onx"))
     assert "no target named 'onx': did you mean 'onnx'?" in target
     assert list(out.parent.iterdir()) == []
 

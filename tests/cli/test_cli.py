@@ -248,7 +248,7 @@ def test_evaluate_takes_whole_bars_only(tiny_model: Path, tiny_csv: Path) -> Non
 def test_export_prints_what_it_made(tiny_model: Path, tiny_csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "engine"
     outcome = sssd_export(
-        *(tiny_model, "--out", out, "--scheduler", "ddim", "--steps", 2),
+        *("build", tiny_model, "--out", out, "--scheduler", "ddim", "--steps", 2),
         *("--horizons", "2h,3", "--samples", 4, "--json"),
     )
     assert outcome.code == 0, outcome.err
@@ -265,7 +265,7 @@ def test_an_engine_can_be_inspected_and_forecast_from(
     tiny_model: Path, tiny_csv: Path, tiny_engine: Path, tmp_path: Path, how: tuple[str, ...]
 ) -> None:
     out = tmp_path / "engine"
-    outcome = sssd_export(tiny_model, "--out", out, "--steps", 6, "--samples", 16, *how)
+    outcome = sssd_export("build", tiny_model, "--out", out, "--steps", 6, "--samples", 16, *how)
     assert outcome.code == 0, outcome.err
     seen = sssd_export("inspect", out, "--json")
     found = strict_json(seen.out)
@@ -288,7 +288,7 @@ def test_inspecting_something_else_is_the_users_error(tiny_model: Path) -> None:
 
 
 def test_targets_are_listed_with_what_they_can_do_here() -> None:
-    outcome = sssd_export("--list-targets")
+    outcome = sssd_export("targets")
     assert (outcome.code, outcome.words) == (0, "")
     for entry in registry().entries:
         if entry.kind == "target":
@@ -298,7 +298,7 @@ def test_targets_are_listed_with_what_they_can_do_here() -> None:
 
 
 def test_a_precision_that_a_target_has_not_is_refused(tiny_model: Path, tmp_path: Path) -> None:
-    refused = error_line(sssd_export(tiny_model, "--out", tmp_path / "e", "--precision", "bf16"))
+    refused = error_line(sssd_export("build", tiny_model, "--out", tmp_path / "e", "--precision", "bf16"))
     assert "target 'onnx' builds fp32, int8, not 'bf16'" in refused
 
 
@@ -325,7 +325,7 @@ def test_console_scripts(name: str, tmp_path: Path) -> None:
     done = run_script(name, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage" in done.stdout
-    arguments = ["forecast", "no-model", "x.csv"] if name == "sssd" else ["no-model", "--out", tmp_path / "e"]
+    arguments = ["forecast", "no-model", "x.csv"] if name == "sssd" else ["build", "no-model", "--out", tmp_path / "e"]
     done = run_script(name, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: no-model is ")
@@ -336,13 +336,13 @@ def test_console_scripts(name: str, tmp_path: Path) -> None:
 def test_interrupts_end_with_130(
     small: list[object], tiny_csv: Path, overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sssd_registry import forecaster
+    from sssd_registry import model_or_engine
     from sssd_registry.training import train as loop
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(forecaster, "open_forecaster", interrupt)
+    monkeypatch.setattr(model_or_engine, "open_forecaster", interrupt)
     outcome = sssd("forecast", *small)
     assert (outcome.code, outcome.out) == (130, "")
     monkeypatch.setattr(loop, "take_step", lambda *_: signal.raise_signal(signal.SIGINT) or 0.0)

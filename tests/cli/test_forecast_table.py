@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cli_runner import sssd
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from sssd_registry.cli.forecast_table import COLUMNS, forecast_lines, number_texts
 from sssd_registry.forecast import Forecast
-from tests.cli_runner import sssd
 
 STEP = np.array([1, 4, 24], dtype="timedelta64[h]")
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
-from sssd_registry.data.spec import DataSpec, Timeframe
+from sssd_registry.config import DataConfig
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.spec import DataSpec, Timeframe, resolve
 
 
 def ohlcv(times: pd.DatetimeIndex, seed: int = 0) -> pd.DataFrame:
@@ -64,3 +68,8 @@ def make_spec(lookbacks: dict[tuple[str, int], int], **changes: object) -> DataS
         "test_fraction": 0.15,
     }
     return DataSpec.model_validate(fields | changes)
+
+
+def resolved(config: DataConfig, data: pd.DataFrame | Path) -> DataSpec:
+    """What a configuration leaves open, settled from raw data."""
+    return resolve(config, read_frame(data, config))

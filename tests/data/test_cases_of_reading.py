@@ -62,7 +62,7 @@ def test_a_file_without_a_header_keeps_its_first_row():
     frame = read("mt4_daily_headerless.csv")
     assert list(frame.columns) == ["time", "open", "high", "low", "close", "volume"]
     assert (frame["time"][0], frame["close"][0], len(frame)) == (pd.Timestamp("2015-01-01", tz="UTC"), 1.10462, 120)
-    assert resolve(DataConfig(), frame).targets == ("close",)
+    assert resolve(DataConfig(), read_frame(frame)).targets == ("close",)
 
 
 def test_counted_steps_are_as_long_as_m4_says():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from synthetic_frames import make_spec, ohlcv
 
 from sssd_registry.data import source as source_module
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.resample import Bars, resample
 from sssd_registry.data.windows import Origins, all_origins, origin_times, window_source, windows_at
 
@@ -60,7 +60,7 @@ def change_after(frame, cutoff, change, random, spec):
 
 
 def look(frame, spec):
-    source = window_source(to_panel(frame, spec), spec)
+    source = window_source(read_panel(frame, spec), spec)
     return source, [series.id for series in source.panel.series]
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from sssd_registry.config import DataConfig, load_config
 from sssd_registry.data.columns import choose_columns, find_roles, pick_columns, pick_targets
-from sssd_registry.data.frame import number_column, read_frame
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.number_column import number_column
 from sssd_registry.errors import SSSDError
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from sssd_registry.config import DataConfig
-from sssd_registry.data.frame import number_column, read_frame
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.number_column import number_column
 from sssd_registry.data.reading import reading_of, row_name
 from sssd_registry.errors import SSSDError
 

@@ -8,7 +8,7 @@ import pytest
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.spec import resolve
 from sssd_registry.data.summary import summary
 from sssd_registry.errors import DataWarning, SSSDError
@@ -202,9 +202,9 @@ def test_numbers_that_stand_for_missing_values_are_told(tmp_path, missing, told)
     spec = resolve(DataConfig(), frame)
     if told:
         with pytest.warns(DataWarning, match=re.escape(f"column 'y': {missing:g} in 2 rows, and 90 to 110 in")):
-            to_panel(frame, spec)
+            read_panel(frame, spec)
     else:
-        to_panel(frame, spec)  # where a warning is an error
+        read_panel(frame, spec)  # where a warning is an error
 
 
 def test_epochs_that_a_spreadsheet_rounded_are_refused(tmp_path):

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from synthetic_frames import currency_hours
 
-from sssd_registry.data.frame import check_columns, number_column, read_frame
+from sssd_registry.data.frame import check_columns, read_frame
+from sssd_registry.data.number_column import number_column
+from sssd_registry.data.reading import ReadSettings
 from sssd_registry.errors import SSSDError
 
 FRAME = currency_hours(weeks=1)
@@ -115,3 +117,10 @@ def test_numbers_as_texts_are_read_and_bad_ones_named():
     np.testing.assert_array_equal(number_column(frame, "x"), [1, 2.5, np.nan])
     with pytest.raises(SSSDError, match=r"column 'x', row 2: 'oops' is not a number"):
         number_column(pd.DataFrame({"x": ["1", "oops"]}), "x")
+
+
+def test_an_id_that_is_no_column_is_said_also_of_what_is_read_already():
+    frame = pd.DataFrame({"time": pd.date_range("2024", periods=3), "pair": "a", "y": 1.0})
+    for source in (frame, read_frame(frame)):
+        with pytest.raises(SSSDError, match=r"no column 'pairs' \(data\.id\); did you mean 'pair'"):
+            read_frame(source, ReadSettings(id="pairs"))

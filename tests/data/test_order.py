@@ -46,5 +46,3 @@ def test_in_a_panel_only_rows_of_one_series_are_compared_and_rows_are_those_of_t
 def test_ids_must_be_there():
     with pytest.raises(SSSDError, match=r"column 'id', row 2: the id is empty"):
         series_rows(frame([1, 2], ["a", None]), "time", "id")
-    with pytest.raises(SSSDError, match=r"no column 'idd' \(data\.id\); did you mean 'id'\?"):
-        series_rows(frame([1, 2], ["a", "a"]), "time", "idd")

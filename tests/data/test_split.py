@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_frames import currency_hours, make_spec
 
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.split import origins_from, split_origins
 from sssd_registry.data.windows import all_origins, window_source
 from sssd_registry.errors import SSSDError
@@ -18,7 +18,7 @@ FRAME = pd.concat([HOURS.assign(symbol="a"), LATER], ignore_index=True)
 
 def prepare(**changes):
     spec = make_spec(LOOKBACKS, id="symbol", **changes)
-    return window_source(to_panel(FRAME, spec), spec), spec
+    return window_source(read_panel(FRAME, spec), spec), spec
 
 
 def starts(source, origins, ahead=0):
@@ -63,14 +63,14 @@ def test_without_a_test_part_validation_runs_to_the_end():
 )
 def test_data_too_short_to_split_are_an_error(rows, message):
     spec = make_spec(LOOKBACKS)
-    source = window_source(to_panel(HOURS.head(rows), spec), spec)
+    source = window_source(read_panel(HOURS.head(rows), spec), spec)
     with pytest.raises(SSSDError, match=message):
         split_origins(source, spec, (1, 4))
 
 
 def test_a_validation_part_shorter_than_the_horizon_is_an_error():
     spec = make_spec(LOOKBACKS, validation_fraction=0.01)
-    source = window_source(to_panel(HOURS, spec), spec)
+    source = window_source(read_panel(HOURS, spec), spec)
     with pytest.raises(SSSDError, match=r"nothing is left for validation: .* farthest horizon 24 bars"):
         split_origins(source, spec, (24,))
 

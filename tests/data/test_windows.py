@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from synthetic_frames import currency_hours, make_spec, ohlcv
 
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.windows import (
     Origins,
     all_origins,
@@ -27,7 +27,7 @@ FRAME = pd.concat([HOURS.assign(symbol="a"), SHORT]).sort_values("time", kind="s
 
 @pytest.fixture(scope="module")
 def source():
-    return window_source(to_panel(FRAME, SPEC), SPEC)
+    return window_source(read_panel(FRAME, SPEC), SPEC)
 
 
 def own_rows(name):
@@ -107,8 +107,8 @@ def test_last_origins_are_the_last_row_of_every_series(source):
 @pytest.mark.parametrize("rows", [140, 200])
 def test_the_tail_of_a_file_gives_the_same_windows_as_the_whole_file(rows):
     spec = make_spec(LOOKBACKS)
-    whole = window_source(to_panel(HOURS, spec), spec)
-    tail = window_source(to_panel(HOURS.tail(rows), spec), spec)
+    whole = window_source(read_panel(HOURS, spec), spec)
+    tail = window_source(read_panel(HOURS.tail(rows), spec), spec)
     one, two = windows_at(whole, last_origins(whole)), windows_at(tail, last_origins(tail))
     for name in one.values:
         np.testing.assert_array_equal(one.values[name], two.values[name])
@@ -116,7 +116,7 @@ def test_the_tail_of_a_file_gives_the_same_windows_as_the_whole_file(rows):
 
 def test_too_few_rows_say_how_many_there_are_and_are_needed():
     spec = make_spec(LOOKBACKS)
-    short = window_source(to_panel(HOURS.head(60), spec), spec)
+    short = window_source(read_panel(HOURS.head(60), spec), spec)
     message = r'too few bars of 1h: the data 60; up to 119 needed.*24 ahead.*data\.timeframes, now \{"1h" = 30, '
     with pytest.raises(SSSDError, match=message):
         all_origins(short, max_horizon=24)
@@ -126,13 +126,13 @@ def test_too_few_rows_say_how_many_there_are_and_are_needed():
 def test_as_many_rows_as_the_message_says_are_enough(offset):
     frame = ohlcv(pd.date_range("2024-01-01", periods=150, freq="h", tz="UTC"))
     spec = make_spec(LOOKBACKS)
-    enough = window_source(to_panel(frame.iloc[offset : offset + 119], spec), spec)
+    enough = window_source(read_panel(frame.iloc[offset : offset + 119], spec), spec)
     assert len(all_origins(enough, max_horizon=24)) >= 1
 
 
 def test_a_series_too_short_to_forecast_is_named_and_left_out():
     frame = pd.concat([HOURS.head(20).assign(symbol="tiny"), HOURS.assign(symbol="a")], ignore_index=True)
-    source = window_source(to_panel(frame, SPEC), SPEC)
+    source = window_source(read_panel(frame, SPEC), SPEC)
     reason = r"too few bars of 1h: series 'tiny' 20; up to 95 needed"
     with pytest.warns(DataWarning, match=f"left out: {reason}"):
         origins = last_origins(source)
@@ -145,7 +145,7 @@ def test_a_series_too_short_to_forecast_is_named_and_left_out():
 
 def test_a_series_without_a_window_to_train_on_is_named_and_left_out():
     frame = pd.concat([HOURS.head(100).assign(symbol="tiny"), HOURS.assign(symbol="a")], ignore_index=True)
-    source = window_source(to_panel(frame, SPEC), SPEC)
+    source = window_source(read_panel(frame, SPEC), SPEC)
     assert without_short(source, 1) is source
     with pytest.warns(DataWarning, match="left out: too few bars of 1h: series 'tiny' 100; .* 48 ahead"):
         rest = without_short(source, 48)
@@ -159,7 +159,7 @@ def test_a_series_without_a_window_to_train_on_is_named_and_left_out():
 def test_series_that_ended_long_ago_are_named():
     def warn(rows: int) -> None:
         frame = pd.concat([HOURS.assign(symbol="a"), HOURS.iloc[:-rows].assign(symbol="b")], ignore_index=True)
-        source = window_source(to_panel(frame, SPEC), SPEC)
+        source = window_source(read_panel(frame, SPEC), SPEC)
         warn_of_early_ends(source, last_origins(source))
 
     warn(3)
@@ -171,13 +171,13 @@ def test_series_that_ended_long_ago_are_named():
 def test_a_panel_of_short_series_names_the_first_few():
     frame = pd.concat([HOURS.head(20).assign(symbol=name) for name in "vwxyz"], ignore_index=True)
     with pytest.raises(SSSDError, match=r"series 'v' 20, series 'w' 20, series 'x' 20 and 2 more series"):
-        all_origins(window_source(to_panel(frame, SPEC), SPEC))
+        all_origins(window_source(read_panel(frame, SPEC), SPEC))
 
 
 def test_rows_that_never_fill_a_bar_are_too_few():
     minutes = ohlcv(pd.date_range("2024-01-01", periods=3, freq="min", tz="UTC"))
     spec = make_spec({("5min", 300): 2}, source_seconds=60)
-    source = window_source(to_panel(minutes, spec), spec)
+    source = window_source(read_panel(minutes, spec), spec)
     for ask in (all_origins, last_origins):
         with pytest.raises(SSSDError, match="too few bars of 5min: the data 0; up to 2 needed"):
             ask(source)

@@ -22,7 +22,7 @@ from sssd_export.build.parity import largest_error, live_samples
 from sssd_export.build.part_plan import HOST, layout
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
-from sssd_export.graph.trace import Pieces, trace, trace_head
+from sssd_export.graph.trace import TracedParts, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
@@ -36,7 +36,7 @@ class Compiled:
     """A network, its pieces, and windows that it was not traced with."""
 
     network: SSSDNetwork = field(repr=False)  # pages long, and hypothesis shows what a test was given
-    pieces: Pieces = field(repr=False)
+    pieces: TracedParts = field(repr=False)
     windows: Windows = field(repr=False)
 
     @property

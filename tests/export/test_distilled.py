@@ -18,7 +18,7 @@ from sssd_registry.pipeline import SSSDPipeline
 def test_its_engine_has_one_call_and_its_forecasts(
     distilled_model: Path, tiny_frame: pd.DataFrame, tmp_path: Path
 ) -> None:
-    done = sssd_export(distilled_model, "--out", tmp_path / "engine")
+    done = sssd_export("build", distilled_model, "--out", tmp_path / "engine")
     assert done.code == 0, done.err
     assert read_manifest(tmp_path / "engine")["num_calls"] == 1
     pipeline = SSSDPipeline.from_pretrained(distilled_model)
@@ -28,13 +28,16 @@ def test_its_engine_has_one_call_and_its_forecasts(
     np.testing.assert_allclose(made, expected, atol=1e-4 * expected.std())
 
 
-@pytest.mark.parametrize("asked", [("--steps", 20), ("--scheduler", "unipc"), ("--auto", "--scheduler", "unipc")])
+@pytest.mark.parametrize(
+    "asked", [("build", "--steps", 20), ("build", "--scheduler", "unipc"), ("auto", "--scheduler", "unipc")]
+)
 def test_another_solver_is_refused(
     distilled_model: Path, tiny_csv: Path, tmp_path: Path, asked: tuple[object, ...]
 ) -> None:
     model = Path(shutil.copytree(distilled_model, tmp_path / "model"))  # the search keeps its state beside it
-    data = [tiny_csv] if "--auto" in asked else []
-    refused = sssd_export(model, *data, *asked, "--out", tmp_path / "engine")
+    command, *options = asked
+    data = [tiny_csv] if command == "auto" else []
+    refused = sssd_export(command, model, *data, *options, "--out", tmp_path / "engine")
     assert refused.code == 2
     assert "was distilled for ddim in 1 step" in error_line(refused)
     assert not (tmp_path / "engine").exists()
@@ -42,8 +45,20 @@ def test_another_solver_is_refused(
 
 def test_auto_compares_with_its_own_solver(distilled_model: Path, tiny_csv: Path, tmp_path: Path) -> None:
     model = Path(shutil.copytree(distilled_model, tmp_path / "model"))
-    arguments = ("--auto", "--target", "onnx", "--max-windows", 8, "--samples", 20, "--max-crps-loss", "20%")
-    done = sssd_export(model, tiny_csv, *arguments, "--out", tmp_path / "engine")
+    arguments = (
+        "auto",
+        model,
+        tiny_csv,
+        "--target",
+        "onnx",
+        "--max-windows",
+        8,
+        "--samples",
+        20,
+        "--max-crps-loss",
+        "20%",
+    )
+    done = sssd_export(*arguments, "--out", tmp_path / "engine")
     assert done.code == 0, done.err
     search = read_manifest(tmp_path / "engine")["search"]
     assert (search["reference"]["scheduler"], search["reference"]["steps"]) == ("ddim", 1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from cli_runner import error_line, sssd_export
+from cli_runner import sssd_export
 from compiled import Compiled
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
@@ -151,8 +151,6 @@ def test_a_plans_profile_bounds_the_batch(tiny_engine: Path, tmp_path: Path) -> 
 
 def test_the_command(tiny_engine: Path, tmp_path: Path) -> None:
     repository = tmp_path / "models"
-    done = sssd_export(tiny_engine, "--triton", repository)
+    done = sssd_export("triton", tiny_engine, repository)
     assert (done.code, done.err) == (0, "")
     assert f"version 1 of {tiny_engine.name}; tritonserver --model-repository={repository}" in done.out
-    refused = error_line(sssd_export(tiny_engine, "--triton", repository, "--steps", "3"))
-    assert "--triton serves an engine as it is" in refused

@@ -127,7 +127,7 @@ def cases(base: Path) -> dict[str, Case]:
 
     def tuned() -> str:
         assert saved() == "old"
-        return "tuned" if SSSDPipeline.from_pretrained("m").preset.tuned else "not tuned"
+        return "tuned" if SSSDPipeline.from_pretrained("m").sampling_defaults.tuned else "not tuned"
 
     export: list[object] = [model, "--out", "e", "--steps", 2, "--samples", 8]
 

@@ -343,12 +343,12 @@ def test_a_checkpoint(tmp_path: Path) -> None:
 def test_a_model(tiny_model: Path, tmp_path: Path) -> None:
     from sssd_registry.pipeline import SSSDPipeline
     from sssd_registry.plugin_api.make_scheduler import make_scheduler
-    from sssd_registry.storage.sampling_defaults import Preset
+    from sssd_registry.storage.sampling_defaults import SamplingDefaults
 
     path = tmp_path / "m"
     after = SSSDPipeline.from_pretrained(tiny_model)
     ddim = make_scheduler("ddim", after.network.schedule)
-    before = SSSDPipeline(copy.deepcopy(after.network), ddim, after.record, after.examples, Preset("ddim", 7))
+    before = SSSDPipeline(copy.deepcopy(after.network), ddim, after.record, after.examples, SamplingDefaults("ddim", 7))
     for parameter in after.network.parameters():
         parameter.data += 1
     start, end = ({name: float(tensor.double().sum()) for name, tensor in pipeline.network.state_dict().items()}
@@ -359,6 +359,6 @@ def test_a_model(tiny_model: Path, tmp_path: Path) -> None:
         sums = {name: float(tensor.double().sum()) for name, tensor in now.network.state_dict().items()}
         found.append(sums == end)
         assert sums == (end if found[-1] else start)
-        assert now.preset.steps == (20 if found[-1] else 7)
+        assert now.sampling_defaults.steps == (20 if found[-1] else 7)
         assert json.loads((path / "model_index.json").read_text())["_class_name"] == "SSSDPipeline"
     assert set(found) == {False, True}

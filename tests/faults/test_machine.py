@@ -43,7 +43,7 @@ def test_folders_that_cannot_be_written(tiny_model: Path, tiny_csv: Path, place:
     commands: list[Callable[[], Outcome]] = [lambda: sssd("train", tiny_csv, "--out", out)]
     commands.append(lambda: sssd("distill", tiny_model, tiny_csv, "--out", out))
     if out != "n" * 250:
-        commands.append(lambda: sssd_export(tiny_model, "--out", out))
+        commands.append(lambda: sssd_export("build", tiny_model, "--out", out))
     for command in commands:
         line = error_line(command())
         assert any(part in line for part in BAD_FOLDERS[out].split("|")), line

@@ -124,7 +124,7 @@ def test_disk_fills_at_smaller_writers(tiny_model: Path, tiny_csv: Path, out: Pa
 @pytest.mark.slow
 def test_disk_fills_while_an_engine_is_put_into_a_repository(tiny_engine: Path, out: Path) -> None:
     with full_disk(1000):
-        line = error_line(sssd_export(tiny_engine, "--triton", out.parent / "served"))
+        line = error_line(sssd_export("triton", tiny_engine, out.parent / "served"))
     assert line == f"{out.parent / 'served' / 'tiny'} cannot be written: File too large"
     assert tree(out.parent) == {}
 
@@ -133,6 +133,6 @@ def test_disk_fills_while_an_engine_is_put_into_a_repository(tiny_engine: Path, 
 def test_disk_fills_while_an_engine_is_saved(tiny_model: Path, out: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the export extra is not installed")
     with full_disk(1000):
-        line = error_line(sssd_export(tiny_model, "--out", out, "--steps", 2))
+        line = error_line(sssd_export("build", tiny_model, "--out", out, "--steps", 2))
     assert line == f"{out} cannot be written: File too large"
     assert list(out.parent.iterdir()) == []

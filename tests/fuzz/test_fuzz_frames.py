@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.columns import choose_columns
-from sssd_registry.data.frame import number_column, read_frame
-from sssd_registry.data.panel import to_panel
+from sssd_registry.data.frame import read_frame
+from sssd_registry.data.number_column import number_column
+from sssd_registry.data.panel import read_panel
 from sssd_registry.data.reading import reading_of
 from sssd_registry.data.spec import resolve
 from sssd_registry.errors import DataWarning, SSSDError
@@ -42,7 +43,7 @@ def read(path: Path) -> pd.DataFrame:
     columns = choose_columns(config, frame, time).used
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        if refusal(lambda: to_panel(frame, resolve(config, frame))) is None:
+        if refusal(lambda: read_panel(frame, resolve(config, frame))) is None:
             assert set(resolve(config, frame).columns) == set(columns)
     assert clock.perf_counter() - start < SLOWEST
     return pd.DataFrame({"time": frame[time], **{name: number_column(frame, name) for name in columns}})

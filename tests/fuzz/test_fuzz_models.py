@@ -80,7 +80,9 @@ def plain(tiny_model: Path) -> Path:
 
 def forecast(folder: Path, frame: pd.DataFrame) -> Any:
     pipeline = SSSDPipeline.from_pretrained(folder)
-    return pipeline(frame, num_samples=3, generator=0, num_inference_steps=None if pipeline.preset.tuned else 2)
+    return pipeline(
+        frame, num_samples=3, generator=0, num_inference_steps=None if pipeline.sampling_defaults.tuned else 2
+    )
 
 
 def refused(error: SSSDError, what: str) -> None:

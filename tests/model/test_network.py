@@ -19,7 +19,7 @@ from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.model.normalizer import growth_points, typical_size
+from sssd_registry.model.normalizer import growth_points, robust_rms
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_normalizer import fit_growth
 
@@ -185,13 +185,13 @@ def test_unknown_heads_and_small_latents_are_refused(tiny_frame: pd.DataFrame, t
 
 def test_the_typical_size_is_the_deviation_of_gaussian_values_and_ignores_one_far_value() -> None:
     values = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.5, 3.0])
-    torch.testing.assert_close(typical_size(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
+    torch.testing.assert_close(robust_rms(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
     values[7] = 1e6
-    torch.testing.assert_close(typical_size(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
+    torch.testing.assert_close(robust_rms(values).float(), torch.tensor([0.5, 3.0]), rtol=0.02, atol=0)
 
 
 def test_the_typical_size_of_a_series_that_rarely_moves_is_no_point() -> None:
     values = torch.zeros(1000, 1)
     values[::10] = 2.0
-    assert float(typical_size(values)[0]) >= 0.2
-    assert float(typical_size(torch.zeros(10, 1))[0]) > 0
+    assert float(robust_rms(values)[0]) >= 0.2
+    assert float(robust_rms(torch.zeros(10, 1))[0]) > 0

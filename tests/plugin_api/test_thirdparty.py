@@ -94,7 +94,9 @@ def test_from_installation_to_uninstallation(environment: Environment, tiny_fram
 
     scheduler = ("--scheduler", "exponential-heun:power=1.5", "--steps", 5)
     made = forecast(environment, "model", *scheduler)
-    exported = environment.run(environment.bin / "sssd-export", "model", *scheduler, "--out", "engine", "--json")
+    exported = environment.run(
+        environment.bin / "sssd-export", "build", "model", *scheduler, "--out", "engine", "--json"
+    )
     manifest = json.loads(exported.stdout)
     assert (manifest["scheduler"], manifest["num_calls"]) == ("exponential-heun:power=1.5", 9)
     assert manifest["parity"]["max_error"] <= 1e-4

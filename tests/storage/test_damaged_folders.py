@@ -53,7 +53,7 @@ def test_model_folder_with_a_missing_file(
         assert line == f"{copy} is neither a model nor an engine folder: no model_index.json or manifest.json in it"
     else:
         assert line == f"{copy / name} is missing: copy the whole model folder again, or train anew"
-    assert str(copy) in error_line(sssd_export(copy, "--out", out))
+    assert str(copy) in error_line(sssd_export("build", copy, "--out", out))
     if "/" in name:
         (copy / name).parent.rmdir()
         assert fails_to_open(copy, tiny_csv, out) == line
@@ -71,7 +71,7 @@ def test_model_folder_with_a_cut_off_file(
     line = fails_to_open(copy, tiny_csv, out)
     assert line.startswith(f"{copy / name} is ")
     assert re.search(r"is (cut off or )?damaged \(.*\): copy the whole model folder again, or train anew$", line)
-    assert error_line(sssd_export(copy, "--out", out)) == line
+    assert error_line(sssd_export("build", copy, "--out", out)) == line
     assert list(out.parent.iterdir()) == []
 
 
@@ -90,7 +90,7 @@ def test_model_folder_with_a_changed_byte(
     line = forecast_fails(copy, tiny_csv, out)
     assert line.startswith(f"{copy / name} ")
     assert re.search("SHA-256 differs|damaged|format", line)
-    assert error_line(sssd_export(copy, "--out", out)) == line
+    assert error_line(sssd_export("build", copy, "--out", out)) == line
 
 
 @pytest.mark.parametrize("name", ENGINE_FILES)
@@ -150,4 +150,4 @@ def test_a_folder_that_is_nothing_of_ours(tiny_csv: Path, out: Path, tmp_path: P
     line = fails_to_open(tmp_path / "none", tiny_csv, out)
     assert line == f"{tmp_path / 'none'} is neither a model nor an engine folder: there is no such folder"
     assert fails_to_open(tmp_path, tiny_csv, out).endswith("no model_index.json or manifest.json in it")
-    assert str(tmp_path / "none") in error_line(sssd_export(tmp_path / "none", "--out", out))
+    assert str(tmp_path / "none") in error_line(sssd_export("build", tmp_path / "none", "--out", out))

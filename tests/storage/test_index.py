@@ -24,7 +24,7 @@ from sssd_registry.storage.index import (
     read_index,
     replace_file,
 )
-from sssd_registry.storage.sampling_defaults import read_preset, write_default
+from sssd_registry.storage.sampling_defaults import read_sampling_defaults, write_default
 
 
 @pytest.fixture
@@ -191,8 +191,8 @@ def test_a_crash_between_any_two_writes_leaves_a_folder_that_agrees(
             else:
                 assert allowed == 3
             check_files(model, read_index(model))
-            read_preset(model)
-    assert read_preset(model).steps == 12
+            read_sampling_defaults(model)
+    assert read_sampling_defaults(model).steps == 12
     assert read_index(model).pending == {}
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_was_not_saved_with_the_model_counts_as_a_change(model: Path
     with pytest.raises(SSSDError, match=r"sampling.json was not saved with the model: delete it, or accept it"):
         SSSDPipeline.from_pretrained(model)
     assert sssd("check", model, "--sign").code == 0
-    assert SSSDPipeline.from_pretrained(model).preset.steps == 3
+    assert SSSDPipeline.from_pretrained(model).sampling_defaults.steps == 3
     (model / "sampling.json").unlink()
     with pytest.raises(SSSDError, match=r"sampling.json is missing: .* --sign` to go on without it"):
         SSSDPipeline.from_pretrained(model)

@@ -68,10 +68,10 @@ def test_it_is_saved_with_its_solver_and_what_it_is_as_good_as(student: Path, ti
     pipeline = SSSDPipeline.from_pretrained(student)
     assert pipeline.distilled is not None
     assert (pipeline.distilled.scheduler, pipeline.distilled.steps) == ("ddim", 1)
-    assert (pipeline.preset.scheduler, pipeline.preset.steps) == ("ddim", 1)
+    assert (pipeline.sampling_defaults.scheduler, pipeline.sampling_defaults.steps) == ("ddim", 1)
     assert pipeline.record is not None
     assert pipeline.record.validation_crps == pytest.approx(pipeline.distilled.teacher_crps, rel=0.1)
-    assert pipeline.tableau(pipeline.preset.steps).num_calls == 1
+    assert pipeline.tableau(pipeline.sampling_defaults.steps).num_calls == 1
     pipeline(tiny_frame, num_samples=5, generator=0)
 
 

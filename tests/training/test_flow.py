@@ -47,7 +47,7 @@ def test_what_does_not_serve_it_says_what_does(model: Path, tiny_csv: Path, sche
 def test_it_is_tuned_and_compiled(model: Path, tiny_csv: Path, tmp_path: Path) -> None:
     assert sssd("tune", model, tiny_csv, "--steps", 3).code == 0
     for scheduler, steps in (("tuned", 3), ("flow-heun", 3)):
-        done = sssd_export(model, "--out", tmp_path / scheduler, "--scheduler", scheduler, "--steps", steps)
+        done = sssd_export("build", model, "--out", tmp_path / scheduler, "--scheduler", scheduler, "--steps", steps)
         assert done.code == 0, done.err
 
 

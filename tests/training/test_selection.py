@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +16,9 @@ import torch
 from sssd_registry.config import load_config
 from sssd_registry.model.batches import TrainingData, evenly, training_data
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
+from sssd_registry.training import beside_naive, selection
+from sssd_registry.training import state as run_module
+from sssd_registry.training import train as loop
 from sssd_registry.training.selection import validate
 from sssd_registry.training.state import start_run
 from sssd_registry.training.train import take_step
@@ -79,3 +88,39 @@ def test_a_validation_leaves_the_weights_that_are_trained_as_they_were(
     validate(run, tableau)
     assert all(map(torch.equal, before, run.network.parameters()))
     assert not all(map(torch.equal, before, run.ema.shadow_params))
+
+
+def test_what_is_the_same_at_every_validation_is_found_once(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A validation before the first step and at 6 and 12, then at most two to choose; none again for the record."""
+    calls: Counter[str] = Counter()
+
+    def counted(module: ModuleType, name: str) -> None:
+        inner = getattr(module, name)
+
+        def outer(*arguments: Any) -> Any:
+            calls[name] += 1
+            return inner(*arguments)
+
+        monkeypatch.setattr(module, name, outer)
+
+    for module, name in (
+        (run_module, "window_weights"), (run_module, "look_at_validation"), (beside_naive, "random_walk_window"),
+        (selection, "validation_crps"), (loop, "validation_crps"),
+    ):  # fmt: skip
+        counted(module, name)
+    pipeline = loop.train(tiny_frame, load_config(None, tiny_settings), tmp_path / "model")
+    scored = calls.pop("validation_crps")
+    assert 3 < scored <= 5
+    assert calls == {"window_weights": 1, "look_at_validation": 1, "random_walk_window": 1}
+    record = pipeline.record
+    assert record is not None
+    run = start_run(training_data(tiny_frame, record.config.data), record.config, None)
+    run.network.load_state_dict(pipeline.network.state_dict())
+    scheduler = make_scheduler(record.config.training.scheduler, run.network.schedule)
+    tableau = solver_tableau(scheduler, run.network.schedule, record.config.training.validation_steps)
+    run.progress = replace(run.progress, best_crps=record.validation_crps)
+    again = loop.training_record(run, record.config, tableau)  # of these weights, without anything kept
+    assert again.validation_scores == record.validation_scores
+    assert again.random_walk_window == record.random_walk_window

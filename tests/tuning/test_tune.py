@@ -16,7 +16,7 @@ from diffusers import DDIMScheduler
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-from sssd_registry.storage.sampling_defaults import read_preset, write_default, write_tuned
+from sssd_registry.storage.sampling_defaults import read_sampling_defaults, write_default, write_tuned
 from sssd_registry.testing.gaussian import GaussianData
 from sssd_registry.tuning.search import Objective, initial_placements, placed, search_timesteps
 
@@ -89,7 +89,7 @@ def test_the_command_keeps_the_solver_and_everything_takes_it(model: Path, tiny_
     for extra in ([], ["--steps", 4]):  # its own number of steps is the default
         outs.append(sssd("forecast", model, tiny_csv, "--scheduler", "tuned", *extra).out)
     assert outs[0] == outs[1] != sssd("forecast", model, tiny_csv).out
-    exported = sssd_export(model, "--scheduler", "tuned", "--steps", 4, "--out", tmp_path / "engine", "--json")
+    exported = sssd_export("build", model, "--scheduler", "tuned", "--steps", 4, "--out", tmp_path / "engine", "--json")
     assert exported.code == 0, exported.err
     manifest = json.loads(exported.out)
     assert (manifest["scheduler"], manifest["num_calls"]) == ("tuned", 4)
@@ -101,20 +101,24 @@ def test_a_default_is_what_every_command_uses(model: Path, tiny_csv: Path) -> No
     write_default(model, "unipc:solver_order=3", 5)
     assert sssd("forecast", model, tiny_csv).out == wanted
     pipeline = SSSDPipeline.from_pretrained(model)
-    assert pipeline.preset.steps == 5
+    assert pipeline.sampling_defaults.steps == 5
     assert type(pipeline.scheduler).__name__ == "UniPCMultistepScheduler"
     # Another scheduler does not inherit the number of steps that was chosen for this one.
     twenty = sssd("forecast", model, tiny_csv, "--scheduler", "ddim", "--steps", 20).out
     assert sssd("forecast", model, tiny_csv, "--scheduler", "ddim").out == twenty
 
 
-def test_a_saved_pipeline_keeps_its_preset(model: Path, tmp_path: Path) -> None:
+def test_a_saved_pipeline_keeps_its_sampling_defaults(model: Path, tmp_path: Path) -> None:
     tableau = SSSDPipeline.from_pretrained(model).tableau(3)
     write_tuned(model, tableau)
     write_default(model, "tuned", 3)
     SSSDPipeline.from_pretrained(model).save_pretrained(tmp_path / "again")
-    preset = read_preset(tmp_path / "again")
-    assert (preset.scheduler, preset.steps, dict(preset.tuned)) == ("tuned", 3, {3: tableau})
+    sampling_defaults = read_sampling_defaults(tmp_path / "again")
+    assert (sampling_defaults.scheduler, sampling_defaults.steps, dict(sampling_defaults.tuned)) == (
+        "tuned",
+        3,
+        {3: tableau},
+    )
 
 
 def test_a_pipeline_saved_with_another_scheduler_comes_back_with_that_one(model: Path, tmp_path: Path) -> None:
@@ -127,11 +131,11 @@ def test_a_pipeline_saved_with_another_scheduler_comes_back_with_that_one(model:
         again = SSSDPipeline.from_pretrained(tmp_path / "again")
         assert type(again.scheduler) is DDIMScheduler
         assert again.tableau(4) == pipeline.tableau(4)
-        assert again.preset.steps == 20
+        assert again.sampling_defaults.steps == 20
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"steps": 3}', '{"scheduler": null, "steps": 0, "tuned": []}', "[]"])
-def test_a_damaged_preset_is_named(model: Path, tiny_csv: Path, text: str) -> None:
+def test_a_damaged_sampling_defaults_is_named(model: Path, tiny_csv: Path, text: str) -> None:
     (model / "sampling.json").write_text(text)
     line = error_line(sssd("forecast", model, tiny_csv))
     assert re.search(r"sampling.json is (cut off or )?damaged \(.*\): delete it, run `sssd check", line)

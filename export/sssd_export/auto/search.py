@@ -1,4 +1,4 @@
-"""``sssd-export MODEL DATA --auto``: the fastest engine whose forecasts are as good as the slow sampler's.
+"""``sssd-export auto MODEL DATA``: the fastest engine whose forecasts are as good as the slow sampler's.
 
 Every solver is scored on validation windows; the cheapest good ones are compiled for every target that runs here, in
 every precision; each engine is scored on the same windows from the same noise, and timed. The fastest that loses no
@@ -24,7 +24,7 @@ from sssd_engine.manifest import read_manifest, write_manifest
 from sssd_export.auto.plot_search import plot_search
 from sssd_export.build.assemble import shared_traces
 from sssd_export.forecaster import engine_inputs
-from sssd_export.request import Order, export_request, open_target
+from sssd_export.request import ExportOptions, export_request, open_target
 from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between
@@ -97,7 +97,7 @@ class Scored:
 
 
 def auto_export(
-    model: Path, data: Path, order: Order, out: Path, setting: Setting, state_file: Path, report: Report
+    model: Path, data: Path, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
 ) -> dict[str, Any]:
     """Search, and write the fastest good engine to ``out``.
 
@@ -159,7 +159,7 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
     """Targets, as ``--target`` takes them, whose engines run on this machine, with their precisions."""
     for name in [wanted] if wanted else sorted(registry().targets):
         spec, _ = open_target(name)
-        if reason := spec.why_not_run():
+        if reason := spec.run_unavailable():
             if wanted:
                 raise SSSDError(f"target {name!r} cannot be tried here: {reason}")
             continue
@@ -168,7 +168,7 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _trials(
-    model: Path, data: Path, order: Order, chosen: Sequence[Row], base: float, setting: Setting, folder: Path,
+    model: Path, data: Path, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting, folder: Path,
     report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""

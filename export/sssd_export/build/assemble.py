@@ -30,13 +30,13 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
 from sssd_export.graph.quantise import quantised
-from sssd_export.graph.trace import Pieces, trace
+from sssd_export.graph.trace import TracedParts, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau
 
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
-_TRACES: ContextVar[dict[Any, Pieces] | None] = ContextVar("traces", default=None)
+_TRACES: ContextVar[dict[Any, TracedParts] | None] = ContextVar("traces", default=None)
 _PLAIN = {ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.STRING}
 # Samples of each example that int8 is calibrated with.
 _CALIBRATION = 64
@@ -97,11 +97,15 @@ def build_engine(
         },
     }
     write_manifest(folder, manifest)
-    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.why_not_here else load_engine(folder)
+    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.build_only_reason else load_engine(folder)
     steps = request.tableau.num_inference_steps
     network, factory = request.network, request.scheduler_factory
     parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
-    of = {"of": "its graphs in ONNX Runtime", "not run": compiler.why_not_here} if compiler.why_not_here else {}
+    of = (
+        {"of": "its graphs in ONNX Runtime", "not run": compiler.build_only_reason}
+        if compiler.build_only_reason
+        else {}
+    )
     manifest["parity"] = {**parity, "of": "the engine", **of}
     write_manifest(folder, manifest)
     return manifest
@@ -126,7 +130,7 @@ def shared_traces() -> Iterator[None]:
         _TRACES.reset(token)
 
 
-def _traced(request: ExportRequest, dense: bool) -> Pieces:
+def _traced(request: ExportRequest, dense: bool) -> TracedParts:
     known, network = _TRACES.get(), request.network
     key = (network, request.horizons, dense)
     pieces = None if known is None else known.get(key)
@@ -190,7 +194,7 @@ def _compiled(
     }
 
 
-def _face(plan: PartPlan, request: ExportRequest, pieces: Pieces, compiler: Compiler) -> dict[str, Any]:
+def _face(plan: PartPlan, request: ExportRequest, pieces: TracedParts, compiler: Compiler) -> dict[str, Any]:
     """What is known of a part before it is compiled."""
     plain = plan.runtime == HOST and compiler.runtime != HOST
     solver = {"solver": solver_entry(request.tableau, pieces.broadcast_time)} if plan.stages == ("step",) else {}

@@ -35,7 +35,7 @@ class Compiler:
         version: of what compiles; another makes builds that are kept useless.
         float64: it can compute in float64, and so can take all stages.
         whole_bf16: in bf16 it computes all of a part so, the encoder too, and not only the head's products.
-        why_not_here: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
+        build_only_reason: why what it builds cannot be run, and so not be checked, on this machine; or nothing.
         stand_in: ``(model, example) -> model``, what ONNX Runtime then runs in its place for the check.
         refit: ``(model, engine, folder, name, example) -> entries``, as ``compile``, but by putting the graph's weights
             into what ``engine``, a folder, has under that name. Without it everything is compiled again, which for
@@ -47,7 +47,7 @@ class Compiler:
     float64: bool
     version: str = ""
     whole_bf16: bool = False
-    why_not_here: str = ""
+    build_only_reason: str = ""
     stand_in: Callable[[ir.Model, Example], ir.Model] = lambda model, _: model
     refit: Callable[[ir.Model, Path, Path, str, Example], dict[str, Any]] | None = None
 

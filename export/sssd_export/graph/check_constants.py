@@ -8,10 +8,10 @@ import onnx_ir as ir
 
 from sssd_export.graph.head_partition import parts_of
 from sssd_export.graph.keep_constants import among, refuse_lost, small_constants
-from sssd_export.graph.trace import Pieces
+from sssd_export.graph.trace import TracedParts
 
 
-def check_kept(pieces: Pieces, graphs: Sequence[ir.Model]) -> None:
+def check_kept(pieces: TracedParts, graphs: Sequence[ir.Model]) -> None:
     """Check that every small constant of the traced stages is in one of the graphs composed of them.
 
     Raises:

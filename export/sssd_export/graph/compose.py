@@ -14,7 +14,7 @@ from sssd_export.graph.inline import Inliner
 from sssd_export.graph.onnx_loop import loop
 from sssd_export.graph.single_step import append_prepare, append_step, prepared
 from sssd_export.graph.solver_nodes import latent_shape
-from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, Pieces
+from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, TracedParts
 from sssd_export.graph.unroll import unroll
 from sssd_registry.sampling.tableau import SolverTableau
 
@@ -26,7 +26,7 @@ LOOPS: Mapping[str, Callable[..., ir.Value]] = {"unrolled": unroll, "loop": loop
 
 
 def build_graph(
-    pieces: Pieces, tableau: SolverTableau, stages: Sequence[str] = STAGES, how: str = "unrolled"
+    pieces: TracedParts, tableau: SolverTableau, stages: Sequence[str] = STAGES, how: str = "unrolled"
 ) -> ir.Model:
     """Compose the graph of some consecutive stages, by default of all.
 
@@ -71,11 +71,11 @@ def build_loop(head: ir.Model, broadcast_time: bool, tableau: SolverTableau, how
     return ir.Model(graph, ir_version=10, producer_name="sssd_export")
 
 
-def _piece(pieces: Pieces, stage: str) -> ir.Graph:
+def _piece(pieces: TracedParts, stage: str) -> ir.Graph:
     return {"normalise": pieces.normalise, "encode": pieces.encode, "decode": pieces.decode}[stage].graph
 
 
-def _inputs(pieces: Pieces, tableau: SolverTableau, stage: str) -> list[ir.Value]:
+def _inputs(pieces: TracedParts, tableau: SolverTableau, stage: str) -> list[ir.Value]:
     """New values for what a stage takes."""
     z, t, condition = pieces.head.graph.inputs
     if stage == "prepare":
@@ -99,7 +99,7 @@ def _like(value: ir.Value) -> ir.Value:
 
 
 def _append(
-    graph: ir.Graph, pieces: Pieces, tableau: SolverTableau, stage: str, values: Mapping[str, ir.Value], how: str
+    graph: ir.Graph, pieces: TracedParts, tableau: SolverTableau, stage: str, values: Mapping[str, ir.Value], how: str
 ) -> dict[str, ir.Value]:
     """Append a stage's nodes; returns what it makes."""
     if stage == "denoise":

@@ -12,10 +12,10 @@ import onnx_ir as ir
 
 from sssd_export.graph.head_partition import parts_of, place_head
 from sssd_export.graph.inline import Inliner
-from sssd_export.graph.trace import Pieces
+from sssd_export.graph.trace import TracedParts
 
 
-def prepared(pieces: Pieces) -> dict[str, ir.Value]:
+def prepared(pieces: TracedParts) -> dict[str, ir.Value]:
     """Values of the head's graph that are made once and read in every step, by the names they travel under."""
     graph = pieces.head.graph
     parts = parts_of(graph, pieces.broadcast_time)
@@ -25,7 +25,7 @@ def prepared(pieces: Pieces) -> dict[str, ir.Value]:
     return {f"head.{value.name}": value for value in dict.fromkeys(read) if value is not None}
 
 
-def append_prepare(graph: ir.Graph, pieces: Pieces, condition: ir.Value) -> dict[str, ir.Value]:
+def append_prepare(graph: ir.Graph, pieces: TracedParts, condition: ir.Value) -> dict[str, ir.Value]:
     """Append what is computed from the condition alone; returns it by name."""
     known = place_head(graph, pieces.head.graph, condition, pieces.broadcast_time, "prepare").once
     made = {}
@@ -38,7 +38,7 @@ def append_prepare(graph: ir.Graph, pieces: Pieces, condition: ir.Value) -> dict
     return made
 
 
-def append_step(graph: ir.Graph, pieces: Pieces, values: Mapping[str, ir.Value]) -> ir.Value:
+def append_step(graph: ir.Graph, pieces: TracedParts, values: Mapping[str, ir.Value]) -> ir.Value:
     """Append one call of the head; ``values`` has ``z``, ``t`` and what was prepared."""
     head = pieces.head.graph
     parts = parts_of(head, pieces.broadcast_time)

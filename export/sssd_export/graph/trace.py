@@ -27,7 +27,7 @@ WINDOWS, SAMPLES = "windows", "samples"
 
 
 @dataclass(frozen=True)
-class Pieces:
+class TracedParts:
     """ONNX models of the stages; what each takes and gives is in :mod:`sssd_export.graph.stages`.
 
     Attributes:
@@ -45,7 +45,7 @@ class Pieces:
 
 def trace(
     network: SSSDNetwork, horizons: Sequence[int], levels: Sequence[float], examples: Windows, dense: bool = False
-) -> Pieces:
+) -> TracedParts:
     """Trace ``network`` (CPU, evaluation mode) for fixed horizons; windows and samples stay dynamic.
 
     Args:
@@ -69,7 +69,7 @@ def trace(
     head, broadcast_time = trace_head(frozen.head, z, condition)
     encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
     _share_matrices(encoder.graph)
-    return Pieces(
+    return TracedParts(
         _export("normaliser", normalise, raw, raw_names(spec), [*feature_names(spec), *UNITS], [each, each]),
         encoder,
         head,

@@ -42,7 +42,7 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
         if request.precision != "fp32":
             raise SSSDError(f"onnx:provider=cuda is for fp32, not {request.precision}: its products are the CPU's")
         # Of whole numbers, and of float64, little is on the GPU, and a CUDA graph has to be there whole.
-        compiler = Compiler("onnxruntime-cuda", save, float64=False, why_not_here=why_no_gpu() or _why_no_cuda())
+        compiler = Compiler("onnxruntime-cuda", save, float64=False, build_only_reason=why_no_gpu() or _why_no_cuda())
     else:
         raise SSSDError(f"onnx:provider is cpu or cuda, not {request.options.provider!r}")
     return build_engine(request, folder, "onnx", compiler)

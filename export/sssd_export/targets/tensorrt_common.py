@@ -26,7 +26,7 @@ class TensorRTOptions:
         max_windows: most windows of one call.
         max_samples: most samples of one call.
         timing_cache: file of tactics' timings, to build faster again; one is written if there is none.
-        refit: keep the weights replaceable, for ``sssd-export --refit``; needs a GPU to build.
+        refit: keep the weights replaceable, for ``sssd-export refit``; needs a GPU to build.
     """
 
     max_windows: int = 64
@@ -43,7 +43,7 @@ class TensorRTRTXOptions:
         max_windows: most windows of one call.
         max_samples: most samples of one call.
         compute_capabilities: GPUs to build for, with + between; default: 80, 86, 89, 120 and later.
-        refit: keep the weights replaceable, for ``sssd-export --refit``; needs a GPU to build.
+        refit: keep the weights replaceable, for ``sssd-export refit``; needs a GPU to build.
     """
 
     max_windows: int = 64
@@ -82,7 +82,7 @@ def build(request: ExportRequest, folder: Path, *, target: str, module: str, pac
         compile_part,
         float64=False,
         version=importlib.metadata.version(packages[0]),
-        why_not_here=no_gpu,
+        build_only_reason=no_gpu,
         stand_in=functools.partial(_stand_in, request.precision),
         refit=functools.partial(refit_plan, trt, precision=request.precision),
     )

@@ -177,5 +177,5 @@ def test_a_build_tells_how_far_it_is(traced: Compiled, tiny_model: Path, tmp_pat
 
 
 def test_a_timing_cache_is_the_targets_to_take(tiny_model: Path, tmp_path: Path) -> None:
-    asked = sssd_export(tiny_model, "--out", tmp_path / "engine", "--timing-cache", tmp_path / "cache")
+    asked = sssd_export("build", tiny_model, "--out", tmp_path / "engine", "--timing-cache", tmp_path / "cache")
     assert "timing_cache" in error_line(asked)

@@ -140,10 +140,10 @@ def test_an_engine_says_whether_it_was_run(engine: Path) -> None:
 def test_without_a_gpu_loading_says_so(engine: Path) -> None:
     with pytest.raises(EngineError, match=r"denoiser\.plan needs an NVIDIA GPU to run: no GPU"):
         load_engine(engine)
-    standing = {entry.name: entry.standing for entry in registry().entries if entry.kind == "target"}
-    assert standing["tensorrt-rtx"].startswith("can build, cannot run here: no GPU")
-    assert standing["onnx"] == "available"
-    assert standing["tensorrt"].startswith(
+    status_text = {entry.name: entry.status_text for entry in registry().entries if entry.kind == "target"}
+    assert status_text["tensorrt-rtx"].startswith("can build, cannot run here: no GPU")
+    assert status_text["onnx"] == "available"
+    assert status_text["tensorrt"].startswith(
         ("not installed: pip install 'sssd-registry[tensorrt]'", "cannot build here")
     )
 

@@ -14,7 +14,7 @@ from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_table
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_schedulers.unserved import REASONS
+from sssd_schedulers.unsupported import REASONS
 
 CLASSES = [name for name in dir(diffusers) if name.endswith("Scheduler")]
 SCHEDULES = [NoiseSchedule(), NoiseSchedule("flow", 1000, "flow_prediction")]
@@ -41,7 +41,7 @@ def test_a_user_hands_over_any_other_object_with_no_plugin(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in REASONS if name in CLASSES])
-def test_what_is_listed_as_unserved_is_refused_not_sampled_wrongly(name: str) -> None:
+def test_what_is_listed_as_unsupported_is_refused_not_sampled_wrongly(name: str) -> None:
     for schedule in SCHEDULES:
         with pytest.raises((SSSDError, TypeError, AttributeError, ImportError)):
             sampled(name, schedule)

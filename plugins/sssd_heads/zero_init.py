@@ -9,7 +9,7 @@ from torch import nn
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
-def starting_at_zero(layer: Layer) -> Layer:
+def zero_init(layer: Layer) -> Layer:
     """A last layer that puts out nothing yet.
 
     With v-prediction and a variance-preserving schedule this is the exact answer for standard normal data: an

@@ -46,7 +46,7 @@ def _because(reason: str) -> str:
     return reason
 
 
-UNSERVED = [
+UNSUPPORTED = [
     SchedulerSpec(name, "of diffusers", _make, unavailable=functools.partial(_because, reason))
     for name, reason in REASONS.items()
 ]

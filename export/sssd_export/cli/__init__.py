@@ -1,0 +1,30 @@
+"""The commands of ``sssd-export``. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from sssd_export.cli.auto import auto
+from sssd_export.cli.build import build
+from sssd_export.cli.inspect import inspect
+from sssd_export.cli.old_spelling import Commands
+from sssd_export.cli.refit import refit
+from sssd_export.cli.targets import targets
+from sssd_export.cli.triton import triton
+from sssd_registry.cli.errors import run_app
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Compile a trained model, its whole sampling loop included, to an engine that needs no torch.",
+)
+for command in (build, auto, refit, triton, inspect, targets):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point."""
+    run_app(app)

@@ -1,0 +1,20 @@
+"""From a file to windows: the one way on which data come to a model that is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from sssd_registry.data.panel import Panel, read_panel
+from sssd_registry.data.source import WindowSource, window_source
+from sssd_registry.data.spec import DataSpec
+
+
+def read_windows(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> WindowSource:
+    """A raw frame, a file or a panel, resampled once to every timeframe of ``spec``; windows are cut from it.
+
+    Raises:
+        SSSDError: as :func:`~sssd_registry.data.panel.read_panel`.
+    """
+    return window_source(read_panel(data, spec), spec)
