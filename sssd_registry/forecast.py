@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
-from sssd_registry.files.atomic import atomic_file
+from sssd_registry.extras import require
+from sssd_registry.files.atomic import atomic_file, check_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,11 +157,9 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
     settings of the data they are the same instants. The file is complete or not there at all.
 
     Raises:
-        SSSDError: another suffix, no such folder, or a file that cannot be written.
+        SSSDError: another suffix, no such folder, Parquet without pyarrow, or a file that cannot be written.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".csv", ".parquet", ".json"):
-        raise SSSDError(f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}")
+    suffix = check_forecast_file(path)
     frame = forecast.to_frame()
     with atomic_file(path) as new:
         if suffix == ".csv":
@@ -169,6 +168,21 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
             frame.to_parquet(new, index=False)
         else:
             new.write_text(_records(frame), encoding="utf-8")
+
+
+def check_forecast_file(path: str | Path) -> str:
+    """Refuse now what :func:`write_forecast` would refuse once there is a forecast; the suffix otherwise.
+
+    Raises:
+        SSSDError: another suffix, no such folder, or Parquet without pyarrow.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".csv", ".parquet", ".json"):
+        raise SSSDError(f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}")
+    check_file(path)
+    if suffix == ".parquet":
+        require("pyarrow", f"writing {path}")
+    return suffix
 
 
 def _records(frame: pd.DataFrame) -> str:

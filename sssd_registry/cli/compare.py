@@ -50,9 +50,9 @@ def compare(
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)
     if plot is not None:
-        from sssd_registry.plots.plot_comparison import check_picture
+        from sssd_registry.plots.figure_file import check_picture
 
-        check_picture(plot)
+        check_picture(plot, "--plot")
     try:
         with comparison_bar() as report:
             result = run(model, data, names, numbers, setting, state, report)

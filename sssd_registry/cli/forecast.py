@@ -29,14 +29,15 @@ def forecast(
     from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.read_windows import read_windows
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, windows_at
-    from sssd_registry.files.atomic import check_file
-    from sssd_registry.forecast import write_forecast
+    from sssd_registry.forecast import check_forecast_file, write_forecast
     from sssd_registry.horizons import forecast_of_series, split_horizons
     from sssd_registry.model_or_engine import open_forecaster
+    from sssd_registry.plots.figure_file import check_picture
 
-    for file in (out, plot):
-        if file is not None:
-            check_file(file)
+    if out is not None:
+        check_forecast_file(out)
+    if plot is not None:
+        check_picture(plot, "--plot")
     wanted = None if horizons is None else split_horizons(horizons, unit)
     read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)

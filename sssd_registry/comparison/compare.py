@@ -25,7 +25,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.model.batches import evenly
-from sssd_registry.pipeline import SSSDPipeline, forecast_samples
+from sssd_registry.model_pipeline import ModelPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import draw_noise
 
@@ -68,7 +68,7 @@ def compare(
     Raises:
         SSSDError: unusable model or data, an unknown scheduler, or nothing to compare.
     """
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
@@ -127,7 +127,7 @@ def make_rows(
 
 
 def time_candidates(
-    pipeline: SSSDPipeline, window: Windows, candidates: Sequence[Candidate], setting: Setting
+    pipeline: ModelPipeline, window: Windows, candidates: Sequence[Candidate], setting: Setting
 ) -> list[float]:
     """Milliseconds of one window's forecast by each; a slow moment of the machine falls on all of them alike."""
     bars = [float(horizon) for horizon in pipeline.spec.horizons]
@@ -143,7 +143,7 @@ def time_candidates(
     return [1000 * statistics.median(times) for times in taken]
 
 
-def _origins(pipeline: SSSDPipeline, source: WindowSource, part: Part, farthest: int) -> Origins:
+def _origins(pipeline: ModelPipeline, source: WindowSource, part: Part, farthest: int) -> Origins:
     record = pipeline.record
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.forecast import Forecast
-from sssd_registry.plots.figure_file import check_suffix, save_picture
+from sssd_registry.plots.figure_file import check_picture, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,11 +71,11 @@ def fan_chart(
         ValueError: shapes that do not belong together.
         SSSDError: the picture cannot be written.
     """
+    check_picture(path)
     # The figure is made without pyplot, whose global state (current figure, backend) belongs to the caller.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    check_suffix(path)
     past = np.asarray(history_times, dtype="datetime64[ns]")
     after = None if actual_times is None else np.asarray(actual_times, dtype="datetime64[ns]")
     _check(forecast, past, history, actual, after)

@@ -31,10 +31,11 @@ from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.extras import installed
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model.batches import evenly, to_tensors
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
 
@@ -117,7 +118,7 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=ENGINE)
-    distilled = SSSDPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
+    distilled = ModelPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
     base = compare(model, data, [scheduler], [count], setting, state_file).best
     names = None if order.scheduler is None else [order.scheduler]
@@ -139,7 +140,8 @@ def auto_export(
         search = _search(solvers, base, trials, best_trial, setting)
         with atomic_directory(out, owner=ENGINE) as new:
             shutil.copytree(_place(Path(folder), best_trial), new, dirs_exist_ok=True)
-            plot_search(search, new / PICTURE)
+            if installed("matplotlib"):  # nobody asked for the picture, and the search may have taken an hour
+                plot_search(search, new / PICTURE)
             write_manifest(new, {**read_manifest(new), "search": search})
             return read_manifest(new)
 
@@ -170,7 +172,7 @@ def _trials(
     report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     scored = validation_windows(pipeline, data, setting.max_windows)
     tried = [
         Trial(row.scheduler, row.steps, row.calls, target, precision, loop)
@@ -205,7 +207,7 @@ def _trials(
     return [replace(trial, milliseconds=taken.get(trial, 0.0)) for trial in trials]
 
 
-def validation_windows(pipeline: SSSDPipeline, data: Path, most: int) -> Scored:
+def validation_windows(pipeline: ModelPipeline, data: Path, most: int) -> Scored:
     """The windows that ``sssd compare`` scores on, raw."""
     record, spec = pipeline.record, pipeline.spec
     if record is None:

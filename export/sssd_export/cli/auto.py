@@ -62,6 +62,8 @@ def auto(
     tell_engine(out, manifest, as_json)
     if not as_json:
         _tell_search(manifest["search"])
+        if "search.png" not in manifest["files"]:
+            typer.echo("note: search.png needs matplotlib: pip install 'sssd-registry[plot]'", err=True)
 
 
 def _tell_search(search: dict[str, Any]) -> None:
