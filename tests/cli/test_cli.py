@@ -29,7 +29,13 @@ SCORES = {
     "coverage_90",
     "directional_accuracy",
     "crps_by_horizon",
+    "energy_score",
+    "energy_score_se",
+    "variogram_score",
+    "variogram_score_se",
+    "crps_sum",
 }
+FUNCTIONALS = ["mean", "max", "min", "range", "last-first"]
 
 
 def forecast(out: Path, *arguments: object) -> pd.DataFrame:
@@ -205,6 +211,12 @@ def check_scores(tree: dict[str, Any], windows: int) -> None:
         assert set(scores["crps_by_horizon"]) == {"1", "4"}
         assert 0 < scores["crps"] < 1
         assert all(0 <= scores[name] <= 1 for name in ("coverage_50", "coverage_90", "directional_accuracy"))
+        assert 0 < scores["energy_score"] < 1
+        assert scores["target_scales"] == {"close": 1.0}
+        assert list(scores["functionals"]) == FUNCTIONALS
+        for found in scores["functionals"].values():
+            assert set(found) == {"crps", "crps_se", "coverage_50", "coverage_90"}
+            assert all(set(one) == {"close"} for one in found.values())
 
 
 def test_evaluate_prints_every_score_beside_the_baselines(tiny_model: Path, tiny_engine: Path, tiny_csv: Path) -> None:
@@ -224,7 +236,7 @@ def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
     outcome = sssd("evaluate", tiny_model, tiny_csv, "--max-windows", 3, "--samples", 8, "--steps", 2)
     assert (outcome.code, outcome.words) == (0, "")
     text = " ".join(outcome.out.split())
-    for word in ("3 windows", "model", "random walk", "seasonal naive", "CRPS", "coverage", "MSE", "MAE"):
+    for word in ("3 windows", "model", "random walk", "seasonal naive", "CRPS", "coverage", "MSE", "MAE", "energy", "range"):
         assert word in text
 
 
