@@ -236,7 +236,18 @@ def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
     outcome = sssd("evaluate", tiny_model, tiny_csv, "--max-windows", 3, "--samples", 8, "--steps", 2)
     assert (outcome.code, outcome.words) == (0, "")
     text = " ".join(outcome.out.split())
-    for word in ("3 windows", "model", "random walk", "seasonal naive", "CRPS", "coverage", "MSE", "MAE", "energy", "range"):
+    for word in (
+        "3 windows",
+        "model",
+        "random walk",
+        "seasonal naive",
+        "CRPS",
+        "coverage",
+        "MSE",
+        "MAE",
+        "energy",
+        "range",
+    ):
         assert word in text
 
 
