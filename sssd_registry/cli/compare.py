@@ -139,7 +139,7 @@ def print_comparison(result: Comparison) -> None:
         table.add_column(column, justify="left" if column == "scheduler" else "right", no_wrap=True)
     for row in result.rows:
         table.add_row(*_cells(row), "•" if row in on_front else "")
-    print_table(table, width=110)
+    print_table(table, width=120)
     for one in result.skipped:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)
