@@ -117,16 +117,8 @@ def path_scores(
     if list(horizons) != sorted(horizons):
         raise ValueError(f"a path's horizons ascend, got {tuple(horizons)}")
     places = one_series(len(y)) if places is None else places
-    scales = _scales(y, origin)
-    pairs = variogram_pairs(horizons, len(targets))
-    energy, variogram, summed = np.empty(len(y)), np.empty(len(y)), np.empty(y.shape[:2])
-    for part in _parts(samples):
-        # Less the origin: the roots of differences between targets are of movements, not of levels.
-        drawn = (samples[part] - origin[part, None, None]) / scales
-        observed = (y[part] - origin[part, None]) / scales
-        energy[part] = energy_score(drawn, observed)
-        variogram[part] = variogram_score(drawn, observed, pairs)
-        summed[part] = crps(drawn.sum(axis=3, keepdims=True), observed.sum(axis=2, keepdims=True))[..., 0]
+    scales = target_scales(y, origin)
+    energy, variogram, summed = scores_by_window(samples, y, origin, horizons, scales)
     return PathScores(
         energy_score=float(energy.mean()),
         energy_score_se=whole_path_error(energy, horizons, places),
@@ -139,12 +131,36 @@ def path_scores(
     )
 
 
+def scores_by_window(
+    samples: Array, y: Array, origin: Array, horizons: Sequence[float], scales: Array
+) -> tuple[Array, Array, Array]:
+    """Energy score ``(B,)``, variogram score ``(B,)`` and CRPS of the targets' sum ``(B, K)``.
+
+    Args:
+        samples: ``(B, S, K, C)``, data units, S at least 2.
+        y: what came to be, ``(B, K, C)``.
+        origin: last known value, ``(B, C)``.
+        horizons: K, ascending, in bars.
+        scales: what each target is divided by, ``(C,)``, data units.
+    """
+    pairs = variogram_pairs(horizons, len(scales))
+    energy, variogram, summed = np.empty(len(y)), np.empty(len(y)), np.empty(y.shape[:2])
+    for part in _parts(samples):
+        # Less the origin: the roots of differences between targets are of movements, not of levels.
+        drawn = (samples[part] - origin[part, None, None]) / scales
+        observed = (y[part] - origin[part, None]) / scales
+        energy[part] = energy_score(drawn, observed)
+        variogram[part] = variogram_score(drawn, observed, pairs)
+        summed[part] = crps(drawn.sum(axis=3, keepdims=True), observed.sum(axis=2, keepdims=True))[..., 0]
+    return energy, variogram, summed
+
+
 def whole_path_error(values: Array, horizons: Sequence[float], places: WindowPlaces) -> float:
     """Standard error of the mean of ``values (B,)``, each of a path as far as the farthest horizon."""
     return standard_error(values[:, None, None], [max(horizons)], places)
 
 
-def _scales(y: Array, origin: Array) -> Array:
+def target_scales(y: Array, origin: Array) -> Array:
     """What each target is divided by, ``(C,)``: of what came to be alone, so the same for all forecasters."""
     if y.shape[2] == 1:
         return np.ones(1)
