@@ -167,9 +167,10 @@ def target_correlation(changes: Array) -> Array:
     """
     count, targets = changes.shape[1:]
     size = _root_mean_square(changes)[:, None]
-    standard = changes / np.where(size > 0, size, 1.0)
-    raw = np.einsum("btc,btd->bcd", standard, standard) / count
-    result: Array = raw * (count / (targets + count))
+    size[size == 0] = 1.0
+    standard = changes / size
+    products: Array = standard.transpose(0, 2, 1) @ standard
+    result: Array = products / (targets + count)  # products / count is R
     result[:, np.arange(targets), np.arange(targets)] = 1.0
     return result
 
@@ -190,7 +191,8 @@ def _lag_one_correlation(changes: Array) -> Array:
     """Of each target's changes ``(B, T, C)``, about 0: ``(B, C)``, from 0 to 0.99."""
     size = (changes**2).sum(axis=1)
     products = (changes[:, 1:] * changes[:, :-1]).sum(axis=1)
-    return np.clip(products / np.where(size > 0, size, 1.0), 0.0, 0.99)
+    result: Array = np.clip(products / np.where(size > 0, size, 1.0), 0.0, 0.99)
+    return result
 
 
 def choose_random_walk_window(

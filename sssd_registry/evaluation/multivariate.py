@@ -17,8 +17,11 @@ Array = npt.NDArray[np.float64]
 
 # Floats of one intermediate array: 32 MB, whatever the number of windows, samples and horizons.
 _AT_ONCE = 1 << 22
-# The variogram score looks at no more horizons than these, evenly spaced: pairs grow with their square.
-_MOST_HORIZONS = 64
+# The same where arrays are gone over several times: 1 MB, which a processor's cache holds.
+_IN_CACHE = 1 << 17
+# The variogram score looks at no more horizons than these, evenly spaced, and no more pairs of a kind: pairs grow with
+# the square of horizons and targets.
+_MOST_HORIZONS, _MOST_PAIRS = 64, 1 << 14
 
 
 def energy_score(samples: Array, y: Array) -> Array:
@@ -63,7 +66,8 @@ def _mean_distance(points: Array) -> Array:
         distances = np.maximum(squares[:, rows, None] + squares[:, None] - 2 * products, 0.0)
         distances[:, np.arange(len(rows)), rows] = 0.0  # of a point from itself, but for rounding
         total += np.sqrt(distances, out=distances).sum(axis=(1, 2))
-    return total / (size * (size - 1))
+    result: Array = total / (size * (size - 1))
+    return result
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,8 @@ def variogram_pairs(horizons: Sequence[float], targets: int) -> VariogramPairs:
 
     A target's horizons weigh one over the bars between them, as Scheuerer and Hamill (2015, section 4) weigh
     stations by their distance: what is near depends on one another most. Two targets at one horizon all weigh the
-    same. Where there are both kinds, each has half of the weight. Of more than 64 horizons, 64 are looked at.
+    same. Where there are both kinds, each has half of the weight. Of more than 64 horizons 64 are looked at, and of
+    more than 16,384 pairs of a kind so many, drawn once and the same for all: the score stays proper with any weights.
     """
     bars = np.asarray(horizons, dtype=np.float64)
     looked = np.unique(np.linspace(0, len(bars) - 1, min(len(bars), _MOST_HORIZONS)).round().astype(np.int64))
@@ -99,19 +104,29 @@ def variogram_pairs(horizons: Sequence[float], targets: int) -> VariogramPairs:
     lags = np.maximum(np.abs(bars[first] - bars[second]), 1.0)
     columns = np.arange(targets)
     left, right = np.triu_indices(targets, 1)
-    kinds = [
-        (np.add.outer(first * targets, columns), np.add.outer(second * targets, columns), np.repeat(1 / lags, targets)),
-        (np.add.outer(looked * targets, left), np.add.outer(looked * targets, right), np.ones(len(looked) * len(left))),
-    ]
-    kinds = [kind for kind in kinds if len(kind[2])]
+    near = _thinned(_entries(first, columns, targets), _entries(second, columns, targets), np.repeat(1 / lags, targets))
+    equal = np.ones(len(looked) * len(left))
+    same = _thinned(_entries(looked, left, targets), _entries(looked, right, targets), equal)
+    kinds = [kind for kind in (near, same) if len(kind.weight)]
     if not kinds:
         return VariogramPairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    weight = np.concatenate([weights / (weights.sum() * len(kinds)) for _, _, weights in kinds])
-    return VariogramPairs(
-        np.concatenate([one.ravel() for one, _, _ in kinds]),
-        np.concatenate([two.ravel() for _, two, _ in kinds]),
-        weight,
-    )
+    weight = np.concatenate([kind.weight / (kind.weight.sum() * len(kinds)) for kind in kinds])
+    one, two = (np.concatenate([getattr(kind, name) for kind in kinds]) for name in ("first", "second"))
+    return VariogramPairs(one, two, weight)
+
+
+def _entries(horizons: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], targets: int) -> npt.NDArray[np.int64]:
+    """Each horizon with each column, as entries of the vector."""
+    result: npt.NDArray[np.int64] = np.add.outer(horizons * targets, columns).ravel()
+    return result
+
+
+def _thinned(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], weight: Array) -> VariogramPairs:
+    """All pairs, or as many as are looked at; weights as they were."""
+    if len(weight) <= _MOST_PAIRS:
+        return VariogramPairs(first, second, weight)
+    kept = np.sort(np.random.default_rng(0).choice(len(weight), _MOST_PAIRS, replace=False))
+    return VariogramPairs(first[kept], second[kept], weight[kept])
 
 
 def variogram_score(samples: Array, y: Array, pairs: VariogramPairs) -> Array:
@@ -134,13 +149,13 @@ def variogram_score(samples: Array, y: Array, pairs: VariogramPairs) -> Array:
     if size < 2:
         raise ValueError(f"the variogram score is estimated from 2 samples or more, got {size}")
     length = math.prod(entries)
-    batch = max(1, _AT_ONCE // (size * length))
+    batch = max(1, _IN_CACHE // (size * length))
     result = np.zeros(windows)
     for start in range(0, windows, batch):
         part = slice(start, start + batch)
         observed = y[part].reshape(-1, length)
         drawn = np.ascontiguousarray(samples[part].reshape(len(observed), size, length).transpose(0, 2, 1))  # (b, D, S)
-        at_once = max(1, _AT_ONCE // (len(observed) * size))
+        at_once = max(1, _IN_CACHE // (len(observed) * size))
         for begin in range(0, len(pairs.weight), at_once):
             block = slice(begin, begin + at_once)
             first, second = pairs.first[block], pairs.second[block]

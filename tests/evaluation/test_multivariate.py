@@ -93,6 +93,17 @@ def test_dependence_of_targets_counts_where_horizons_are_right() -> None:
     assert difference.mean() > 4 * difference.std() / math.sqrt(len(y))
 
 
+def test_of_many_pairs_some_are_looked_at() -> None:
+    pairs = variogram_pairs(np.arange(1, 721), 30)
+    assert len(pairs.weight) == 2 * multivariate._MOST_PAIRS
+    assert pairs.weight.sum() == pytest.approx(1)
+    looked = set((pairs.first // 30).tolist()) | set((pairs.second // 30).tolist())
+    assert len(looked) == 64
+    assert {0, 719} <= looked
+    assert set((pairs.first % 30).tolist()) == set(range(30))
+    np.testing.assert_array_equal(pairs.first, variogram_pairs(np.arange(1, 721), 30).first)
+
+
 @given(st.integers(1, 90), st.integers(1, 4))
 def test_weights_sum_to_one_and_halve_over_the_kinds(horizons: int, targets: int) -> None:
     pairs = variogram_pairs(np.arange(1, horizons + 1), targets)
@@ -106,6 +117,7 @@ def test_weights_sum_to_one_and_halve_over_the_kinds(horizons: int, targets: int
     assert len(set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))) == len(pairs.weight)
     assert (pairs.first < pairs.second).all()
     assert pairs.second.max() == horizons * targets - 1
+    assert len(pairs.weight) < multivariate._MOST_PAIRS
 
 
 def test_near_horizons_weigh_more() -> None:
@@ -117,6 +129,7 @@ def test_parts_do_not_change_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, y, pairs = walks(7, 11), walks(7, 1, seed=2)[:, 0], variogram_pairs(BARS, 2)
     whole = energy_score(samples, y), variogram_score(samples, y, pairs)
     monkeypatch.setattr(multivariate, "_AT_ONCE", 40)
+    monkeypatch.setattr(multivariate, "_IN_CACHE", 40)
     np.testing.assert_allclose(energy_score(samples, y), whole[0], rtol=1e-12)
     np.testing.assert_allclose(variogram_score(samples, y, pairs), whole[1], rtol=1e-12)
 
