@@ -177,8 +177,7 @@ def target_correlation(changes: Array) -> Array:
 
 def _root_of_correlation(changes: Array) -> Array:
     """Lower triangular L ``(B, C, C)`` with ``L Lᵀ`` the correlation of the targets."""
-    result: Array = np.linalg.cholesky(target_correlation(changes))
-    return result
+    return np.asarray(np.linalg.cholesky(target_correlation(changes)), dtype=np.float64)
 
 
 def _correlated(noise: Array, root: Array) -> Array:
