@@ -20,7 +20,7 @@ PACKAGES = {
 # Rooms, and modules that lie in a package's root, each with all of ours that it may import. What is not a key here has
 # no place yet: give it one.
 _BASE = {"sssd_registry.errors", "sssd_registry.options", "sssd_registry.config", "sssd_registry.sampling.limits"}
-_FACES = {"sssd_registry.forecast", "sssd_registry.forecaster", "sssd_registry.horizons"}
+_FACES = {"sssd_registry.forecast", "sssd_registry.forecaster", "sssd_registry.functionals", "sssd_registry.horizons"}
 _MODEL = _BASE | {"sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model", "sssd_registry.plugin_api",
                   "sssd_registry.files", "sssd_registry.storage", "sssd_registry.model_pipeline",
                   "sssd_registry.pipeline"}  # fmt: skip
@@ -36,8 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.sampling": {"sssd_registry.errors", "sssd_engine.noise"},
     "sssd_registry.files": {"sssd_registry.errors", "sssd_engine.settling"},
     "sssd_registry.data": {"sssd_registry.errors", "sssd_registry.config", "sssd_registry.extras"},
+    "sssd_registry.functionals": {"sssd_registry.errors"},
     "sssd_registry.forecast": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
-                               "sssd_registry.data"},
+                               "sssd_registry.data", "sssd_registry.functionals"},
     "sssd_registry.forecaster": {"sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.horizons": {"sssd_registry.errors", "sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.model": {"sssd_registry.errors", "sssd_registry.config", "sssd_registry.data",

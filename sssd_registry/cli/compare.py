@@ -130,15 +130,16 @@ def print_comparison(result: Comparison) -> None:
 
     on_front = front(result.rows)
     table = Table(
-        title=f"{result.windows} {result.part} windows, {result.samples} samples; CRPS in standard units;"
+        title=f"{result.windows} {result.part} windows, {result.samples} samples; scores in standard units;"
         f" {result.threads} threads, float32",
         box=None, header_style="bold",
     )  # fmt: skip
-    for column in ("scheduler", "steps", "calls", "CRPS", "above the best", "50 %", "90 %", "ms", "front"):
+    for column in ("scheduler", "steps", "calls", "CRPS", "above the best", "energy", "variogram", "50 %", "90 %", "ms",
+                   "front"):  # fmt: skip
         table.add_column(column, justify="left" if column == "scheduler" else "right", no_wrap=True)
     for row in result.rows:
         table.add_row(*_cells(row), "•" if row in on_front else "")
-    print_table(table, width=110)
+    print_table(table, width=120)
     for one in result.skipped:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)
@@ -155,6 +156,7 @@ def print_comparison(result: Comparison) -> None:
 def _cells(row: Row) -> list[str]:
     return [
         row.scheduler, str(row.steps), str(row.calls), f"{row.crps:.5f} ± {row.crps_se:.5f}",
-        f"{row.excess:+.2%} ± {row.excess_se:.2%}", f"{row.coverage_50:.1%}", f"{row.coverage_90:.1%}",
+        f"{row.excess:+.2%} ± {row.excess_se:.2%}", f"{row.energy:.4f}", f"{row.variogram:.4f}",
+        f"{row.coverage_50:.1%}", f"{row.coverage_90:.1%}",
         f"{row.milliseconds:.1f}",
     ]  # fmt: skip

@@ -23,6 +23,7 @@ from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.path_scores import whole_path_error
 from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.model.batches import evenly
 from sssd_registry.model_pipeline import ModelPipeline, forecast_samples
@@ -80,7 +81,7 @@ def compare(
         report(done, len(candidates), f"{candidate.scheduler}, {candidate.steps} steps")
         known = state.get(candidate)
         if known is None:
-            known = quality(windows, candidate.tableau, setting.samples, setting.seed)
+            known = quality(windows, candidate.tableau, setting.samples, setting.seed, horizons)
             state.put(candidate, known)
         found.append(known)
     candidates, found, broken = split_finite(candidates, found)
@@ -121,6 +122,8 @@ def make_rows(
                 float(one.crps.mean()), standard_error(one.crps[..., None], horizons, places),
                 above, error, above <= tolerance,
                 one.coverage_50, one.coverage_90, taken,
+                float(one.energy.mean()), whole_path_error(one.energy, horizons, places),
+                float(one.variogram.mean()), whole_path_error(one.variogram, horizons, places),
             )
         )  # fmt: skip
     return tuple(sorted(rows, key=lambda row: (row.crps, row.calls, row.scheduler, row.steps)))

@@ -57,7 +57,7 @@ class Scores:
         """For JSON: horizons as text, and ``None`` for what could not be computed."""
         values = asdict(self)
         values["crps_by_horizon"] = {f"{h:g}": value for h, value in self.crps_by_horizon.items()}
-        return {name: _json(value) for name, value in values.items()}
+        return {name: json_values(value) for name, value in values.items()}
 
     def rows(self) -> dict[str, str]:
         """Label -> text, for a table."""
@@ -201,7 +201,8 @@ def standard_error(values: Array, horizons: Sequence[float], places: WindowPlace
     return float((deviation / np.sqrt(effective_windows(by_window, horizons, places))).mean())
 
 
-def _json(value: Any) -> Any:
+def json_values(value: Any) -> Any:
+    """A number, or a dictionary of them, of any depth, with ``None`` for what could not be computed."""
     if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
+        return {key: json_values(item) for key, item in value.items()}
     return value if math.isfinite(value) else None

@@ -30,6 +30,7 @@ from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.multivariate import energy_score
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.extras import installed
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
@@ -59,6 +60,7 @@ class Trial:
 
     Attributes:
         loss: CRPS over the reference's, less one.
+        energy: energy score of the windows' paths, in standard units as CRPS is.
         milliseconds: of one window's forecast; the median of alternating rounds.
         within: the loss is no more than allowed.
         problem: why it could not be built, or nothing; the figures are then zero.
@@ -72,6 +74,7 @@ class Trial:
     loop: str
     crps: float = 0.0
     loss: float = 0.0
+    energy: float = 0.0
     milliseconds: float = 0.0
     within: bool = False
     problem: str = ""
@@ -83,17 +86,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Scored:
-    """Validation windows with what came to be, in standard units, which CRPS is in."""
+    """Validation windows with what came to be, in standard units, which scores are in."""
 
     windows: Windows
     location: Any
     scale: Any
     observed: Any
 
-    def crps(self, engine: Engine, samples: int, seed: int) -> float:
+    def scores(self, engine: Engine, samples: int, seed: int) -> tuple[float, float]:
+        """Mean CRPS, and mean energy score, of an engine's forecasts."""
         made = np.concatenate([part.samples for part in engine.stream(engine_inputs(self.windows), samples, seed)])
         standard = (made - self.location[:, None]) / self.scale[:, None]
-        return float(crps(standard, self.observed).mean())
+        return float(crps(standard, self.observed).mean()), float(energy_score(standard, self.observed).mean())
 
 
 def auto_export(
@@ -198,9 +202,9 @@ def _trials(
             trials.append(replace(trial, problem=str(error)))
             continue
         engine = load_engine(place, threads=torch.get_num_threads())
-        found = scored.crps(engine, setting.samples, setting.seed)
+        found, energy = scored.scores(engine, setting.samples, setting.seed)
         loss = found / base - 1
-        trials.append(replace(trial, crps=found, loss=loss, within=loss <= setting.tolerance))
+        trials.append(replace(trial, crps=found, loss=loss, energy=energy, within=loss <= setting.tolerance))
         engines[trials[-1]] = engine
     report(len(tried), len(tried), "timing")
     taken = _timed(engines, scored.windows.part(0, 1), setting.samples)
@@ -248,7 +252,7 @@ def _place(folder: Path, trial: Trial) -> Path:
 
 def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial, setting: Setting) -> dict[str, Any]:
     return {
-        "reference": {"scheduler": base.scheduler, "steps": base.steps, "crps": base.crps},
+        "reference": {"scheduler": base.scheduler, "steps": base.steps, "crps": base.crps, "energy": base.energy},
         "tolerance": setting.tolerance,
         "part": solvers.part,
         "windows": solvers.windows,
@@ -256,8 +260,8 @@ def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial
         "threads": solvers.threads,
         "choice": best.label,
         "network_in_use": solvers.network_in_use,
-        "solvers": [{"scheduler": row.scheduler, "steps": row.steps, "calls": row.calls, "crps": row.crps}
-                    for row in solvers.rows],
+        "solvers": [{"scheduler": row.scheduler, "steps": row.steps, "calls": row.calls, "crps": row.crps,
+                     "energy": row.energy} for row in solvers.rows],
         "engines": [{**asdict(trial), "label": trial.label} for trial in trials],
     }  # fmt: skip
 

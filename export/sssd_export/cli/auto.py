@@ -72,7 +72,8 @@ def _tell_search(search: dict[str, Any]) -> None:
     typer.echo(
         f"fastest of {len(search['engines'])} engines within {search['tolerance']:.1%}: {best['label']},"
         f" {best['milliseconds']:.2f} ms, CRPS {best['crps']:.4f} on {search['windows']} validation windows,"
-        f" {best['loss']:+.2%} from {reference}'s"
+        f" {best['loss']:+.2%} from {reference}'s; energy score {best['energy']:.4f},"
+        f" {reference}'s {search['reference']['energy']:.4f}"
     )
     if not search["network_in_use"]:
         from sssd_registry.comparison.table import NETWORK_UNUSED
