@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test fuzz faults lint bench accuracy claims readme notebooks clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims readme notebooks docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -67,11 +67,11 @@ accuracy: $(INSTALLED) runs/eurusd
 		$(if $(EXCHANGE_RATE),--exchange-rate $(EXCHANGE_RATE)) \
 		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD))
 
-# The claims this project grew from and what was measured, into the README.
+# The claims this project grew from and what was measured, and all tables of accuracy, into docs/.
 claims: $(INSTALLED)
 	$(BIN)/python benchmarks/claims.py
 
-# The README's pictures and tables, from what demo, compare and bench measured last.
+# Pictures and tables of docs/benchmarks.md, and the README's few figures, from what demo, compare and bench measured.
 readme: $(INSTALLED)
 	$(BIN)/python benchmarks/readme.py
 
@@ -79,12 +79,16 @@ readme: $(INSTALLED)
 notebooks: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python docs/notebooks/execute.py
 
+# The site, into site/; a warning is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Built under a temporary name's stamp: an interrupted installation is taken up again.
 $(INSTALLED): pyproject.toml engine/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,notebooks,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[export,openvino,tensorrt-rtx,demo,notebooks,docs,dev]'
 	touch $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) runs site .pytest_cache .mypy_cache .ruff_cache

@@ -1,4 +1,5 @@
-"""The claims this project grew from, and what was measured of each: ``make claims`` puts the table into the README.
+"""The claims this project grew from, and what was measured of each: ``make claims`` puts the table into docs/claims.md
+(and those of accuracy into docs/benchmarks.md).
 
 Accuracy comes from ``make accuracy`` (benchmarks/accuracy.json), speed from ``make bench``, schedulers from ``make
 compare``. A verdict follows from the figures by the rule in its function; none is written by hand.
@@ -18,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 
-from goals import FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
+from documents import BENCHMARKS, CLAIMS_PAGE, fill, fill_headline  # noqa: E402
+from goals import BASELINE, DECILES, FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
 from markdown_table import table  # noqa: E402
-from readme import between  # noqa: E402
 from report import tables  # noqa: E402
 from summary import best_of_ours, mean_score, read_summary, spread_over_seeds  # noqa: E402
 
@@ -37,11 +38,10 @@ def main() -> None:
     ours = {task: one for task, one in summary.items() if any(name.startswith("sssd") for name in one["forecasters"])}
     rows = [row for claim in CLAIMS for row in claim(ours, bench, compared)]
     rows_of_goals = [row for goal in GOALS for row in goal(ours)]
-    text = (ROOT / "README.md").read_text()
-    text = between(text, "accuracy", tables(summary))
-    text = between(text, "goals", table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals]))
-    text = between(text, "claims", table(["claim", "measured", "on", "verdict"], [list(row) for row in rows]))
-    (ROOT / "README.md").write_text(text)
+    goals = table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals])
+    fill(BENCHMARKS, {"accuracy": tables(summary), "goals": goals})
+    fill(CLAIMS_PAGE, {"claims": table(["claim", "measured", "on", "verdict"], [list(row) for row in rows])})
+    fill_headline()
 
 
 def _read(file: Path) -> Any:
@@ -63,18 +63,20 @@ def heads(summary: Trees, *_: Any) -> list[Row]:
         ("a 1-D U-Net head is 10–15 % more accurate than the MLP", "unet1d", 0.10),
         ("with attention 20–25 %", "unet1d-attn", 0.20),
     ):
-        for start, words in ((FROM_WALK, "network alone (from the random walk)"), ("", "linear start")):
+        for start, words in ((FROM_WALK, "network alone (from the random walk)"), ("", BASELINE)):
             names = f"sssd {head}{start}", f"sssd mlp{start}"
             if entry is None or not set(names) <= set(entry["forecasters"]):
                 rows.append((text, "", "ETTh1", OPEN))
                 continue
             gain, half = gain_over(entry, *names)
-            rows.append((text, f"{gain:+.1%} ± {half:.1%}", f"ETTh1, CRPS9, {words}", _verdict(gain, half, claimed)))
+            rows.append(
+                (text, f"{gain:+.1%} ± {half:.1%}", f"ETTh1, {DECILES}, {words}", _verdict(gain, half, claimed))
+            )
     if entry is not None and f"sssd mlp{FROM_WALK}" in entry["forecasters"]:
         best = best_of_ours(entry)
         gain, half = gain_over(entry, best, f"sssd mlp{FROM_WALK}")
-        text = f"{gain:+.1%} ± {half:.1%} ({best}, linear start, against the MLP from the random walk)"
-        rows.append(("the full pipeline 30–40 %", text, "ETTh1, CRPS9", _verdict(gain, half, 0.30)))
+        text = f"{gain:+.1%} ± {half:.1%} ({best}, {BASELINE}, against the MLP from the random walk)"
+        rows.append(("the full pipeline 30–40 %", text, f"ETTh1, {DECILES}", _verdict(gain, half, 0.30)))
     return rows
 
 
@@ -93,7 +95,7 @@ def stability(summary: Trees, *_: Any) -> list[Row]:
         rough, rough_without = _roughness(base), _roughness(other)
         better = (spread < spread_without) + (rough < rough_without)
         text = (
-            f"CRPS9 {mean_score(base, 'CRPS9'):.4f}, without {mean_score(other, 'CRPS9'):.4f}; over 3 seeds ±"
+            f"{DECILES} {mean_score(base, 'CRPS9'):.4f}, without {mean_score(other, 'CRPS9'):.4f}; over 3 seeds ±"
             f" {spread:.4f}, without ± {spread_without:.4f}; a validation is {rough:.4f} above the one before, without"
             f" {rough_without:.4f}"
         )

@@ -1,18 +1,19 @@
-"""Puts what `make demo` and `make bench` measured into the README, between its markers: `make readme`."""
+"""Puts what `make demo`, `make compare` and `make bench` measured into docs/benchmarks.md: `make readme`.
+
+A few of the figures go into the README.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
+from documents import BENCHMARKS, ROOT, fill, fill_headline
 from markdown_table import table
 from tuned_engines import CHOSEN, TUNED
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "demo"))
 
 
@@ -21,23 +22,20 @@ def main() -> None:
 
     demo = json.loads((ROOT / "runs/demo.json").read_text())
     bench = json.loads((ROOT / "runs/bench.json").read_text())
-    text = (ROOT / "README.md").read_text()
-    text = between(text, "demo", table(["measured by `make demo`", ""], [list(row) for row in rows(demo)]))
-    text = between(text, "bench", bench_tables(bench))
-    text = between(text, "overhead", overhead_table(bench))
-    text = between(text, "compare", compare_table(json.loads((ROOT / "runs/compare.json").read_text())))
-    (ROOT / "README.md").write_text(text)
+    compared = json.loads((ROOT / "runs/compare.json").read_text())
+    fill(
+        BENCHMARKS,
+        {
+            "demo": table(["measured by `make demo`", ""], [list(row) for row in rows(demo)]),
+            "bench": bench_tables(bench),
+            "overhead": overhead_table(bench),
+            "compare": compare_table(compared),
+        },
+    )
+    fill_headline()
     shutil.copy(ROOT / "runs/eurusd.png", ROOT / "docs/forecast.png")
     shutil.copy(ROOT / "runs/compare.png", ROOT / "docs/compare.png")
     shutil.copy(ROOT / "runs/search.png", ROOT / "docs/search.png")
-
-
-def between(text: str, marker: str, content: str) -> str:
-    """Replace what stands between ``<!-- marker -->`` and ``<!-- /marker -->``."""
-    pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise SystemExit(f"README.md has no <!-- {marker} --> … <!-- /{marker} -->")
-    return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
 
 
 WORKLOADS = "ABCD"

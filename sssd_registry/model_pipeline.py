@@ -218,14 +218,6 @@ class ModelPipeline:
             made._default_scheduler = None
         return made
 
-    def use_scheduler(self, text: str) -> None:
-        """Pick a scheduler by name: ``NAME``, ``NAME:option=value,…``, or ``tuned``.
-
-        Raises:
-            SSSDError: unknown name or option, or nothing tuned.
-        """
-        self.scheduler = self.sampling_defaults.make_scheduler(text, self.network.schedule)
-
 
 def _noise(
     generator: torch.Generator | int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]

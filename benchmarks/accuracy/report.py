@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from goals import by_the_clock, gain, training_minutes
+from goals import DECILES, by_the_clock, gain, training_minutes
 from markdown_table import table
 from summary import (
     WALK,
@@ -25,6 +26,9 @@ from summary import (
 
 # Ten times the score: no number of it says more.
 _DIVERGED = 10.0
+# Forecasters are kept in the results by the names they had when they were measured.
+_SHOWN = {"linear start alone": "linear baseline alone"}
+_NO_SPREAD = re.compile(r" \(seeds ± 0\.0+\)")
 
 
 def tables(summary: Summary) -> str:
@@ -35,6 +39,33 @@ def tables(summary: Summary) -> str:
 def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:
     named = entry["forecasters"].items()
     return sorted(named, key=lambda item: mean_score(item[1], *path))
+
+
+def _task_table(head: Sequence[str], rows: Sequence[Sequence[str]], entry: Mapping[str, Any]) -> str:
+    """A table of forecasters by name, the minutes of their training last; rows that score alike are one row."""
+    alike: dict[tuple[str, ...], list[Sequence[str]]] = {}
+    for row in rows:
+        alike.setdefault(tuple(_NO_SPREAD.sub("", cell) for cell in row[1:-1]), []).append(row)
+    unused = {name for name, runs in entry["forecasters"].items() if all(run.get("best step") == 0 for run in runs)}
+    return table(head, [_one_row(scores, group, unused) for scores, group in alike.items()])
+
+
+def _one_row(scores: Sequence[str], group: Sequence[Sequence[str]], unused: set[str]) -> list[str]:
+    if len(group) == 1:
+        name, *cells = group[0]
+        return [_SHOWN.get(name, name), *cells]
+    idle = sorted(row[0].removeprefix("sssd ") for row in group if row[0] in unused)
+    names = [_SHOWN.get(row[0], row[0]) for row in group if row[0] not in unused]
+    names += [f"sssd, network left out: {', '.join(idle)}"] if idle else []
+    return ["; ".join(names), *scores, _range([row[-1] for row in group if row[-1]])]
+
+
+def _range(minutes: Sequence[str]) -> str:
+    """From the shortest to the longest of texts such as ``1.4 min``."""
+    if len(set(minutes)) < 2:
+        return minutes[0] if minutes else ""
+    least, most = (end(minutes, key=lambda text: float(text.split()[0])) for end in (min, max))
+    return f"{least.split()[0]} to {most}"
 
 
 def _minutes(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -61,7 +92,7 @@ def _exchange_rate(entry: Mapping[str, Any]) -> str:
         rows.append([name, few, many, versus, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])  # fmt: skip
     head = ["exchange_rate, 30 days", "wQL, GluonTS's 5 windows", "wQL, 50 windows ± standard error",
             "difference to the random walk, 95 %", "90 % coverage", "training, one core"]  # fmt: skip
-    return table(head, rows)
+    return _task_table(head, rows, entry)
 
 
 def _crps9(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -76,8 +107,8 @@ def _etth1(entry: Mapping[str, Any]) -> str:
             rows.append([name, _crps9(runs), f"{mean_score(runs, 'MSE'):.3f}",
                          f"{mean_score(runs, 'MAE'):.3f}", f"{mean_score(runs, 'coverage 90'):.1%}",
                          _minutes(runs)])  # fmt: skip
-    head = ["ETTh1, 24 hours", "CRPS9 ± standard error", "MSE", "MAE", "90 % coverage", "training, one core"]
-    return "\n\n".join([table(head, rows), *_ways(entry)])
+    head = ["ETTh1, 24 hours", f"{DECILES} ± standard error", "MSE", "MAE", "90 % coverage", "training, one core"]
+    return "\n\n".join([_task_table(head, rows, entry), *_ways(entry)])
 
 
 def _ways(entry: Mapping[str, Any]) -> list[str]:
@@ -98,7 +129,7 @@ def _ways_of(forecasters: Mapping[str, Any], base: str) -> str:
         validated = f"{_validations(runs).mean():.4f}" if len(_validations(runs)) else ""
         rows.append([way, validated, _by_seed(runs, plain), _crps9(runs), f"{-less:+.1%} ± {half:.1%}", _minutes(runs)])
     head = [f"{base}, trained otherwise", "validation CRPS", "change; least and most of the seeds",
-            "CRPS9 ± standard error", "change, 95 % over windows", "training, one core"]  # fmt: skip
+            f"{DECILES} ± standard error", "change, 95 % over windows", "training, one core"]  # fmt: skip
     return table(head, rows)
 
 
@@ -130,7 +161,7 @@ def _currency(title: str) -> Any:
             mean = _seeds(f"{mean_score(runs, 'CRPS'):.3f}", runs, 3, "CRPS")
             rows.append([name, mean, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
         head = [title, "mean", *(f"{horizon} bars" for horizon in horizons)]
-        return table([*head, "90 % coverage", "training, one core"], rows)
+        return _task_table([*head, "90 % coverage", "training, one core"], rows, entry)
 
     return made
 
@@ -144,8 +175,8 @@ def _crps_at(entry: Mapping[str, Any], name: str, horizon: str) -> str:
 def _transfer(entry: Mapping[str, Any]) -> str:
     rows = []
     for name, runs in _ordered(entry, "CRPS9"):
-        rows.append([name, _crps9(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
-    return table(["oil temperature from 60 days of it", "CRPS9 ± standard error", "90 % coverage"], rows)
+        rows.append([_SHOWN.get(name, name), _crps9(runs), f"{mean_score(runs, 'coverage 90'):.1%}"])
+    return table(["oil temperature from 60 days of it", f"{DECILES} ± standard error", "90 % coverage"], rows)
 
 
 _TABLES: dict[str, Any] = {

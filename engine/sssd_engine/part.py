@@ -61,8 +61,10 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
     Raises:
         EngineError: it does not take the file.
     """
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise EngineError(f"{file} needs ONNX Runtime: pip install 'sssd-engine[onnx]' ({error})") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _FATAL  # errors are raised, in one line

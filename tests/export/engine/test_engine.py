@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -266,3 +267,9 @@ def test_an_engine_says_what_it_was_built_for(engine: Engine) -> None:
     assert all(entry["meaning"] and entry["shape"][0] == "windows" for entry in engine.manifest["inputs"])
     assert [entry["name"] for entry in engine.manifest["outputs"]] == ["samples", "quantiles"]
     assert engine.manifest["outputs"][0]["shape"] == ["windows", "samples", 2, 1]
+
+
+def test_without_onnx_runtime_it_says_what_to_install(tiny_engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineError, match=r"needs ONNX Runtime: pip install 'sssd-engine\[onnx\]'"):
+        load_engine(tiny_engine)

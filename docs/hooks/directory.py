@@ -1,0 +1,62 @@
+"""The directory of plugins, from what ``sssd plugins`` lists."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from typing import Any
+from unittest import mock
+
+OURS = "sssd-registry"
+_TITLES = {"head": "Noise heads", "scheduler": "Schedulers", "target": "Export targets"}
+_ASKED = {
+    "head": "`sssd train … --set model.head=NAME`",
+    "scheduler": "`--scheduler NAME`, or `NAME:option=value,…`",
+    "target": "`sssd-export build … --target NAME`, or `NAME:option=value,…`",
+}
+
+ABOUT = """\
+# Plugins
+
+Schedulers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is installed
+beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an entry
+point.
+
+Plugins by others: none is known to us yet. To have yours listed here, open an issue with its name and its repository.
+"""
+
+
+def entries() -> list[dict[str, Any]]:
+    """The project's own entries of ``sssd plugins --json``."""
+    from sssd_registry.cli import main
+
+    out = io.StringIO()
+    argv = ["sssd", "plugins", "--json"]
+    with mock.patch.object(sys, "argv", argv), contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+        main()
+    listed: list[dict[str, Any]] = json.loads(out.getvalue())
+    return [entry for entry in listed if entry["distribution"] == OURS]
+
+
+def plugins_page() -> str:
+    """Ours by kind; then the schedulers of diffusers that cannot be used, each with the reason."""
+    listed = entries()
+    parts = [ABOUT]
+    for kind, title in _TITLES.items():
+        usable = [one for one in listed if one["kind"] == kind and not _never(one)]
+        rows = [f"| `{one['name']}` | {one['summary']} |" for one in usable]
+        parts += [f"## {title}\n\nAsked for by {_ASKED[kind]}.", "\n".join(["| name | |", "|---|---|", *rows])]
+    never = [one for one in listed if _never(one)]
+    rows = [f"| `{one['name']}` | {one['status'].partition('unavailable: ')[2]} |" for one in never]
+    parts += [
+        "## Schedulers of diffusers that are not offered\n\nThey cannot sample a forecast.",
+        "\n".join(["| name | why |", "|---|---|", *rows]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _never(entry: dict[str, Any]) -> bool:
+    """Whether it is listed only for the reason why it cannot be used."""
+    return bool(entry["summary"] == "of diffusers")
