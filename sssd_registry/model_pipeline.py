@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
@@ -119,7 +120,7 @@ class ModelPipeline:
             self._tableaus[key] = tableau
         return self._tableaus[key]
 
-    def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
+    def source(self, data: pd.DataFrame | str | Path | Panel) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
         return read_windows(data, self.spec)
 

@@ -43,19 +43,22 @@ def compare(
     names, numbers = split_schedulers(schedulers), split_steps(steps)
     share = split_tolerance(tolerance)
     check_model(model, names)
+    from sssd_registry.cli.understood import read_for
+
+    if plot is not None:
+        from sssd_registry.plots.figure_file import check_picture
+
+        check_picture(plot, "--plot")
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_registry.cli.progress import comparison_bar
     from sssd_registry.comparison.compare import Setting
     from sssd_registry.comparison.compare import compare as run
 
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)
-    if plot is not None:
-        from sssd_registry.plots.figure_file import check_picture
-
-        check_picture(plot, "--plot")
     try:
         with comparison_bar() as report:
-            result = run(model, data, names, numbers, setting, state, report)
+            result = run(model, read, names, numbers, setting, state, report)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None

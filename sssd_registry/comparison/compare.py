@@ -19,6 +19,7 @@ from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.results_file import Results
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
 from sssd_registry.errors import SSSDError
@@ -47,7 +48,7 @@ class Setting:
 
 def compare(
     model: str | Path,
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     schedulers: Sequence[str] | None = None,
     steps: Sequence[int] = (4, 6, 8, 10, 15, 20, 50, 100),
     setting: Setting = Setting(),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
@@ -34,7 +35,7 @@ class Row:
 
 def tune(
     model: ModelPipeline | str | Path,
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     steps: int = 8,
     *,
     report: Callable[[int, float], None] | None = None,

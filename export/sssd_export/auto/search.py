@@ -27,6 +27,7 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.request import ExportOptions, export_request, open_target
 from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
@@ -101,7 +102,7 @@ class Scored:
 
 
 def auto_export(
-    model: Path, data: Path, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
+    model: Path, data: Path | Panel, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
 ) -> dict[str, Any]:
     """Search, and write the fastest good engine to ``out``.
 
@@ -172,8 +173,8 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _trials(
-    model: Path, data: Path, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting, folder: Path,
-    report: Report,
+    model: Path, data: Path | Panel, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting,
+    folder: Path, report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""
     pipeline = ModelPipeline.from_pretrained(model)
@@ -211,7 +212,7 @@ def _trials(
     return [replace(trial, milliseconds=taken.get(trial, 0.0)) for trial in trials]
 
 
-def validation_windows(pipeline: ModelPipeline, data: Path, most: int) -> Scored:
+def validation_windows(pipeline: ModelPipeline, data: Path | Panel, most: int) -> Scored:
     """The windows that ``sssd compare`` scores on, raw."""
     record, spec = pipeline.record, pipeline.spec
     if record is None:

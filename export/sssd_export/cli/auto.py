@@ -41,9 +41,11 @@ def auto(
 ) -> None:
     """Find the fastest engine that is good enough: scheduler, steps, precision and target; interrupted, it goes on."""
     from sssd_registry.cli.compare import beside, check_model, split_tolerance
+    from sssd_registry.cli.understood import read_for
 
     tolerance = split_tolerance(max_crps_loss, "--max-crps-loss")
     check_model(model, [scheduler] if scheduler else [])
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_export.auto.search import auto_export
     from sssd_export.request import ExportOptions
     from sssd_registry.cli.progress import comparison_bar
@@ -55,7 +57,7 @@ def auto(
     state = beside(model)
     try:
         with comparison_bar() as report:
-            manifest = auto_export(model, data, options, out, setting, state, report)
+            manifest = auto_export(model, read, options, out, setting, state, report)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
