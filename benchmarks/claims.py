@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 
+from documents import BENCHMARKS, CLAIMS_PAGE, fill, fill_headline  # noqa: E402
 from goals import BASELINE, DECILES, FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
 from markdown_table import table  # noqa: E402
-from page_tables import BENCHMARKS, CLAIMS_PAGE, fill, fill_headline  # noqa: E402
 from report import tables  # noqa: E402
 from summary import best_of_ours, mean_score, read_summary, spread_over_seeds  # noqa: E402
 

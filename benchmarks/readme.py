@@ -1,6 +1,6 @@
-"""`make readme`: puts measurements into docs/benchmarks.md, and a few figures of it into the README.
+"""Puts what `make demo`, `make compare` and `make bench` measured into docs/benchmarks.md: `make readme`.
 
-They come from `make demo`, `make compare` and `make bench`.
+A few of the figures go into the README.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import shutil
 import sys
 from typing import Any
 
+from documents import BENCHMARKS, ROOT, fill, fill_headline
 from markdown_table import table
-from page_tables import BENCHMARKS, ROOT, fill, fill_headline
 from tuned_engines import CHOSEN, TUNED
 
 sys.path.insert(0, str(ROOT / "demo"))

@@ -14,7 +14,8 @@ from alternate import medians, one_round, ratio
 
 pytest.importorskip("backtesting", reason="the demo extra, with the demo's data, is not installed")
 
-# The project's goal for 20 steps over one. Its other, a U-Net's export in a minute, is no ratio: the README reports it.
+# The project's goal for 20 steps over one. Its other, a U-Net's export in a minute, is no ratio: docs/benchmarks.md
+# reports it.
 MOST = 1.5
 MODELS = {"MLP": "eurusd-bars", "U-Net": "eurusd-unet"}
 

@@ -24,7 +24,7 @@ from conftest import DEMO, REFERENCE, Workload, bars, make_workload, repeated, s
 from engines import Kind, engine, kinds
 from tuned_engines import CHOSEN, TUNED, TUNED_MET, chosen_for
 
-from sssd_registry.pipeline import forecast_samples
+from sssd_registry.model_pipeline import forecast_samples
 
 # Largest error against the eager sampler, in standard deviations of a sample, that a precision may have.
 ALLOWED = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1, "int8": 1.0}

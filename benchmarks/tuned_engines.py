@@ -1,4 +1,4 @@
-"""Goals of the engines that `--auto` chooses, for the test that times them and for the README that reports them.
+"""Goals of the engines that `--auto` chooses, for the test that times them and for the page that reports them.
 
 Of a trained model, and of the same distilled: to one step, the U-Net of workload D to two.
 """

@@ -38,12 +38,12 @@ def sign_model(path: Path) -> str:
 
 
 def _tried(folder: ModelFolder) -> str:
-    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.model_pipeline import ModelPipeline
 
     record, examples, spec = folder.record, folder.examples, folder.network.spec
     if record is None or examples is None:
         raise SSSDError("a model without a training record or example windows cannot be tried")
-    pipeline = SSSDPipeline(folder.network, folder.scheduler, record, examples, folder.sampling_defaults)
+    pipeline = ModelPipeline(folder.network, folder.scheduler, record, examples, folder.sampling_defaults)
     pipeline.set_progress_bar_config(disable=True)
     made = pipeline(examples, num_samples=10, generator=0)  # a forecast's samples are finite
     if not np.ptp(made.samples, axis=1).any():

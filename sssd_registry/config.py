@@ -69,7 +69,7 @@ class DataConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """Sizes. The defaults train in minutes on two cores; docs/how-to/train.md lists larger ones."""
+    """Sizes. The defaults train in minutes on two cores; docs/how-to/train.md lists large ones."""
 
     feature_size: int = Field(48, ge=1, le=_MAX_SIZE, description="width of each S4 stack")
     state_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="state of each S4 channel")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
-from sssd_registry.files.atomic import atomic_file
+from sssd_registry.extras import require
+from sssd_registry.files.atomic import atomic_file, check_file
+from sssd_registry.functionals import FirstPassage, apply_functional, first_passage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +118,72 @@ class Forecast:
         result: Array = self.samples.mean(axis=1)
         return result
 
+    @property
+    def paths(self) -> Array:
+        """The samples in the order of time: float64 ``(B, S, K, C)``, data units, ``sorted(horizons)`` along K.
+
+        Sample s is one path: its values at the horizons, and of the targets, belong together. Those of different
+        windows do not. See ``docs/paths.md``.
+        """
+        return self.samples[:, :, np.argsort(self.horizons, kind="stable")]
+
+    def functional(self, of: str | Callable[[Array], npt.ArrayLike], q: float | Sequence[float] | None = None) -> Array:
+        """One number for each path and target, such as the highest value on it: samples of it, or its quantiles.
+
+        Args:
+            of: ``"mean"``, ``"sum"``, ``"max"``, ``"min"``, ``"range"`` or ``"last-first"``, each over the horizons
+                that were asked for (ask for all bars where all count); or a function of ``paths (B, S, K, C)`` that
+                returns ``(B, S, C)``, or ``(B, S)`` where it puts the targets together.
+            q: one level in [0, 1], or Q of them; default: the samples.
+
+        Returns:
+            float64, data units: samples ``(B, S, C)``; for one level ``(B, C)``; for several ``(Q, B, C)``. C is 1 for
+            a function that returns ``(B, S)``.
+
+        Raises:
+            SSSDError: an unknown name.
+            ValueError: a function that returned another shape.
+        """
+        values = apply_functional(of, self.paths)
+        if q is None:
+            return values
+        result: Array = np.quantile(values, q, axis=1)
+        return result
+
+    def first_passage(self, level: npt.ArrayLike, *, falling: bool = False) -> FirstPassage:
+        """Find when each path is first at ``level`` or above it, and how likely it never is.
+
+        Seen at the horizons that were asked for alone: a path may be there between two of them. At the first horizon
+        counts as well, wherever the origin was.
+
+        Args:
+            level: data units; one number, or what broadcasts to ``(B, C)``.
+            falling: at ``level`` or below it, instead.
+        """
+        return first_passage(self.paths, tuple(sorted(self.horizons)), level, falling=falling)
+
+    def paths_frame(self) -> pd.DataFrame:
+        """One row for each (window, sample, horizon, target), in that order.
+
+        Columns: as :meth:`to_frame` has them, with ``sample`` (from 0) after ``origin``, and ``value`` instead of mean
+            and quantiles. Long, so that the columns are the same whatever is asked for, and a path's functional is
+            one ``groupby``; Parquet stores the columns that repeat in next to nothing.
+
+        Raises:
+            SSSDError: the frame's id or time column has the name of another of these.
+        """
+        for name in (self.id_column, self.time_column):
+            if name in ("sample", "value"):
+                raise SSSDError(f"a frame of paths would have two columns {name!r}: rename yours in the data")
+        windows, samples, _, _ = self.samples.shape
+        rows = self.to_frame(levels=()).drop(columns="mean")  # (window, horizon, target)
+        each = np.arange(len(rows)).reshape(windows, 1, -1)
+        index = np.broadcast_to(each, (windows, samples, each.shape[2]))
+        frame = rows.take(index.ravel()).reset_index(drop=True)
+        number = np.repeat(np.tile(np.arange(samples), windows), each.shape[2])
+        frame.insert(list(frame).index("origin") + 1, "sample", number)
+        return frame.assign(value=self.samples.ravel())
+
     def to_frame(self, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
         """One row for each (window, horizon, target), in that order.
 
@@ -152,19 +220,18 @@ class Forecast:
         return pd.DataFrame(dict(columns))
 
 
-def write_forecast(forecast: Forecast, path: str | Path) -> None:
+def write_forecast(forecast: Forecast, path: str | Path, *, paths: bool = False) -> None:
     """Write ``forecast.to_frame()`` as CSV, Parquet or JSON (a list of records, ISO times), by the suffix.
 
     Times of data with a zone are on its clock, with their offset: ``2024-03-31T02:00:00+02:00``. Read back under the
     settings of the data they are the same instants. The file is complete or not there at all.
+    With ``paths`` it holds ``forecast.paths_frame()`` instead.
 
     Raises:
-        SSSDError: another suffix, no such folder, or a file that cannot be written.
+        SSSDError: another suffix, no such folder, Parquet without pyarrow, or a file that cannot be written.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in (".csv", ".parquet", ".json"):
-        raise SSSDError(f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}")
-    frame = forecast.to_frame()
+    suffix = check_forecast_file(path)
+    frame = forecast.paths_frame() if paths else forecast.to_frame()
     with atomic_file(path) as new:
         if suffix == ".csv":
             _with_offsets(frame).to_csv(new, index=False)
@@ -172,6 +239,21 @@ def write_forecast(forecast: Forecast, path: str | Path) -> None:
             frame.to_parquet(new, index=False)
         else:
             new.write_text(_records(frame), encoding="utf-8")
+
+
+def check_forecast_file(path: str | Path) -> str:
+    """Refuse now what :func:`write_forecast` would refuse once there is a forecast; the suffix otherwise.
+
+    Raises:
+        SSSDError: another suffix, no such folder, or Parquet without pyarrow.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".csv", ".parquet", ".json"):
+        raise SSSDError(f"{path}: a forecast is written as .csv, .parquet or .json, not {suffix or 'without suffix'!r}")
+    check_file(path)
+    if suffix == ".parquet":
+        require("pyarrow", f"writing {path}")
+    return suffix
 
 
 def _records(frame: pd.DataFrame) -> str:

@@ -22,14 +22,14 @@ from sssd_registry.plugin_api.registry import TUNED, registry
 from sssd_registry.storage.index import CONFIG, own_file
 
 if TYPE_CHECKING:
-    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.model_pipeline import ModelPipeline
 
 
 @dataclass(frozen=True)
 class ModelForecaster:
     """A pipeline with its scheduler and number of steps settled."""
 
-    pipeline: SSSDPipeline
+    pipeline: ModelPipeline
     steps: int
     test_start: int
     random_walk_window: int
@@ -94,9 +94,9 @@ def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelFo
     if not (path / MODEL.marker).is_file():
         reason = "there is no such folder" if not path.exists() else f"no {MODEL.marker} or {ENGINE.marker} in it"
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
-    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.model_pipeline import ModelPipeline
 
-    pipeline = SSSDPipeline.from_pretrained(path, scheduler=scheduler)
+    pipeline = ModelPipeline.from_pretrained(path, scheduler=scheduler)
     record = pipeline.record
     if record is None:
         raise SSSDError(f"{path} has no training record")

@@ -1,51 +1,48 @@
-"""A trained forecaster as a diffusers pipeline: a frame in, a forecast out."""
+"""A trained forecaster as a diffusers pipeline.
+
+diffusers' pipelines take far longer to import than all else here. So they are imported when a pipeline is made, or
+when something of theirs is asked for, and not with this module.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import pickle
-from collections.abc import Sequence
+import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import pandas as pd
-import torch
-from diffusers import DiffusionPipeline
-from torch import Tensor
-
-from sssd_registry.data.far_values import warn_of_far_values
-from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import (
-    Windows,
-    WindowSource,
-    last_origins,
-    warn_of_early_ends,
-    windows_at,
-)
-from sssd_registry.forecast import Forecast
-from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.plugin_api.make_scheduler import solver_tableau
-from sssd_registry.sampling.noise import draw_noise
-from sssd_registry.sampling.sampler import sample
-from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.storage.distilled import Distilled, check_solver
-from sssd_registry.storage.hub import local_folder
-from sssd_registry.storage.model_folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
+from sssd_registry.model_pipeline import ModelPipeline
+from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.storage.sampling_defaults import SamplingDefaults
 
-# Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
-_ROWS_AT_ONCE = 1 << 15
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
+    from sssd_registry.data.windows import Windows
+else:
+
+    class DiffusionPipeline:
+        """Stands where diffusers' class will be among the bases of :class:`SSSDPipeline`."""
 
 
-class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publishes no types
-    """Encoder, noise head, codec and scheduler of a trained model.
+class _JoinsDiffusers(type):
+    """Makes :class:`SSSDPipeline` a diffusers pipeline when an attribute of diffusers' class is asked of it."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__") or not _join_diffusers():
+            raise AttributeError(f"type object {cls.__name__!r} has no attribute {name!r}")
+        return getattr(cls, name)
+
+
+class SSSDPipeline(ModelPipeline, DiffusionPipeline, metaclass=_JoinsDiffusers):  # type: ignore[misc]  # no types there
+    """Encoder, noise head, codec and scheduler of a trained model, as a diffusers pipeline.
 
         pipe = SSSDPipeline.from_pretrained("runs/eurusd")
         forecast = pipe(frame, horizons=[1, 4, 24], generator=0)
         forecast.quantile(0.9)
+
+    Every instance is a ``diffusers.DiffusionPipeline``; the class is a subclass of it from the first instance on, or
+    from the start where diffusers' pipelines were imported before.
 
     Args:
         model: the trained network.
@@ -56,6 +53,11 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         sampling_defaults: default number of steps, and solvers tuned for the model.
     """
 
+    def __new__(cls, *_args: Any, **_named: Any) -> Self:
+        _join_diffusers()  # here, since copies and unpickled pipelines are made without __init__
+        made: Self = super().__new__(cls)
+        return made
+
     def __init__(
         self,
         model: SSSDNetwork,
@@ -64,115 +66,14 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         examples: Windows | None = None,
         sampling_defaults: SamplingDefaults | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(model, scheduler, record, examples, sampling_defaults)
         self.register_modules(model=model, scheduler=scheduler)
-        self.record = record
-        self.examples = examples
-        self.sampling_defaults = sampling_defaults or SamplingDefaults()
-        self._default_scheduler = scheduler if self.sampling_defaults.scheduler else None
-        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
-        model.eval()
-
-    @property
-    def spec(self) -> DataSpec:
-        """Columns, timeframes and horizons the model was trained for."""
-        return self.network.spec
-
-    @property
-    def network(self) -> SSSDNetwork:
-        """The network; its parts are ``encoder``, ``head`` and ``codec``."""
-        model: SSSDNetwork = self.model
-        return model
-
-    @property
-    def encoder(self) -> torch.nn.Module:
-        return self.network.encoder
-
-    @property
-    def head(self) -> torch.nn.Module:
-        return self.network.head
-
-    @property
-    def codec(self) -> torch.nn.Module:
-        return self.network.codec
-
-    @property
-    def distilled(self) -> Distilled | None:
-        """The one solver that a distilled model forecasts right with."""
-        return self.record.distilled if self.record else None
-
-    def tableau(self, num_inference_steps: int) -> SolverTableau:
-        """Return what the present scheduler does in that many steps.
-
-        Raises:
-            SSSDError: the scheduler samples another process than the model's, is not linear, or is not the one that
-                the model was distilled for.
-        """
-        # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
-        key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
-        if key not in self._tableaus:
-            tableau = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
-            check_solver(tableau, self.distilled, self.network.schedule)
-            self._tableaus[key] = tableau
-        return self._tableaus[key]
-
-    def source(self, data: pd.DataFrame | str | Path) -> WindowSource:
-        """A raw frame, or file, read as the training data were."""
-        return read_windows(data, self.spec)
-
-    @torch.no_grad()
-    def __call__(
-        self,
-        data: pd.DataFrame | str | Path | Windows,
-        *,
-        horizons: Sequence[float | str] | None = None,
-        num_inference_steps: int | None = None,
-        num_samples: int = 100,
-        generator: torch.Generator | int | None = None,
-    ) -> Forecast:
-        """Forecast from the last bar of every series, or from given windows.
-
-        Args:
-            data: a frame or file with the training data's columns, or windows.
-            horizons: bars, or durations such as ``"4h"``; default: the trained ones.
-            num_inference_steps: N of the scheduler; default: the model's own, 20 unless it was set.
-            num_samples: S.
-            generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
-                for fresh noise.
-
-        Returns:
-            samples ``(B, S, K, C)`` float64 in data units.
-
-        Raises:
-            SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
-        """
-        if isinstance(data, Windows):
-            windows = data
-        else:
-            source = self.source(data)
-            origins = last_origins(source)
-            warn_of_early_ends(source, origins)
-            warn_of_far_values(source, origins)
-            windows = windows_at(source, origins)
-        bars = check_horizons(horizons, self.spec)
-        tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
-        shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
-        if generator is None:
-            generator = int(np.random.default_rng().integers(2**62))
-        at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
-        parts: list[Tensor] = []
-        for start in self.progress_bar(range(0, len(windows), at_once)):
-            part = windows.part(start, start + at_once)
-            noise = _noise(generator, start, len(part), shape)
-            parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
-        made = dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars)
-        return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         """diffusers' bar, but none for a single batch."""
         if total is None and len(iterable) < 2:
             return iterable
-        return super().progress_bar(iterable, total)
+        return DiffusionPipeline.progress_bar(self, iterable, total)
 
     def save_pretrained(
         self, save_directory: str | Path, *, push_to_hub: bool = False, repo_id: str | None = None, **hub: Any
@@ -190,78 +91,24 @@ class SSSDPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers publis
         Raises:
             SSSDError: the folder cannot be written, or holds something else.
         """
-        sampling_defaults = self.sampling_defaults
-        if self.scheduler is not self._default_scheduler:
-            sampling_defaults = SamplingDefaults(tuned=sampling_defaults.tuned)
-        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, sampling_defaults)
-        write_model_folder(folder, Path(save_directory))
+        super().save_pretrained(save_directory)
         if push_to_hub:
             known = {key: hub[key] for key in ("token", "private", "commit_message", "create_pr") if key in hub}
             self.push_to_hub(repo_id or Path(save_directory).name, **known)
 
-    @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **hub: Any
-    ) -> SSSDPipeline:
-        """Read a model folder. Nothing in it is executed, unpickled or imported by name.
 
-        Args:
-            pretrained_model_name_or_path: the folder, or ``owner/name`` on the Hub.
-            scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
-            hub: ``revision``, ``token``, ``cache_dir`` and ``local_files_only``, for the Hub.
+def _join_diffusers() -> bool:
+    """Put diffusers' class among the bases of :class:`SSSDPipeline`; whether it was not there yet."""
+    if not TYPE_CHECKING:
+        global DiffusionPipeline
+        import diffusers
 
-        Raises:
-            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
-        """
-        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
-        made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.sampling_defaults)
-        if scheduler is not None:
-            made._default_scheduler = None
-        return made
-
-    def use_scheduler(self, text: str) -> None:
-        """Pick a scheduler by name: ``NAME``, ``NAME:option=value,…``, or ``tuned``.
-
-        Raises:
-            SSSDError: unknown name or option, or nothing tuned.
-        """
-        self.scheduler = self.sampling_defaults.make_scheduler(text, self.network.schedule)
+        if DiffusionPipeline is diffusers.DiffusionPipeline:
+            return False
+        DiffusionPipeline = diffusers.DiffusionPipeline
+        SSSDPipeline.__bases__ = (ModelPipeline, DiffusionPipeline)
+    return True
 
 
-def _noise(
-    generator: torch.Generator | int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
-) -> Tensor:
-    """Noise ``(num_noises, B, S, K, D)``: numpy's by seed, or torch's by generator."""
-    if isinstance(generator, torch.Generator):
-        size = (shape[0], num_windows, *shape[1:])
-        return torch.randn(size, generator=generator, device=generator.device)
-    return torch.from_numpy(draw_noise(generator, first_window, num_windows, shape))
-
-
-@torch.no_grad()
-def forecast_samples(
-    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: Tensor
-) -> Tensor:
-    """The whole computation of a forecast: encode once, denoise every sample and horizon in one batch, decode.
-
-    Args:
-        network: in evaluation mode.
-        tableau: M network calls.
-        windows: B windows.
-        horizons: K, in bars.
-        noise: float32 ``(num_noises, B, S, K, D)``, on the network's device.
-
-    Returns:
-        float64 ``(B, S, K, C)``, data units.
-    """
-    values = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.values.items()}
-    times = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.times.items()}
-    bars = torch.tensor(list(horizons), dtype=torch.float32, device=noise.device)
-    condition = network.condition(network.encode(values, times), bars)  # (B, K, E + horizon_size)
-    dtype = condition.dtype
-
-    def denoiser(z: Tensor, t: Tensor) -> Tensor:
-        return torch.as_tensor(network.head(z.to(dtype), t, condition))
-
-    latents = sample(denoiser, tableau, noise)  # (B, S, K, D)
-    return network.decode(latents, *network.normalizer.location_scale(values, times, bars))
+if "diffusers.pipelines.pipeline_utils" in sys.modules:
+    _join_diffusers()

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sssd_registry.data import csv_file
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast, write_forecast
 
@@ -129,9 +130,7 @@ def read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     frame = (
-        pd.DataFrame(json.loads(path.read_text()))
-        if path.suffix == ".json"
-        else pd.read_csv(path, float_precision="round_trip")
+        pd.DataFrame(json.loads(path.read_text())) if path.suffix == ".json" else pd.read_csv(path, **csv_file._EXACT)
     )
     return frame.assign(**{name: pd.to_datetime(frame[name]).astype("datetime64[ns]") for name in ("origin", "when")})
 

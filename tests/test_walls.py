@@ -20,9 +20,10 @@ PACKAGES = {
 # Rooms, and modules that lie in a package's root, each with all of ours that it may import. What is not a key here has
 # no place yet: give it one.
 _BASE = {"sssd_registry.errors", "sssd_registry.options", "sssd_registry.config", "sssd_registry.sampling.limits"}
-_FACES = {"sssd_registry.forecast", "sssd_registry.forecaster", "sssd_registry.horizons"}
+_FACES = {"sssd_registry.forecast", "sssd_registry.forecaster", "sssd_registry.functionals", "sssd_registry.horizons"}
 _MODEL = _BASE | {"sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model", "sssd_registry.plugin_api",
-                  "sssd_registry.files", "sssd_registry.storage", "sssd_registry.pipeline"}  # fmt: skip
+                  "sssd_registry.files", "sssd_registry.storage", "sssd_registry.model_pipeline",
+                  "sssd_registry.pipeline"}  # fmt: skip
 _BUILDING = _BASE | {"sssd_engine", "sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model",
                      "sssd_registry.files"}  # fmt: skip
 MAY_IMPORT: dict[str, set[str]] = {
@@ -30,11 +31,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.version": set(),
     "sssd_registry.errors": set(),
     "sssd_registry.options": {"sssd_registry.errors"},
+    "sssd_registry.extras": {"sssd_registry.errors"},
     "sssd_registry.config": {"sssd_registry.errors", "sssd_registry.options", "sssd_registry.sampling.limits"},
     "sssd_registry.sampling": {"sssd_registry.errors", "sssd_engine.noise"},
     "sssd_registry.files": {"sssd_registry.errors", "sssd_engine.settling"},
-    "sssd_registry.data": {"sssd_registry.errors", "sssd_registry.config"},
-    "sssd_registry.forecast": {"sssd_registry.errors", "sssd_registry.files", "sssd_registry.data"},
+    "sssd_registry.data": {"sssd_registry.errors", "sssd_registry.config", "sssd_registry.extras"},
+    "sssd_registry.functionals": {"sssd_registry.errors"},
+    "sssd_registry.forecast": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
+                               "sssd_registry.data", "sssd_registry.functionals"},
     "sssd_registry.forecaster": {"sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.horizons": {"sssd_registry.errors", "sssd_registry.data", "sssd_registry.forecast"},
     "sssd_registry.model": {"sssd_registry.errors", "sssd_registry.config", "sssd_registry.data",
@@ -43,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
                                  "sssd_registry.forecaster"},
     "sssd_registry.storage": {*_BASE, "sssd_registry.data", "sssd_registry.sampling", "sssd_registry.model",
                               "sssd_registry.plugin_api", "sssd_registry.files", "sssd_registry.version"},
-    "sssd_registry.pipeline": {*_MODEL, "sssd_registry.forecast", "sssd_registry.horizons"},
+    "sssd_registry.model_pipeline": {*_MODEL, "sssd_registry.forecast", "sssd_registry.horizons"},
+    "sssd_registry.pipeline": _MODEL,
     "sssd_registry.model_or_engine": _MODEL | _FACES,
     "sssd_registry.check_model": _MODEL,
     "sssd_registry.evaluation": {*_BASE, *_FACES, "sssd_registry.data", "sssd_registry.sampling",
@@ -51,8 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
-    "sssd_registry.plots": {"sssd_registry.errors", "sssd_registry.files", "sssd_registry.forecast",
-                            "sssd_registry.sampling", "sssd_registry.comparison"},
+    "sssd_registry.plots": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
+                            "sssd_registry.forecast", "sssd_registry.sampling", "sssd_registry.comparison"},
     "sssd_registry.newplugin": {"sssd_registry.errors", "sssd_registry.files", "sssd_registry.plugin_api"},
     # The outermost rooms of the core: nobody but sssd_export's command line imports anything of theirs.
     "sssd_registry.adapters": {*_MODEL, "sssd_registry.training"},
@@ -73,7 +78,8 @@ MAY_IMPORT: dict[str, set[str]] = {
                                "sssd_registry.errors"},
     "sssd_export.triton": {"sssd_engine", "sssd_export.engine_errors", "sssd_registry.errors", "sssd_registry.files"},
     "sssd_export.auto": {*_MODEL, "sssd_engine", "sssd_export.build", "sssd_export.forecaster", "sssd_export.request",
-                         "sssd_registry.comparison", "sssd_registry.evaluation", "sssd_registry.plots"},
+                         "sssd_registry.comparison", "sssd_registry.evaluation", "sssd_registry.extras",
+                         "sssd_registry.plots"},
     "sssd_export.cli": {"sssd_export", "sssd_registry"},
 }  # fmt: skip
 

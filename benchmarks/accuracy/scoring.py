@@ -11,14 +11,15 @@ from tasks import Task
 
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.windows import window_places
+from sssd_registry.evaluation.path_scores import path_scores, scores_by_window, target_scales
 from sssd_registry.evaluation.scores import DECILES, coverage, crps, score
 
 Array = npt.NDArray[np.float64]
 
 
-def revision(task: Task) -> dict[str, int]:
+def revision(_: Task) -> dict[str, int]:
     """Part of a result's configuration: raised when what is kept of scores changes, so that they are made again."""
-    return {"scores": 2} if task.log else {}
+    return {"scores": 3}
 
 
 def scores_of(task: Task, samples: Array) -> dict[str, Any]:
@@ -47,6 +48,7 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
         "coverage 80": coverage(samples, observed, 0.8),
         "coverage 90": total.coverage_90,
     }
+    tree |= _path_scores(task, samples, observed, origin, places)
     if task.log:
         tree["CRPS by window"] = dict(zip(named, by_window.T.tolist(), strict=True))
     else:
@@ -63,6 +65,36 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
             for k, horizon in enumerate(task.horizons)
         }
     return tree
+
+
+def _path_scores(task: Task, samples: Array, observed: Array, origin: Array, places: WindowPlaces) -> dict[str, Any]:
+    """Scores of whole paths. Of several targets, energy, variogram and sum are in units scaled for each of them."""
+    targets = task.prepared.spec.targets
+    factor = task.unit[1]
+    shared = factor if len(targets) == 1 else 1.0
+    total = path_scores(samples, observed, origin, task.horizons, targets, places=places)
+    scales = target_scales(observed, origin)
+    energy, variogram, _ = scores_by_window(samples, observed, origin, task.horizons, scales)
+    by_window = {"energy by window": energy, "variogram by window": variogram}
+    return {
+        "energy": total.energy_score * shared,
+        "energy error": total.energy_score_se * shared,
+        "variogram": total.variogram_score * shared,
+        "variogram error": total.variogram_score_se * shared,
+        "CRPS-sum": total.crps_sum * shared,
+        **{
+            name: (values.reshape(len(task.origin_rows), -1).mean(axis=1) * shared).tolist()
+            for name, values in by_window.items()
+        },
+        "functionals": {
+            name: {
+                "CRPS": {target: value * factor for target, value in found.crps.items()},
+                "coverage 50": float(np.mean(list(found.coverage_50.values()))),
+                "coverage 90": float(np.mean(list(found.coverage_90.values()))),
+            }
+            for name, found in total.functionals.items()
+        },
+    }
 
 
 def _decile_losses(samples: Array, observed: Array) -> Array:

@@ -17,7 +17,7 @@ from sssd_export.request import ExportOptions, export_request
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 
 _COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")
 # What has to be the same: a caller of the engine sees no difference but the forecasts.
@@ -41,7 +41,7 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
             f"{engine} is an engine of target {before['target']!r}, whose weights are compiled in: export {model} anew"
         )
     order = ExportOptions(**before["source"]["order"])
-    pipeline = SSSDPipeline.from_pretrained(model, scheduler=order.scheduler)
+    pipeline = ModelPipeline.from_pretrained(model, scheduler=order.scheduler)
     spec, request = export_request(model, order, pipeline)
     with atomic_directory(engine, owner=ENGINE) as folder:
         after = spec.build(replace(request, refit=engine), folder)

@@ -12,8 +12,8 @@ from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.horizons import check_horizons, split_horizons
 from sssd_registry.model_or_engine import check_scheduler_name
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.options import build_options, split_options
-from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.plugin_api.make_scheduler import solver_tableau
 from sssd_registry.plugin_api.registry import registry
@@ -81,7 +81,7 @@ def export_model(
     if order.scheduler is not None:
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
     with atomic_directory(out, owner=ENGINE) as folder:
-        spec, request = export_request(model, order, SSSDPipeline.from_pretrained(model, scheduler=order.scheduler))
+        spec, request = export_request(model, order, ModelPipeline.from_pretrained(model, scheduler=order.scheduler))
         return spec.build(replace(request, report=report), folder)
 
 
@@ -92,7 +92,7 @@ def open_target(text: str | None) -> tuple[TargetSpec, Any]:
     return spec, build_options("target", name, spec.options, values)
 
 
-def export_request(model: Path, order: ExportOptions, pipeline: SSSDPipeline) -> tuple[TargetSpec, ExportRequest]:
+def export_request(model: Path, order: ExportOptions, pipeline: ModelPipeline) -> tuple[TargetSpec, ExportRequest]:
     """Turn the options of an export into a request to its target.
 
     Args:

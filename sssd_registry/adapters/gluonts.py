@@ -16,11 +16,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from gluonts.dataset.common import DataEntry, Dataset
-from gluonts.dataset.util import period_index
-from gluonts.model.estimator import Estimator
-from gluonts.model.forecast import SampleForecast
-from gluonts.model.predictor import Predictor
+
+try:
+    from gluonts.dataset.common import DataEntry, Dataset
+    from gluonts.dataset.util import period_index
+    from gluonts.model.estimator import Estimator
+    from gluonts.model.forecast import SampleForecast
+    from gluonts.model.predictor import Predictor
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"{__name__} needs {error.name}: pip install 'sssd-registry[gluonts]'", name=error.name
+    ) from error
 
 from sssd_registry.config import Config
 from sssd_registry.data.durations import DAY, WEEK, Length, calendar_length

@@ -43,19 +43,22 @@ def compare(
     names, numbers = split_schedulers(schedulers), split_steps(steps)
     share = split_tolerance(tolerance)
     check_model(model, names)
+    from sssd_registry.cli.understood import read_for
+
+    if plot is not None:
+        from sssd_registry.plots.figure_file import check_picture
+
+        check_picture(plot, "--plot")
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_registry.cli.progress import comparison_bar
     from sssd_registry.comparison.compare import Setting
     from sssd_registry.comparison.compare import compare as run
 
     setting = Setting("test" if part == "test" else "validation", max_windows, samples, seed, share)
     state = out or beside(model)
-    if plot is not None:
-        from sssd_registry.plots.plot_comparison import check_picture
-
-        check_picture(plot)
     try:
         with comparison_bar() as report:
-            result = run(model, data, names, numbers, setting, state, report)
+            result = run(model, read, names, numbers, setting, state, report)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
@@ -130,15 +133,16 @@ def print_comparison(result: Comparison) -> None:
 
     on_front = front(result.rows)
     table = Table(
-        title=f"{result.windows} {result.part} windows, {result.samples} samples; CRPS in standard units;"
+        title=f"{result.windows} {result.part} windows, {result.samples} samples; scores in standard units;"
         f" {result.threads} threads, float32",
         box=None, header_style="bold",
     )  # fmt: skip
-    for column in ("scheduler", "steps", "calls", "CRPS", "above the best", "50 %", "90 %", "ms", "front"):
+    for column in ("scheduler", "steps", "calls", "CRPS", "above the best", "energy", "variogram", "50 %", "90 %", "ms",
+                   "front"):  # fmt: skip
         table.add_column(column, justify="left" if column == "scheduler" else "right", no_wrap=True)
     for row in result.rows:
         table.add_row(*_cells(row), "•" if row in on_front else "")
-    print_table(table, width=110)
+    print_table(table, width=120)
     for one in result.skipped:
         steps = "" if one.steps is None else f" in {one.steps} steps"
         typer.echo(f"skipped {one.scheduler}{steps}: {one.reason}", err=True)
@@ -155,6 +159,7 @@ def print_comparison(result: Comparison) -> None:
 def _cells(row: Row) -> list[str]:
     return [
         row.scheduler, str(row.steps), str(row.calls), f"{row.crps:.5f} ± {row.crps_se:.5f}",
-        f"{row.excess:+.2%} ± {row.excess_se:.2%}", f"{row.coverage_50:.1%}", f"{row.coverage_90:.1%}",
+        f"{row.excess:+.2%} ± {row.excess_se:.2%}", f"{row.energy:.4f}", f"{row.variogram:.4f}",
+        f"{row.coverage_50:.1%}", f"{row.coverage_90:.1%}",
         f"{row.milliseconds:.1f}",
     ]  # fmt: skip

@@ -23,18 +23,20 @@ def distill(
     """Teach a copy of a model's head to give in one step what it gives in many; Ctrl-C stops it for --resume."""
     from sssd_registry.cli.compare import check_model
     from sssd_registry.cli.progress import training_bar
+    from sssd_registry.cli.understood import read_for
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.training.place import check_output
 
     check_output(out, resume, overwrite)
     check_model(model, [scheduler] if scheduler else [])
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_registry.training.distill import distill as run
     from sssd_registry.training.train import TrainingInterrupted
 
     with training_bar(max_steps) as report:
         try:
             made = run(
-                model, data, out, scheduler=scheduler, steps=steps, max_steps=max_steps, resume=resume, report=report
+                model, read, out, scheduler=scheduler, steps=steps, max_steps=max_steps, resume=resume, report=report
             )
         except TrainingInterrupted:
             typer.echo("interrupted; the same command with --resume goes on from here", err=True)

@@ -84,7 +84,7 @@ def print_table(result: Evaluation) -> None:
     table.add_column("score")
     for name in result.scores:
         table.add_column(name, justify="right")
-    rows = {name: scores.rows() for name, scores in result.scores.items()}
+    rows = result.rows()
     for label in next(iter(rows.values())):
         table.add_row(label, *(rows[name][label] for name in rows))
     Console().print(table)

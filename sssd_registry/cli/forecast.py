@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sssd_registry.errors import SSSDError
+
 if TYPE_CHECKING:
     from sssd_registry.data.windows import Origins, WindowSource
     from sssd_registry.forecast import Forecast
@@ -22,21 +24,33 @@ def forecast(
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
     out: Annotated[Path | None, typer.Option(help="write it, with more quantiles, as .csv, .parquet or .json")] = None,
+    paths: Annotated[
+        bool,
+        typer.Option("--paths", help="write the sample paths to --out instead: a row for each sample, horizon, target"),
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
+    plot_paths: Annotated[
+        int, typer.Option(min=0, help="draw so many sample paths through the fan of --plot, such as 20")
+    ] = 0,
 ) -> None:
     """Forecast every series in DATA from its last row."""
     from sssd_registry.cli.understood import read_for
     from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.read_windows import read_windows
     from sssd_registry.data.windows import last_origins, warn_of_early_ends, windows_at
-    from sssd_registry.files.atomic import check_file
-    from sssd_registry.forecast import write_forecast
+    from sssd_registry.forecast import check_forecast_file, write_forecast
     from sssd_registry.horizons import forecast_of_series, split_horizons
     from sssd_registry.model_or_engine import open_forecaster
+    from sssd_registry.plots.figure_file import check_picture
 
-    for file in (out, plot):
-        if file is not None:
-            check_file(file)
+    if paths and out is None:
+        raise SSSDError("--paths writes sample paths to a file: name it, such as --out paths.parquet")
+    if plot_paths and plot is None:
+        raise SSSDError("--plot-paths draws sample paths in a picture: name it, such as --plot forecast.png")
+    if out is not None:
+        check_forecast_file(out)
+    if plot is not None:
+        check_picture(plot, "--plot")
     wanted = None if horizons is None else split_horizons(horizons, unit)
     read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
@@ -47,17 +61,17 @@ def forecast(
     made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
     made = forecast_of_series(made, source, origins)
     if out is not None:
-        write_forecast(made, out)
+        write_forecast(made, out, paths=paths)
     if plot is not None:
-        draw(made, source, origins, plot)
+        draw(made, source, origins, plot, plot_paths)
     if out is None:
         from sssd_registry.cli.forecast_table import forecast_lines
 
         typer.echo("\n".join(forecast_lines(made)))
 
 
-def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> None:
-    """The fan chart of the first series, after its recent history."""
+def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path, paths: int = 0) -> None:
+    """The fan chart of the first series, after its recent history, with so many sample paths."""
     import numpy as np
 
     from sssd_registry.data.windows import history_at
@@ -69,4 +83,4 @@ def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path) -> 
     history = history_at(source, origins, length)[0]  # (H, C)
     if source.spec.target_kind == "log-return":
         history = np.log(history / history[-1])
-    fan_chart(made, known[-length:].astype("datetime64[s]"), history, path)
+    fan_chart(made, known[-length:].astype("datetime64[s]"), history, path, paths=paths)

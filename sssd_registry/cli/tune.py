@@ -20,14 +20,17 @@ def tune(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Search time steps for a multistep solver on the validation data, and keep it as the scheduler `tuned`."""
+    from sssd_registry.cli.understood import read_for
+
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_registry.cli.progress import tuning_bar
-    from sssd_registry.pipeline import SSSDPipeline
+    from sssd_registry.model_pipeline import ModelPipeline
     from sssd_registry.storage.sampling_defaults import write_tuned
     from sssd_registry.tuning.tune import tune
 
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     with tuning_bar() as report:
-        tableau, rows = tune(pipeline, data, steps, report=report)
+        tableau, rows = tune(pipeline, read, steps, report=report)
     write_tuned(model, tableau)
     if as_json:
         typer.echo(

@@ -9,7 +9,7 @@ import numpy as np
 
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.plugin_api.make_scheduler import solver_tableau
 from sssd_registry.plugin_api.registry import TUNED, registry
 from sssd_registry.sampling.tableau import SolverTableau
@@ -35,7 +35,7 @@ class Skipped:
 
 
 def find_candidates(
-    pipeline: SSSDPipeline, schedulers: Sequence[str] | None, steps: Sequence[int]
+    pipeline: ModelPipeline, schedulers: Sequence[str] | None, steps: Sequence[int]
 ) -> tuple[list[Candidate], list[Skipped]]:
     """Make every solver.
 

@@ -19,13 +19,15 @@ from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.results_file import Results
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.path_scores import whole_path_error
 from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.model.batches import evenly_spaced
-from sssd_registry.pipeline import SSSDPipeline, forecast_samples
+from sssd_registry.model_pipeline import ModelPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import draw_noise
 
@@ -46,7 +48,7 @@ class Setting:
 
 def compare(
     model: str | Path,
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     schedulers: Sequence[str] | None = None,
     steps: Sequence[int] = (4, 6, 8, 10, 15, 20, 50, 100),
     setting: Setting = Setting(),
@@ -68,7 +70,7 @@ def compare(
     Raises:
         SSSDError: unusable model or data, an unknown scheduler, or nothing to compare.
     """
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
     source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
@@ -80,7 +82,7 @@ def compare(
         report(done, len(candidates), f"{candidate.scheduler}, {candidate.steps} steps")
         known = state.get(candidate)
         if known is None:
-            known = quality(windows, candidate.tableau, setting.samples, setting.seed)
+            known = quality(windows, candidate.tableau, setting.samples, setting.seed, horizons)
             state.put(candidate, known)
         found.append(known)
     candidates, found, broken = split_finite(candidates, found)
@@ -121,13 +123,15 @@ def make_rows(
                 float(one.crps.mean()), standard_error(one.crps[..., None], horizons, places),
                 above, error, above <= tolerance,
                 one.coverage_50, one.coverage_90, taken,
+                float(one.energy.mean()), whole_path_error(one.energy, horizons, places),
+                float(one.variogram.mean()), whole_path_error(one.variogram, horizons, places),
             )
         )  # fmt: skip
     return tuple(sorted(rows, key=lambda row: (row.crps, row.calls, row.scheduler, row.steps)))
 
 
 def time_candidates(
-    pipeline: SSSDPipeline, window: Windows, candidates: Sequence[Candidate], setting: Setting
+    pipeline: ModelPipeline, window: Windows, candidates: Sequence[Candidate], setting: Setting
 ) -> list[float]:
     """Milliseconds of one window's forecast by each; a slow moment of the machine falls on all of them alike."""
     bars = [float(horizon) for horizon in pipeline.spec.horizons]
@@ -143,7 +147,7 @@ def time_candidates(
     return [1000 * statistics.median(times) for times in taken]
 
 
-def _origins(pipeline: SSSDPipeline, source: WindowSource, part: Part, farthest: int) -> Origins:
+def _origins(pipeline: ModelPipeline, source: WindowSource, part: Part, farthest: int) -> Origins:
     record = pipeline.record
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")

@@ -13,6 +13,8 @@ from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file, check_file
 
+_ARRAYS = ("crps", "energy", "variogram")
+
 
 class Results:
     """Qualities by tableau, for one model, data and setting; written after each. Those of other settings stay.
@@ -32,16 +34,17 @@ class Results:
     def get(self, candidate: Candidate) -> Quality | None:
         """Return the quality that was found for a candidate; None if it was not measured yet."""
         found = self.rows.get(self._key(candidate))
-        if found is None:
+        if found is None or "energy" not in found:  # a row of before paths were scored is made again
             return None
-        return Quality(np.array(found["crps"]), found["coverage_50"], found["coverage_90"])
+        crps, energy, variogram = (np.array(found[name], dtype=np.float64) for name in _ARRAYS)
+        return Quality(crps, found["coverage_50"], found["coverage_90"], energy, variogram)
 
     def put(self, candidate: Candidate, quality: Quality) -> None:
         """Keep it."""
         self.rows[self._key(candidate)] = {
-            "crps": quality.crps.tolist(),
             "coverage_50": quality.coverage_50,
             "coverage_90": quality.coverage_90,
+            **{name: getattr(quality, name).tolist() for name in _ARRAYS},
         }
         if self.path is not None:
             with atomic_file(self.path) as new:
@@ -58,7 +61,8 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         tree = json.loads(path.read_text(encoding="utf-8"))
         rows: dict[str, dict[str, Any]] = tree["rows"]
         for row in rows.values():
-            np.array(row["crps"], dtype=np.float64)
+            for name in _ARRAYS if "energy" in row else _ARRAYS[:1]:
+                np.array(row[name], dtype=np.float64)
             float(row["coverage_50"]), float(row["coverage_90"])
         return rows
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:

@@ -24,6 +24,10 @@ class Row:
         good_enough: the excess is within the tolerance. Where ``excess_se`` is larger than that, more windows or
             samples would tell more: of many stochastic rows, the luckiest is the best.
         milliseconds: of one window's forecast, encoder included; the median of alternating rounds.
+        energy: mean energy score of windows' paths, in standard units.
+        energy_se: its standard error over windows.
+        variogram: mean variogram score of the same (p = 0.5, weights that sum to 1).
+        variogram_se: its standard error.
     """
 
     scheduler: str
@@ -37,6 +41,10 @@ class Row:
     coverage_50: float
     coverage_90: float
     milliseconds: float
+    energy: float
+    energy_se: float
+    variogram: float
+    variogram_se: float
 
     @property
     def label(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from packaging.version import Version
 
 from sssd_registry.data.csv_checks import check_rows, not_rows
 from sssd_registry.data.file_bytes import file_bytes
@@ -26,6 +27,8 @@ TIME_PARTS = (
     "timestamp", "uhrzeit", "stunde",
 )  # fmt: skip
 
+# pandas' float parser may be off in the last place; from version 3.1 on it is not, and asking for this is deprecated.
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if Version(pd.__version__) < Version("3.1") else {}
 _POINT_DATE = re.compile(r"\d{1,2}\.\d{1,2}\.\d{2,4}")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 # A field with a point that is no mark of thousands: 0.5, 12.25, 1234.567, .5
@@ -172,17 +175,17 @@ def _parse(
 ) -> pd.DataFrame:
     options: dict[str, Any] = {"sep": dialect.delimiter, "header": None, "names": names, "index_col": False}
     if texts:  # NA is a country, and 001 is not 1
-        options["converters"] = dict.fromkeys(texts, str.strip)
+        options["converters"] = dict.fromkeys(texts, _marked)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # fields that would be lost
-            # In chunks, a column could get mixed types; pandas' fast float parser may be off in the last place.
+            # In chunks, a column could get mixed types.
             frame: pd.DataFrame = pd.read_csv(
                 io.BytesIO(body),
                 low_memory=False,
-                float_precision="round_trip",
                 decimal=mark,
                 skipinitialspace=True,
+                **_EXACT,
                 **options,
             )
     except pd.errors.EmptyDataError:
@@ -192,8 +195,14 @@ def _parse(
     except pd.errors.ParserError as error:
         raise SSSDError(_reason(path, body, dialect, len(names), str(error))) from None
     for name in texts:
-        frame[name] = frame[name].where(frame[name] != "", None)
+        text = frame[name].str[1:]
+        frame[name] = text.where(text != "", None)
     return frame
+
+
+def _marked(text: str) -> str:
+    """A text that pandas takes for one: from version 3 on it reads NA anew after a converter."""
+    return "=" + text.strip()
 
 
 def _reason(path: Path, body: bytes, dialect: Dialect, width: int, error: str) -> str:

@@ -180,7 +180,7 @@ def _strptime(texts: pd.Series, format: str) -> pd.Series:
         month = quarter.map({"1": "01", "2": "04", "3": "07", "4": "10"})
         texts, format = year + "-" + month, "%Y-%m"
     elif format.endswith("24"):
-        shift, format = pd.Timedelta("1d"), format.removesuffix("24")
+        shift, format = pd.Timedelta(days=1), format.removesuffix("24")
         texts = texts.str.replace(r"([ T])24:00(:00(?:\.0+)?)?$", "", regex=True)
     elif format == "%G":
         parts = texts.str.extract(r"^(?P<year>\d{4})-?W(?P<week>\d{2})(?:-?(?P<day>[1-7]))?$")

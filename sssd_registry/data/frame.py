@@ -31,6 +31,7 @@ from sssd_registry.data.reading import (
 from sssd_registry.data.reading import source_name as source_name
 from sssd_registry.data.timestamps import find_time_column, looks_like_dates, parse_times
 from sssd_registry.errors import SSSDError, shortened
+from sssd_registry.extras import require
 
 _UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
@@ -117,8 +118,9 @@ def _read_file(path: Path, settings: ReadSettings) -> pd.DataFrame:
     if path.stat().st_size == 0:
         raise SSSDError(f"{path} is empty")
     if path.suffix.lower() in (".parquet", ".pq"):
+        require("pyarrow", f"reading {path}")
         try:
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, engine="pyarrow")
         except Exception as error:  # pyarrow has no common kind for what a damaged file may raise
             raise SSSDError(f"{path} is not readable as Parquet: {_reason(error)}") from None
     try:

@@ -1,4 +1,4 @@
-"""Forecasters without a network, which a model has to beat. They return samples, so that one code scores all.
+"""Forecasters without a network, which a model has to beat. They return sample paths, so that one code scores all.
 
 Histories are always levels. With ``log`` a forecast is of the log-return since the origin, ``log(future /
 origin)``, as a model's is whose ``target_kind`` is ``log-return``; without, of the level itself.
@@ -29,10 +29,12 @@ def random_walk(
     window: int,
     log: bool = False,
 ) -> Array:
-    """Paths of a Gaussian random walk without drift, each target by itself.
+    """Paths of a Gaussian random walk without drift, whose targets move together as they did.
 
     At horizon h the forecast is N(last value, sigma² h), where sigma is the root mean square of the last
-    ``window`` changes from one bar to the next (of the logarithm, with ``log``).
+    ``window`` changes from one bar to the next (of the logarithm, with ``log``). From one horizon to the next a path
+    adds a step that does not depend on those before; the steps of two targets are correlated as those changes are
+    (:func:`target_correlation`).
 
     Args:
         history: levels up to and including the origin, ``(B, H, C)``.
@@ -50,7 +52,9 @@ def random_walk(
     ascending = np.argsort(bars)
     steps = np.sqrt(np.diff(bars[ascending], prepend=0.0))  # increments are independent, so paths hang together
     shape = (len(last), num_samples, len(bars), last.shape[2])
-    paths = np.cumsum(rng.standard_normal(shape) * steps[:, None], axis=2)[:, :, np.argsort(ascending)]
+    root = _root_of_correlation(np.diff(_values(history, log)[:, -window - 1 :], axis=1))
+    noise = _correlated(rng.standard_normal(shape), root)
+    paths = np.cumsum(noise * steps[:, None], axis=2)[:, :, np.argsort(ascending)]
     one_bar = sigma[:, :1] / np.sqrt(bars[0])  # (B, 1, C)
     result: Array = last[:, None] + one_bar[:, None] * paths
     return result
@@ -78,6 +82,10 @@ def seasonal_naive(
     where sigma is the root mean square of the changes from season to season in the history. Horizons between
     bars are rounded up.
 
+    A path adds up changes from season to season, which hang together from bar to bar and over targets as those of the
+    history do: an autoregression of the first order, with their correlation at a lag of one bar and
+    :func:`target_correlation`, scaled so that the variance at each horizon is sigma² k.
+
     Args:
         history: levels up to and including the origin, ``(B, H, C)``.
         horizons: K, in bars.
@@ -93,8 +101,41 @@ def seasonal_naive(
         SSSDError: the history is not longer than a season.
     """
     center, spread = seasonal_naive_moments(history, horizons, season, log)  # (B, K, C)
-    noise = rng.standard_normal((len(center), num_samples, *center.shape[1:]))
+    values = _values(history, log)
+    changes = values[:, season:] - values[:, :-season]  # (B, T, C)
+    noise = _seasonal_noise(changes, _whole_bars(horizons), season, num_samples, rng)
     result: Array = center[:, None] + spread[:, None] * noise
+    return result
+
+
+def _seasonal_noise(
+    changes: Array, bars: npt.NDArray[np.int64], season: int, num_samples: int, rng: np.random.Generator
+) -> Array:
+    """Sums of changes from season to season in standard units, ``(B, S, K, C)``, each of variance 1.
+
+    At horizon h the change x is summed at h, h - season, … down to the first season ahead, where
+    ``x_t = phi^g x_(t-g) + sqrt(1 - phi^2g) eps`` with the correlation phi of changes ``(B, T, C)`` at lag one.
+    """
+    phi = _lag_one_correlation(changes)[:, None]  # (B, 1, C)
+    root = _root_of_correlation(changes)
+    shape = (len(changes), num_samples, changes.shape[2])
+    needed = sorted({t for bar in set(bars.tolist()) for t in range(bar, 0, -season)})
+    noise = np.empty((*shape[:2], len(bars), shape[2]))
+    change, last = np.zeros(shape), -np.inf
+    sums: dict[int, Array] = {}  # by the place in the season
+    for t in needed:
+        carried = phi ** (t - last)  # 0 at the first
+        change = carried * change + np.sqrt(1 - carried**2) * _correlated(rng.standard_normal(shape), root)
+        sums[t % season] = sums[t % season] + change if t > season else change
+        spread = np.sqrt(_variance_of_sum(phi**season, -(-t // season)))
+        noise[:, :, bars == t] = (sums[t % season] / spread)[:, :, None]
+        last = t
+    return noise
+
+
+def _variance_of_sum(r: Array, terms: int) -> Array:
+    """Variance of the sum of so many consecutive terms of an autoregression of variance 1 and correlation r < 1."""
+    result: Array = terms * (1 + r) / (1 - r) - 2 * r * (1 - r**terms) / (1 - r) ** 2
     return result
 
 
@@ -110,11 +151,47 @@ def seasonal_naive_moments(
     if not 1 <= season < length:
         raise SSSDError(f"a season of {season} bars needs a history of {season + 1} bars or more, got {length}")
     values = _values(history, log)
-    bars = np.ceil(_bars(horizons)).astype(np.int64)
+    bars = _whole_bars(horizons)
     ahead = -(-bars // season)  # k
     center = values[:, length - 1 + bars - season * ahead]  # (B, K, C)
     sigma = _root_mean_square(values[:, season:] - values[:, :-season])  # (B, C)
     return center, sigma[:, None] * np.sqrt(ahead)[:, None]
+
+
+def target_correlation(changes: Array) -> Array:
+    """Correlation of targets' changes ``(B, T, C)``, about 0, shrunk towards none: ``(B, C, C)``, positive definite.
+
+    ``(1 - a) R + a I``, the linear shrinkage of Ledoit and Wolf (2004, "A well-conditioned estimator for
+    large-dimensional covariance matrices", Journal of Multivariate Analysis 88), by a rule of thumb a = C / (C + T):
+    of few changes of many targets little is known. A target that does not change is correlated with none.
+    """
+    count, targets = changes.shape[1:]
+    size = _root_mean_square(changes)[:, None]
+    size[size == 0] = 1.0
+    standard = changes / size
+    products: Array = standard.transpose(0, 2, 1) @ standard
+    result: Array = products / (targets + count)  # products / count is R
+    result[:, np.arange(targets), np.arange(targets)] = 1.0
+    return result
+
+
+def _root_of_correlation(changes: Array) -> Array:
+    """Lower triangular L ``(B, C, C)`` with ``L Lᵀ`` the correlation of the targets."""
+    return np.asarray(np.linalg.cholesky(target_correlation(changes)), dtype=np.float64)
+
+
+def _correlated(noise: Array, root: Array) -> Array:
+    """Independent ``noise (B, …, C)`` made as correlated over the targets as ``root (B, C, C)`` says."""
+    together: Array = noise.reshape(len(noise), -1, noise.shape[-1]) @ root.transpose(0, 2, 1)
+    return together.reshape(noise.shape)
+
+
+def _lag_one_correlation(changes: Array) -> Array:
+    """Return the lag-one correlation of each target's changes ``(B, T, C)``, about 0: ``(B, C)``, from 0 to 0.99."""
+    size = (changes**2).sum(axis=1)
+    products = (changes[:, 1:] * changes[:, :-1]).sum(axis=1)
+    result: Array = np.clip(products / np.where(size > 0, size, 1.0), 0.0, 0.99)
+    return result
 
 
 def choose_random_walk_window(
@@ -172,6 +249,10 @@ def _bars(horizons: Sequence[float]) -> Array:
     if not (bars > 0).all():
         raise ValueError(f"horizons are positive numbers of bars, got {tuple(horizons)}")
     return bars
+
+
+def _whole_bars(horizons: Sequence[float]) -> npt.NDArray[np.int64]:
+    return np.ceil(_bars(horizons)).astype(np.int64)
 
 
 def _walk_sigma(values: Array, window: int) -> Array:

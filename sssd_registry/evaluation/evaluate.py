@@ -25,6 +25,7 @@ from sssd_registry.data.windows import (
 )
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
+from sssd_registry.evaluation.path_scores import PathScores, path_scores
 from sssd_registry.evaluation.scores import Scores, score
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons
@@ -36,9 +37,19 @@ _WINDOWS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores by forecaster (``model``, ``random walk``, ``seasonal naive``) on the same windows."""
+    """Scores by forecaster (``model``, ``random walk``, ``seasonal naive``) on the same windows.
+
+    Attributes:
+        scores: of each horizon and target by itself.
+        paths: of whole paths.
+        windows: how many.
+        start: the first origin.
+        end: the last.
+        horizons: in bars.
+    """
 
     scores: dict[str, Scores]
+    paths: dict[str, PathScores]
     windows: int
     start: np.datetime64
     end: np.datetime64
@@ -51,8 +62,12 @@ class Evaluation:
             "start": str(self.start),
             "end": str(self.end),
             "horizons": list(self.horizons),
-            "scores": {name: scores.to_dict() for name, scores in self.scores.items()},
+            "scores": {name: scores.to_dict() | self.paths[name].to_dict() for name, scores in self.scores.items()},
         }
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Forecaster -> label -> text, for a table."""
+        return {name: scores.rows() | self.paths[name].rows() for name, scores in self.scores.items()}
 
 
 def evaluate(
@@ -103,7 +118,8 @@ def evaluate(
     begin, end = times.astype("datetime64[s]")
     places = window_places(source, origins)
     scores = {name: score(drawn, y, origin, bars, places=places) for name, drawn in rivals.items()}
-    return Evaluation(scores, len(origins), begin, end, tuple(bars))
+    paths = {name: path_scores(drawn, y, origin, bars, spec.targets, places=places) for name, drawn in rivals.items()}
+    return Evaluation(scores, paths, len(origins), begin, end, tuple(bars))
 
 
 def _whole(horizon: float) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.files.atomic import atomic_file
+from sssd_registry.extras import require
+from sssd_registry.files.atomic import atomic_file, check_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +24,21 @@ def check_suffix(path: str | Path) -> str:
     if suffix not in (".png", ".svg", ".pdf"):
         raise SSSDError(f"{path}: a picture is written as .png, .svg or .pdf, not {suffix or 'without suffix'!r}")
     return suffix[1:]
+
+
+def check_picture(path: str | Path, what: str = "a picture") -> None:
+    """Refuse now what drawing into ``path`` would refuse after minutes of work.
+
+    Args:
+        path: the picture.
+        what: what asks for it, for the message.
+
+    Raises:
+        SSSDError: matplotlib is not installed, the ending is no picture's, or there is no such folder.
+    """
+    require("matplotlib", what)
+    check_suffix(path)
+    check_file(path)
 
 
 def save_picture(figure: Figure, path: str | Path, dpi: int) -> None:

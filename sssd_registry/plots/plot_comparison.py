@@ -6,8 +6,7 @@ from pathlib import Path
 
 from sssd_registry.comparison.labels import label_points
 from sssd_registry.comparison.table import Comparison, front
-from sssd_registry.files.atomic import check_file
-from sssd_registry.plots.figure_file import check_suffix, save_picture
+from sssd_registry.plots.figure_file import check_picture, save_picture
 
 _FRONT, _OTHERS, _BAND = "#0072B2", "#9a9a9a", "#d9e9f4"
 # Rows far worse than the best would squeeze all others into a line.
@@ -20,11 +19,11 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     Raises:
         SSSDError: another ending, or the file cannot be written.
     """
+    check_picture(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
 
-    check_picture(path)
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     axis = figure.subplots()
@@ -54,13 +53,3 @@ def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     marks = [(row.milliseconds, row.crps) for row in shown]
     label_points(axis, [(r.milliseconds, r.crps) for r in chosen], [r.label for r in chosen], marks, _FRONT)
     save_picture(figure, path, dpi=150)
-
-
-def check_picture(path: str | Path) -> None:
-    """Refuse now what :func:`plot_comparison` would refuse after minutes of work.
-
-    Raises:
-        SSSDError: the ending is no picture's, or there is no such folder.
-    """
-    check_suffix(path)
-    check_file(path)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.forecast import Forecast
-from sssd_registry.plots.figure_file import check_suffix, save_picture
+from sssd_registry.plots.figure_file import check_picture, save_picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,8 +53,11 @@ def fan_chart(
     window: int = 0,
     actual: Array | None = None,
     actual_times: npt.ArrayLike | None = None,
+    paths: int = 0,
 ) -> None:
     """Draw one window's forecast after its recent past: median and intervals, a panel for each target.
+
+    Intervals are of each horizon by itself; what a future looks like, paths show.
 
     Args:
         forecast: the forecast.
@@ -66,16 +69,17 @@ def fan_chart(
         actual: what came to be. Without ``actual_times`` at the horizons, ``(K, C)``; with them at each of
             the N bars that follow the origin, ``(N, C)``.
         actual_times: start of those bars, ``(N,)``.
+        paths: so many of the samples are drawn through the fan, the same ones in each panel; all, if there are fewer.
 
     Raises:
         ValueError: shapes that do not belong together.
         SSSDError: the picture cannot be written.
     """
+    check_picture(path)
     # The figure is made without pyplot, whose global state (current figure, backend) belongs to the caller.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    check_suffix(path)
     past = np.asarray(history_times, dtype="datetime64[ns]")
     after = None if actual_times is None else np.asarray(actual_times, dtype="datetime64[ns]")
     _check(forecast, past, history, actual, after)
@@ -84,7 +88,7 @@ def fan_chart(
     FigureCanvasAgg(figure)
     axes = figure.subplots(panels, 1, sharex=True, squeeze=False)[:, 0]
     for column, axis in enumerate(axes):
-        _panel(axis, forecast, window, column, history[:, column], actual, after)
+        _panel(axis, forecast, window, column, history[:, column], actual, after, paths)
     _ticks(axes[-1], *_known_times(forecast, window, past, after))
     _horizon_ticks(axes[0], forecast.horizons)
     figure.suptitle(_title(forecast, window, panels), x=0.01, ha="left", fontsize=11, fontweight="bold")
@@ -110,6 +114,7 @@ def _panel(
     history: Array,
     actual: Array | None,
     after: Times | None,
+    paths: int,
 ) -> None:
     # The x axis counts bars from the origin: in calendar time weekends and nights would tear the lines apart.
     last = history[-1]
@@ -118,7 +123,7 @@ def _panel(
     samples = forecast.samples[window][:, order, column]  # (S, K)
     mark = {"markevery": slice(1, None), "ms": 4} if len(bars) <= _MARKED else {"marker": ""}
     axis.plot(np.arange(1 - len(history), 1), history, color=_HISTORY, lw=1.2, label="history")
-    _fan(axis, bars, last, samples, mark)
+    _fan(axis, bars, last, samples, mark, paths)
     if actual is not None:
         at = bars if after is None else np.arange(len(after) + 1)
         values = actual[order, column] if after is None else actual[:, column]
@@ -139,12 +144,16 @@ def _panel(
     axis.ticklabel_format(axis="y", useOffset=False)
 
 
-def _fan(axis: Axes, bars: Array, last: float, samples: Array, mark: dict[str, Any]) -> None:
-    """Bands and median, straight from the origin to the first horizon and from one to the next."""
+def _fan(axis: Axes, bars: Array, last: float, samples: Array, mark: dict[str, Any], paths: int) -> None:
+    """Bands, paths and median, straight from the origin to the first horizon and from one to the next."""
     for level in BANDS:
         low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=0)
         label = f"{level:.0%} interval"
         axis.fill_between(bars, [last, *low], [last, *high], color=_SHADES[level], lw=0, label=label)
+    for path in samples[:paths]:
+        axis.plot(bars, [last, *path], color=_FAN, lw=0.5, alpha=0.6, label="_path")
+    if paths:
+        axis.plot([], [], color=_FAN, lw=0.5, label="sample paths")  # one entry of the legend for all
     style: dict[str, Any] = {"color": _FAN, "lw": 1.6, "marker": "o", "label": "median"}
     axis.plot(bars, [last, *np.median(samples, axis=0)], **style | mark)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sssd_registry.plots.figure_file import save_picture
+from sssd_registry.plots.figure_file import check_picture, save_picture
 from sssd_registry.sampling.tableau import SolverTableau
 
 _MAX_LABELS = 25
@@ -20,6 +20,7 @@ def plot_tableau(tableau: SolverTableau, path: str | Path) -> None:
     Raises:
         SSSDError: another ending, or the file cannot be written.
     """
+    check_picture(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

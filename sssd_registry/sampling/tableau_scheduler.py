@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.sampling.sampler import combine
 from sssd_registry.sampling.tableau import SolverTableau
+
+if TYPE_CHECKING:
+    from diffusers.schedulers.scheduling_utils import SchedulerOutput
 
 
 class TableauScheduler:
@@ -66,4 +68,8 @@ class TableauScheduler:
         self.call += 1
         sources = {"state": self.states, "output": self.outputs, "noise": self.noises}
         made = combine(self.tableau.updates[self.call], sources)
-        return SchedulerOutput(prev_sample=made) if return_dict else (made,)
+        if not return_dict:
+            return (made,)
+        from diffusers.schedulers.scheduling_utils import SchedulerOutput
+
+        return SchedulerOutput(prev_sample=made)

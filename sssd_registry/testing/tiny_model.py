@@ -32,7 +32,7 @@ def tiny_frame() -> pd.DataFrame:
     """600 hourly OHLCV bars of a random walk, without weekends."""
     random = np.random.default_rng(7)
     times = pd.date_range("2024-01-01", periods=900, freq="h")
-    times = times[times.dayofweek < 5][:600]
+    times = times[times.day_of_week < 5][:600]
     close = 1.1 + np.cumsum(random.normal(scale=1e-3, size=600))
     spread = np.abs(random.normal(scale=1e-3, size=(2, 600)))
     opened = np.concatenate([close[:1], close[:-1]])

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sssd_registry.config import Config
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
@@ -48,7 +49,7 @@ _SETTINGS = {
 
 def distill(
     model: str | Path,
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     out: str | Path,
     *,
     scheduler: str | None = None,
@@ -114,7 +115,9 @@ def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau
     return loss_of
 
 
-def _setting(model: Path, teacher: SSSDPipeline, data: pd.DataFrame | str | Path) -> tuple[Config, TrainingData]:
+def _setting(
+    model: Path, teacher: SSSDPipeline, data: pd.DataFrame | str | Path | Panel
+) -> tuple[Config, TrainingData]:
     """The teacher's configuration, and the data split where its own were."""
     record = teacher.record
     if record is None:

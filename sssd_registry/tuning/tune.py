@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.model.batches import evenly_spaced
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau
@@ -40,8 +41,8 @@ class Row:
 
 
 def tune(
-    model: SSSDPipeline | str | Path,
-    data: pd.DataFrame | str | Path,
+    model: ModelPipeline | str | Path,
+    data: pd.DataFrame | str | Path | Panel,
     steps: int = 8,
     *,
     report: Callable[[int, float], None] | None = None,
@@ -62,7 +63,7 @@ def tune(
     Raises:
         SSSDError: no training record, unusable data, or fewer than 2 steps.
     """
-    pipeline = model if isinstance(model, SSSDPipeline) else SSSDPipeline.from_pretrained(model)
+    pipeline = model if isinstance(model, ModelPipeline) else ModelPipeline.from_pretrained(model)
     record = pipeline.record
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")

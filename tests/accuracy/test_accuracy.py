@@ -37,6 +37,25 @@ def test_peers_forecast_every_window_and_look_at_no_future(accuracy: Any, etth1:
     np.testing.assert_allclose(accuracy.classical.PEERS[peer](other)[0], samples[0])
 
 
+def test_paths_are_scored_too(accuracy: Any, etth1: Any) -> None:
+    """Averages of what is kept of each window are the score; marginals of a path one after the other are found out."""
+    observed = etth1.observed()
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(len(observed), 50, *observed.shape[1:]))
+    shared = random.normal(size=(len(observed), 50, 1, 1)) * np.ones_like(noise)
+    apart, together = (accuracy.measure.scores_of(etth1, observed[:, None] + one) for one in (noise, shared))
+    for name in ("energy", "variogram"):
+        assert apart[name] == pytest.approx(np.mean(apart[f"{name} by window"]))
+        assert len(apart[f"{name} by window"]) == len(etth1.origin_rows)
+        assert apart[f"{name} error"] > 0
+    assert apart["CRPS"] == pytest.approx(together["CRPS"], rel=0.1)
+    assert apart["CRPS-sum"] < 0.5 * together["CRPS-sum"]
+    assert set(apart["functionals"]) == {"mean", "max", "min", "range", "last-first"}
+    assert set(apart["functionals"]["range"]["CRPS"]) == set("abcdefg")
+    assert apart["functionals"]["range"]["coverage 90"] < 0.2  # noise upon what came to be widens the range
+    assert together["functionals"]["range"]["coverage 90"] > 0.9  # and a shift does not
+
+
 def _fields(task: Any) -> dict[str, Any]:
     return {name: getattr(task, name) for name in task.__dataclass_fields__}
 

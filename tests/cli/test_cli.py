@@ -29,7 +29,13 @@ SCORES = {
     "coverage_90",
     "directional_accuracy",
     "crps_by_horizon",
+    "energy_score",
+    "energy_score_se",
+    "variogram_score",
+    "variogram_score_se",
+    "crps_sum",
 }
+FUNCTIONALS = ["mean", "max", "min", "range", "last-first"]
 
 
 def forecast(out: Path, *arguments: object) -> pd.DataFrame:
@@ -123,6 +129,30 @@ def test_forecast_draws(small: list[object], tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["f.csv", "f.png"]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_forecast_writes_paths(small: list[object], tmp_path: Path, suffix: str) -> None:
+    paths = forecast(tmp_path / f"paths{suffix}", *small, "--paths")
+    assert list(paths.columns) == ["origin", "sample", "horizon", "time", "target", "value"]
+    assert paths["sample"].tolist() == [sample for sample in range(8) for _ in (1, 4)]
+    assert paths["horizon"].tolist() == 8 * [1, 4]
+    # The same samples as those that the quantiles are of.
+    quantiles = forecast(tmp_path / "f.csv", *small)
+    np.testing.assert_allclose(paths.groupby("horizon")["value"].median(), quantiles["0.5"], rtol=1e-12)
+
+
+def test_paths_are_drawn_through_the_fan(small: list[object], tmp_path: Path) -> None:
+    pictures = {}
+    for count in (0, 5):
+        assert sssd("forecast", *small, "--plot", tmp_path / "f.png", "--plot-paths", count).code == 0
+        pictures[count] = (tmp_path / "f.png").read_bytes()
+    assert pictures[0] != pictures[5]
+
+
+def test_paths_want_somewhere_to_go(small: list[object]) -> None:
+    assert "name it, such as --out paths.parquet" in error_line(sssd("forecast", *small, "--paths"))
+    assert "name it, such as --plot forecast.png" in error_line(sssd("forecast", *small, "--plot-paths", 20))
+
+
 def test_seeds_are_reproducible(small: list[object], tmp_path: Path) -> None:
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         forecast(tmp_path / f"{name}.csv", *small, "--seed", seed)
@@ -205,6 +235,12 @@ def check_scores(tree: dict[str, Any], windows: int) -> None:
         assert set(scores["crps_by_horizon"]) == {"1", "4"}
         assert 0 < scores["crps"] < 1
         assert all(0 <= scores[name] <= 1 for name in ("coverage_50", "coverage_90", "directional_accuracy"))
+        assert 0 < scores["energy_score"] < 1
+        assert scores["target_scales"] == {"close": 1.0}
+        assert list(scores["functionals"]) == FUNCTIONALS
+        for found in scores["functionals"].values():
+            assert set(found) == {"crps", "crps_se", "coverage_50", "coverage_90"}
+            assert all(set(one) == {"close"} for one in found.values())
 
 
 def test_evaluate_prints_every_score_beside_the_baselines(tiny_model: Path, tiny_engine: Path, tiny_csv: Path) -> None:
@@ -224,7 +260,18 @@ def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
     outcome = sssd("evaluate", tiny_model, tiny_csv, "--max-windows", 3, "--samples", 8, "--steps", 2)
     assert (outcome.code, outcome.words) == (0, "")
     text = " ".join(outcome.out.split())
-    for word in ("3 windows", "model", "random walk", "seasonal naive", "CRPS", "coverage", "MSE", "MAE"):
+    for word in (
+        "3 windows",
+        "model",
+        "random walk",
+        "seasonal naive",
+        "CRPS",
+        "coverage",
+        "MSE",
+        "MAE",
+        "energy",
+        "range",
+    ):
         assert word in text
 
 

@@ -49,3 +49,31 @@ def test_an_engine_forecasts_without_torch(tiny_engine: Path, tiny_csv: Path) ->
 
 def test_an_engine_is_evaluated_without_torch(tiny_engine: Path, tiny_csv: Path) -> None:
     assert imported("evaluate", tiny_engine, tiny_csv, "--max-windows", 2) == {"pandas"}
+
+
+@pytest.mark.parametrize(
+    ("command", "rest"),
+    [
+        ("sssd_registry.cli forecast", []),
+        ("sssd_registry.cli evaluate", []),
+        ("sssd_registry.cli compare", []),
+        ("sssd_registry.cli tune", []),
+        ("sssd_registry.cli distill", ["--out", "fast"]),
+        ("sssd_export.cli auto", ["--out", "engine"]),
+    ],
+)
+def test_bad_data_are_told_before_torch_is_imported(
+    command: str, rest: list[str], tiny_model: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "bad.csv"
+    data.write_text("time,open,high,low,close,volume\n2024-01-01,1,1,1,1,1\nnever,1,1,1,1,1\n")
+    module, verb = command.split()
+    code = (
+        f"import sys\nfrom {module} import main\ntry: main()\nexcept SystemExit as end: print(end.code, *sys.modules)"
+    )
+    words = [sys.executable, "-c", code, verb, str(tiny_model), str(data), *rest]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path)
+    code, *modules = done.stdout.split()
+    assert code == "2", done.stderr
+    assert str(data) in done.stderr.splitlines()[-1]
+    assert not {"torch", "diffusers"} & set(modules)

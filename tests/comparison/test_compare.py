@@ -18,7 +18,9 @@ from sssd_registry.comparison import compare as comparison_run
 from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.data.split import origins_between
 from sssd_registry.evaluation.encoded_windows import encode_windows
+from sssd_registry.evaluation.multivariate import energy_score
 from sssd_registry.evaluation.scores import coverage, crps
+from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.storage.sampling_defaults import write_tuned
@@ -52,6 +54,9 @@ def test_every_scheduler_is_there_or_skipped_with_a_reason(model: Path, tiny_csv
     assert [row["crps"] for row in tree["rows"]] == sorted(row["crps"] for row in tree["rows"])
     assert {row["calls"] for row in tree["rows"] if row["scheduler"] == "heun"} == {9}
     assert all(row["milliseconds"] > 0 and row["crps_se"] > 0 for row in tree["rows"])
+    assert all(
+        row[f"{name}{end}"] > 0 for row in tree["rows"] for name in ("energy", "variogram") for end in ("", "_se")
+    )
     assert tree["best"] == f"{tree['rows'][0]['scheduler']}-{tree['rows'][0]['steps']}"
     assert any(row["front"] for row in tree["rows"])
 
@@ -110,6 +115,31 @@ def test_it_goes_on_where_it_was_stopped(model: Path, tiny_csv: Path, monkeypatc
     assert timeless == [{key: row[key] for key in timeless[0]} for row in unbroken]
     assert len(rows(compare(model, tiny_csv, *words))) == 4
     assert len(calls) == 2
+
+
+def test_rows_of_before_paths_were_scored_are_made_again(model: Path, tiny_csv: Path) -> None:
+    words = ("--schedulers", "ddim", "--steps", 3, "--json")
+    before = rows(compare(model, tiny_csv, *words))
+    state = model.with_name("model.compare.json")
+    tree = json.loads(state.read_text())
+    for row in tree["rows"].values():
+        del row["energy"], row["variogram"]
+    state.write_text(json.dumps(tree))
+    after = rows(compare(model, tiny_csv, *words))
+    assert [row["energy"] for row in after] == [row["energy"] for row in before]
+    assert all("energy" in row for row in json.loads(state.read_text())["rows"].values())
+
+
+def test_the_energy_of_a_row_is_that_of_its_paths(model: Path, tiny_frame: pd.DataFrame, tiny_csv: Path) -> None:
+    pipeline = SSSDPipeline.from_pretrained(model)
+    source = pipeline.source(tiny_frame)
+    assert pipeline.record is not None
+    every = origins_between(source, pipeline.record.validation_start, pipeline.record.test_start, 4)
+    windows = encode_windows(pipeline.network, source, evenly_spaced(every, 12), [1, 4])
+    samples, observed = windows.forecast(pipeline.tableau(3), 8, 0), windows.observed
+    expected = energy_score(samples, observed).mean()
+    (row,) = rows(compare(model, tiny_csv, "--schedulers", "dpmsolver++", "--steps", 3, "--json"))
+    assert row["energy"] == pytest.approx(expected, rel=1e-6)
 
 
 def test_other_data_or_another_seed_is_compared_anew(model: Path, tiny_csv: Path, tmp_path: Path) -> None:

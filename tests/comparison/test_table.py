@@ -26,7 +26,8 @@ positive = st.floats(0.1, 100)
 def a_row(draw: Any) -> Row:
     calls = draw(st.integers(1, 50))
     return Row(
-        "x", calls, calls, draw(positive), 0.1, 0.0, 0.0, draw(st.booleans()), 0.5, 0.9, draw(positive)
+        "x", calls, calls, draw(positive), 0.1, 0.0, 0.0, draw(st.booleans()), 0.5, 0.9, draw(positive),
+        1.0, 0.1, 0.1, 0.01,
     )  # fmt: skip
 
 
@@ -48,6 +49,11 @@ def test_the_choice_is_good_enough_and_none_such_has_fewer_calls(rows: list[Row]
         assert cheapest(rows).calls == min(row.calls for row in good)
 
 
+def made(crps: np.ndarray) -> Quality:
+    """A quality whose paths score as its horizons do."""
+    return Quality(crps, 0.5, 0.9, crps.mean(axis=1), crps.mean(axis=1))
+
+
 def candidate(steps: int) -> Candidate:
     coefficients = np.eye(steps + 1)
     return Candidate("x", steps, SolverTableau(steps, np.arange(steps)[::-1].astype(float), coefficients, ()))
@@ -60,7 +66,7 @@ def test_the_best_is_always_good_enough_and_without_noise_it_is_the_tolerance_th
     random = np.random.default_rng(seed)
     base = random.uniform(0.5, 1.5, size=(40, 2))
     # The same windows times a constant: differences as noisy as the windows, but all of one sign.
-    found = [Quality(base * factor, 0.5, 0.9) for factor in (1.0, 1.005, 1.05, 1.5)]
+    found = [made(base * factor) for factor in (1.0, 1.005, 1.05, 1.5)]
     rows = make_rows(
         [candidate(n) for n in (8, 4, 3, 2)], found, [1.0] * 4, [1, 4], one_series(len(found[0].crps)), tolerance
     )
@@ -77,8 +83,8 @@ def test_a_lead_that_says_nothing_shows_in_its_error() -> None:
     random = np.random.default_rng(0)
     base = random.uniform(0.5, 1.5, size=(40, 1))
     noise = random.normal(scale=0.3, size=base.shape)
-    lucky = Quality(base + noise - noise.mean() - 0.02, 0.5, 0.9)
-    good, bad = Quality(base, 0.5, 0.9), Quality(base * 1.2, 0.5, 0.9)
+    lucky = made(base + noise - noise.mean() - 0.02)
+    good, bad = made(base), made(base * 1.2)
     rows = make_rows(
         [candidate(n) for n in (40, 8, 4)], [lucky, good, bad], [1.0] * 3, [1], one_series(len(good.crps)), 0.01
     )

@@ -24,7 +24,7 @@ def ohlcv(times: pd.DatetimeIndex, seed: int = 0) -> pd.DataFrame:
 
 def currency_open(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Those of ``times`` between Sunday 22:00 and Friday 22:00 UTC."""
-    hour = times.dayofweek * 24 + times.hour
+    hour = times.day_of_week * 24 + times.hour
     return times[(hour < 4 * 24 + 22) | (hour >= 6 * 24 + 22)]
 
 

@@ -31,9 +31,9 @@ def test_business_days_skip_weekends(end, steps):
 
 def test_friday_night_is_followed_by_sunday_night():
     times = pd.to_datetime(HOURS, unit="s")
-    friday = np.flatnonzero((times.dayofweek == 4) & (times.hour == 21))[-1]
+    friday = np.flatnonzero((times.day_of_week == 4) & (times.hour == 21))[-1]
     following = pd.to_datetime(future_times(HOURS[: friday + 1], 3600, 2), unit="s")
-    assert (following.dayofweek == 6).all()
+    assert (following.day_of_week == 6).all()
     assert following.hour.tolist() == [22, 23]
 
 
@@ -77,5 +77,5 @@ def test_bars_never_overlap_and_always_come_after_the_last(seed, bar, kept):
 def test_a_change_of_the_clock_doubles_no_day():
     local = pd.date_range("2024-09-01", "2024-11-30", freq="B", tz="America/New_York")
     following = pd.to_datetime(future_times(seconds(local), 86400, 10), unit="s")
-    assert (following.dayofweek < 5).all()
+    assert (following.day_of_week < 5).all()
     assert not following.normalize().duplicated().any()

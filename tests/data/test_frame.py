@@ -10,7 +10,8 @@ from sssd_registry.data.number_column import number_column
 from sssd_registry.data.reading import ReadSettings
 from sssd_registry.errors import SSSDError
 
-FRAME = currency_hours(weeks=1)
+# pandas 3 counts in microseconds by itself
+FRAME = currency_hours(weeks=1).astype({"time": "datetime64[ns, UTC]"})
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,12 @@ def test_make_targets_exist() -> None:
 def test_extras_exist() -> None:
     extras = set(PROJECT["optional-dependencies"])
     for page, program, words in shown():
-        for extra in re.findall(r"^\.\[([\w,-]+)\]", " ".join(words[1:]) if program == "pip" else ""):
+        for extra in re.findall(r"(?:^| )\.\[([\w,-]+)\]", " ".join(words[1:]) if program == "pip" else ""):
             assert set(extra.split(",")) <= extras, f"{page}: {extra}"
     engine = ROOT / "engine" / "pyproject.toml"
     offered = tomllib.loads(engine.read_text())["project"]["optional-dependencies"] if engine.exists() else {}
-    asked = {name for page in pages() for name in re.findall(r"sssd-engine\[([\w-]+)\]", page.read_text())}
+    asked = {name for page in pages() for name in re.findall(r"(?:sssd-|\./)engine\[([\w-]+)\]", page.read_text())}
+    assert "onnx" in asked
     assert asked <= set(offered)
 
 

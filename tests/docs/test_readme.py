@@ -25,7 +25,7 @@ def test_the_ten_lines_are_the_code_path(prepared: Path) -> None:
     """They give what the pipeline's own computation gives of the same noise."""
     import numpy as np
 
-    from sssd_registry.pipeline import forecast_samples
+    from sssd_registry.model_pipeline import forecast_samples
 
     code = next(block.text for block in blocks(README) if "network.decode" in block.text)
     statements = [line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]

@@ -27,18 +27,18 @@ def claims() -> Iterator[ModuleType]:
 
 
 def test_tables_of_accuracy_are_those_of_the_committed_results(claims: ModuleType) -> None:
-    import page_tables
+    import documents
 
-    text, summary = page_tables.BENCHMARKS.read_text(), claims.read_summary()
-    assert page_tables.held(text, "accuracy") == claims.tables(summary), "run `make claims`"
+    text, summary = documents.BENCHMARKS.read_text(), claims.read_summary()
+    assert documents.held(text, "accuracy") == claims.tables(summary), "run `make claims`"
     goals = [row for goal in claims.GOALS for row in goal(summary)]
-    assert page_tables.held(text, "goals").splitlines()[2:] == [f"| {' | '.join(row)} |" for row in goals]
+    assert documents.held(text, "goals").splitlines()[2:] == [f"| {' | '.join(row)} |" for row in goals]
 
 
 def test_claims_on_accuracy_are_those_of_the_committed_results(claims: ModuleType) -> None:
-    import page_tables
+    import documents
 
-    held = page_tables.held(page_tables.CLAIMS_PAGE.read_text(), "claims").splitlines()
+    held = documents.held(documents.CLAIMS_PAGE.read_text(), "claims").splitlines()
     summary = claims.read_summary()
     for claim in (claims.heads, claims.stability, claims.direction, claims.quality):
         for row in claim(summary, {}, {}):
@@ -46,22 +46,22 @@ def test_claims_on_accuracy_are_those_of_the_committed_results(claims: ModuleTyp
 
 
 def test_the_headline_is_of_the_tables(claims: ModuleType) -> None:
-    import page_tables
+    import documents
 
-    headline = page_tables.headline(page_tables.BENCHMARKS.read_text())
-    assert page_tables.held(page_tables.README.read_text(), "headline") == headline
+    assert documents.held(documents.README.read_text(), "headline") == documents.headline(
+        documents.BENCHMARKS.read_text()
+    )
 
 
 def test_a_row_that_the_headline_needs_is_asked_for(claims: ModuleType) -> None:
-    import page_tables
+    import documents
 
     with pytest.raises(SystemExit, match="coverage of the 90"):
-        page_tables.headline(page_tables.BENCHMARKS.read_text().replace("| coverage of the 90 %", "| covers"))
+        documents.headline(documents.BENCHMARKS.read_text().replace("| coverage of the 90 %", "| covers"))
 
 
 @pytest.mark.parametrize("marker", ["demo", "accuracy", "goals", "bench", "compare", "overhead"])
 def test_tables_are_filled(claims: ModuleType, marker: str) -> None:
-    import page_tables
+    import documents
 
-    table = page_tables.held(page_tables.BENCHMARKS.read_text(), marker)
-    assert table.count("|") > 20, f"{marker}: run `make readme`"
+    assert documents.held(documents.BENCHMARKS.read_text(), marker).count("|") > 20, f"{marker}: run `make readme`"

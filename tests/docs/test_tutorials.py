@@ -22,6 +22,7 @@ ADDED = {
     ("sssd", "train"): SMALL,
     ("sssd", "compare"): ["--max-windows", "4", "--samples", "8"],
     ("sssd", "evaluate"): ["--max-windows", "8", "--samples", "8"],
+    ("sssd-export", "build"): ["--steps", "4"],
     ("sssd-export", "auto"): ["--max-windows", "4", "--samples", "8", *AUTO],
 }
 # Not commands of ours; tests/docs/test_pages.py looks at them.

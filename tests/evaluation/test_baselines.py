@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.evaluation.baselines import choose_random_walk_window, gaussian_crps, random_walk, seasonal_naive
+from sssd_registry.evaluation.baselines import (
+    choose_random_walk_window,
+    gaussian_crps,
+    random_walk,
+    random_walk_moments,
+    seasonal_naive,
+    seasonal_naive_moments,
+    target_correlation,
+)
 
 HORIZONS = (4.0, 1.0, 24.0)  # in no order
 
@@ -36,6 +47,107 @@ def test_random_walk_is_a_path() -> None:
     at4, at1, at24 = samples.T
     assert np.corrcoef(at1, at4 - at1)[0, 1] == pytest.approx(0, abs=0.03)
     assert np.corrcoef(at4, at24)[0, 1] == pytest.approx(np.sqrt(4 / 24), abs=0.03)
+
+
+LEVELS = np.array([0.02, 0.1, 0.5, 0.9, 0.98])
+DENSE = tuple(range(1, 31))
+
+
+def drift(length: int = 200, season: int = 10, height: float = 5.0) -> np.ndarray:
+    """One window of two targets with a season, whose departures from it persist and are correlated, ``(1, H, 2)``."""
+    rng = np.random.default_rng(5)
+    common, own = rng.normal(size=(length, 1)), rng.normal(size=(length, 2))
+    steps = 0.8 * common + 0.6 * own
+    departure = np.zeros((length, 2))
+    for row in range(1, length):
+        departure[row] = 0.9 * departure[row - 1] + steps[row]
+    return np.asarray((np.sin(2 * np.pi * np.arange(length) / season)[:, None] * height + departure)[None] + 100)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_marginals_are_the_gaussians_that_crps_in_closed_form_is_of(log: bool) -> None:
+    """At every horizon, dense or sparse, in any order: paths that hang together change no horizon's law."""
+    history, size = drift(), 40_000
+    for horizons in (DENSE, (25.0, 1.0, 10.0, 11.0)):
+        for samples, (center, spread) in (
+            (random_walk(history, horizons, size, np.random.default_rng(0), 48, log),
+             random_walk_moments(history, horizons, 48, log)),
+            (seasonal_naive(history, horizons, size, np.random.default_rng(0), 10, log),
+             seasonal_naive_moments(history, horizons, 10, log)),
+        ):  # fmt: skip
+            standard = np.quantile((samples - center[:, None]) / spread[:, None], LEVELS, axis=1)
+            # Five times the standard error of an extreme quantile of so many samples.
+            np.testing.assert_allclose(standard, np.broadcast_to(norm.ppf(LEVELS)[:, None, None, None], standard.shape),
+                                       atol=0.08)  # fmt: skip
+
+
+@pytest.mark.parametrize("of", [np.mean, np.ptp, np.max])
+def test_functionals_are_those_of_a_walk_bar_by_bar(of: Any) -> None:
+    history = drift()
+    paths = random_walk(history, DENSE, 40_000, np.random.default_rng(0), 48)[0, ..., 0]
+    sigma = np.sqrt((np.diff(history[0, :, 0])[-48:] ** 2).mean())
+    walks = history[0, -1, 0] + sigma * np.random.default_rng(1).normal(size=(40_000, 30)).cumsum(axis=1)
+    got, expected = (np.quantile(of(one, axis=1), LEVELS) for one in (paths, walks))
+    np.testing.assert_allclose(got, expected, atol=0.12 * sigma * np.sqrt(30))
+    apart = np.random.default_rng(2).permuted(paths, axis=0)
+    assert np.abs(np.quantile(of(apart, axis=1), LEVELS) - expected).max() > 0.3 * sigma * np.sqrt(30)
+
+
+def test_sparse_horizons_are_those_of_dense_paths() -> None:
+    """The law is the same: correlations of horizons 3, 10, 11 and 23 are those among all of 1 to 30."""
+    sparse, history = (3, 10, 11, 23), drift()
+    picked = [bar - 1 for bar in sparse]
+    for make in (
+        lambda horizons: random_walk(history, horizons, 40_000, np.random.default_rng(0), 48),
+        lambda horizons: seasonal_naive(history, horizons, 40_000, np.random.default_rng(1), 10),
+    ):
+        some, every = (np.corrcoef(make(bars)[0, ..., 0].T) for bars in (sparse, DENSE))
+        np.testing.assert_allclose(some, every[np.ix_(picked, picked)], atol=0.03)
+
+
+def test_a_seasonal_path_hangs_together_as_the_history_does() -> None:
+    history, season = drift(), 10
+    changes = history[:, season:] - history[:, :-season]
+    phi = (changes[0, 1:, 0] * changes[0, :-1, 0]).sum() / (changes[0, :, 0] ** 2).sum()
+    assert phi > 0.8
+    paths = seasonal_naive(history, DENSE, 40_000, np.random.default_rng(0), season)[0, ..., 0]
+    found = np.corrcoef(paths.T)
+    assert found[2, 3] == pytest.approx(phi, abs=0.02)  # horizons 3 and 4
+    assert found[2, 6] == pytest.approx(phi**4, abs=0.03)
+    assert found[2, 12] == pytest.approx(np.sqrt((1 + phi**season) / 2), abs=0.02)  # 3 and 13
+    assert found[9, 10] > 0.5  # and from one season into the next
+
+
+def test_without_a_season_a_seasonal_path_of_independent_changes_is_a_random_walk() -> None:
+    history = np.random.default_rng(3).normal(size=(1, 4000, 1)).cumsum(axis=1)
+    paths = seasonal_naive(history, (1, 4, 16), 40_000, np.random.default_rng(0), 1)[0, ..., 0]
+    np.testing.assert_allclose(np.corrcoef(paths.T), [[1, 0.5, 0.25], [0.5, 1, 0.5], [0.25, 0.5, 1]], atol=0.05)
+
+
+def test_targets_move_together_as_they_did() -> None:
+    history = drift(length=600, height=0.0)
+    walk = random_walk(history, DENSE, 20_000, np.random.default_rng(0), 500)
+    seasonal = seasonal_naive(history, DENSE, 20_000, np.random.default_rng(0), 10)
+    for samples in (walk, seasonal):
+        for k in (0, 14, 29):
+            assert np.corrcoef(samples[0, :, k].T)[0, 1] == pytest.approx(0.64, abs=0.12)
+    expected = target_correlation(np.diff(history, axis=1)[:, -500:])[0, 0, 1]
+    assert np.corrcoef(walk[0, :, 0].T)[0, 1] == pytest.approx(expected, abs=0.02)
+
+
+def test_few_changes_of_many_targets_and_targets_that_stand_still() -> None:
+    changes = np.random.default_rng(0).normal(size=(3, 12, 40))
+    changes[:, :, 7] = 0.0
+    found = target_correlation(changes)
+    assert np.linalg.eigvalsh(found).min() > 0.1
+    np.testing.assert_array_equal(found[:, 7], np.broadcast_to(np.eye(40)[7], (3, 40)))
+    history = changes.cumsum(axis=1) + 50
+    for made in (
+        random_walk(history, DENSE, 5, np.random.default_rng(0), 11),
+        seasonal_naive(history, DENSE, 5, np.random.default_rng(0), 3),
+    ):
+        assert np.isfinite(made).all()
+        np.testing.assert_array_equal(made[..., 7], 50.0)
 
 
 def test_random_walk_looks_at_the_window_only() -> None:

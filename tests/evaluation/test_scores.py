@@ -7,6 +7,7 @@ import math
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,16 +73,44 @@ def test_crps_survives_a_large_level() -> None:
     np.testing.assert_allclose(crps(samples + 2.0**30, y + 2.0**30), crps(samples, y), atol=1e-6)
 
 
-def test_gluonts_layout_does_not_matter() -> None:
-    """An item for each window and target, as GluonTS is usually run, gives the same figures."""
-    samples, y, origin = calibrated(40)
+@pytest.mark.parametrize("size", [2, 19, 100])
+def test_gluonts_evaluator_gives_the_same_figures(size: int) -> None:
+    """GluonTS's, with an item for each window and target: at 100 samples no decile is a sample, nor the median."""
+    samples, y, origin = calibrated(40, size)
+    y[0] = 0.0  # counted in errors, and in sums over |y|
     got = score(samples, y, origin, HORIZONS)
-    across = score(samples.transpose(2, 1, 0, 3), y.transpose(1, 0, 2), np.zeros((3, 2)), tuple(range(1, 41)))
-    for name in ("weighted_quantile_loss", "mse", "mae"):
-        assert getattr(got, name) == pytest.approx(getattr(across, name), rel=1e-12)
+    totals = gluonts_totals(samples, y)
+    assert got.weighted_quantile_loss == pytest.approx(totals["mean_wQuantileLoss"], rel=1e-12)
+    assert got.mse == pytest.approx(totals["MSE"], rel=1e-12)
+    assert got.mae == pytest.approx(totals["abs_error"] / y.size, rel=1e-12)
 
 
-def test_gluonts_figures_are_those_of_their_definitions() -> None:
+def gluonts_totals(samples: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """The aggregate metrics of GluonTS's evaluator over ``samples (B, S, K, C)`` and ``y (B, K, C)``."""
+    from gluonts.env import env
+    from gluonts.evaluation import Evaluator
+    from gluonts.model.forecast import SampleForecast
+
+    start = pd.Period("2000-01-01", freq="D")
+    # Two values before the forecast: GluonTS's scaled errors, which are not read, divide by their change.
+    index = pd.period_range(start - 2, periods=y.shape[1] + 2, freq="D")
+    items = [(b, c) for b in range(y.shape[0]) for c in range(y.shape[2])]
+    series = (pd.Series(np.concatenate([[0.0, 1.0], y[b, :, c]]), index=index) for b, c in items)
+    forecasts = (SampleForecast(samples=samples[b, :, :, c], start_date=start) for b, c in items)
+    evaluator = Evaluator(quantiles=DECILES, seasonality=1, num_workers=None, ignore_invalid_values=False)
+    with env._let(use_tqdm=False), np.errstate(divide="ignore", invalid="ignore"):
+        totals: dict[str, float] = evaluator(series, forecasts)[0]
+    return totals
+
+
+def test_quantile_loss_of_zeros_is_not_a_number_and_says_nothing() -> None:
+    samples, y, origin = calibrated(5, 10)
+    got = score(samples, np.zeros_like(y), origin, HORIZONS)
+    assert not math.isfinite(got.weighted_quantile_loss)
+    assert got.to_dict()["weighted_quantile_loss"] is None
+
+
+def test_figures_are_those_of_their_definitions() -> None:
     samples, y, origin = calibrated(60, size=101)  # with 101 samples each decile is a sample, in every definition
     got = score(samples, y, origin, HORIZONS)
     losses = []

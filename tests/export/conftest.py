@@ -36,7 +36,7 @@ def joint(tiny_settings: list[str]) -> Compiled:
     times = pd.date_range("2024-01-01", periods=400, freq="D")
     values = np.exp(random.normal(scale=0.02, size=(400, 3)).cumsum(axis=0))
     frame = pd.DataFrame({"time": times, "gbp": values[:, 0], "jpy": 150 * values[:, 1], "chf": values[:, 2]})
-    frame = frame[times.dayofweek < 5]
+    frame = frame[times.day_of_week < 5]
     settings = [setting for setting in tiny_settings if not setting.startswith("data.")]
     config = load_config(
         None,

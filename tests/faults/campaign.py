@@ -129,7 +129,7 @@ def cases(base: Path) -> dict[str, Case]:
         assert saved() == "old"
         return "tuned" if SSSDPipeline.from_pretrained("m").sampling_defaults.tuned else "not tuned"
 
-    export: list[object] = [model, "--out", "e", "--steps", 2, "--samples", 8]
+    export: list[object] = ["build", model, "--out", "e", "--steps", 2, "--samples", 8]
 
     def export_prepare() -> None:
         shutil.copytree(engine, "e")
@@ -164,7 +164,7 @@ def prepare(base: Path) -> None:
     assert json.loads((base / "working" / "config.json").read_text())["record"]["best_step"] == 8
     run("train", base / "bars.csv", "--out", base / "trained", *OVERRIDES)
     run("distill", base / "working", base / "bars.csv", "--out", base / "distilled", "--max-steps", 200)
-    run(base / "model", "--out", base / "engine", "--steps", 3, "--samples", 8, export=True)
+    run("build", base / "model", "--out", base / "engine", "--steps", 3, "--samples", 8, export=True)
 
 
 def fork(work: Callable[[], object]) -> int:

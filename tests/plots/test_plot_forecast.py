@@ -79,6 +79,21 @@ def test_bands_are_nested_quantiles(tmp_path: Path, drawn: list[Figure]) -> None
     np.testing.assert_allclose(list(tops.values()), expected)
 
 
+@pytest.mark.parametrize(("asked", "shown"), [(20, 20), (1000, 100), (0, 0)])
+def test_paths_are_samples_whole(tmp_path: Path, drawn: list[Figure], asked: int, shown: int) -> None:
+    forecast, times, history = make((4, 1.5, 24), targets=2)
+    fan_chart(forecast, times, history, tmp_path / "f.png", window=1, paths=asked)
+    for column in (0, 1):
+        paths = [line for line in drawn[0].axes[column].lines if line.get_label() == "_path"]
+        assert len(paths) == shown
+        for sample, line in enumerate(paths):
+            np.testing.assert_array_equal(line.get_xdata(), [0, 1.5, 4, 24])
+            expected = [history[-1, column], *forecast.samples[1, sample, [1, 0, 2], column]]
+            np.testing.assert_array_equal(line.get_ydata(), expected)
+    entries = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert entries.count("sample paths") == bool(asked)
+
+
 def test_an_actual_path_follows_the_origin_bar_by_bar(tmp_path: Path, drawn: list[Figure]) -> None:
     forecast, times, history = make()
     after = times[-1] + HOUR * np.arange(1, 11)

@@ -27,14 +27,17 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.request import ExportOptions, export_request, open_target
 from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.multivariate import energy_score
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.extras import installed
 from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model.batches import evenly_spaced, to_tensors
-from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
 
@@ -58,6 +61,7 @@ class Trial:
 
     Attributes:
         loss: CRPS over that of DDIM in 100 steps (of a distilled model: its own solver), less one.
+        energy: energy score of the windows' paths, in standard units as CRPS is.
         milliseconds: of one window's forecast; the median of alternating rounds.
         within: the loss is no more than allowed.
         problem: why it could not be built, or nothing; the figures are then zero.
@@ -71,6 +75,7 @@ class Trial:
     loop: str
     crps: float = 0.0
     loss: float = 0.0
+    energy: float = 0.0
     milliseconds: float = 0.0
     within: bool = False
     problem: str = ""
@@ -82,21 +87,22 @@ class Trial:
 
 @dataclass(frozen=True)
 class Scored:
-    """Validation windows with what came to be, in standard units, which CRPS is in."""
+    """Validation windows with what came to be, in standard units, which scores are in."""
 
     windows: Windows
     location: Any
     scale: Any
     observed: Any
 
-    def crps(self, engine: Engine, samples: int, seed: int) -> float:
+    def scores(self, engine: Engine, samples: int, seed: int) -> tuple[float, float]:
+        """Mean CRPS, and mean energy score, of an engine's forecasts."""
         made = np.concatenate([part.samples for part in engine.stream(engine_inputs(self.windows), samples, seed)])
         standard = (made - self.location[:, None]) / self.scale[:, None]
-        return float(crps(standard, self.observed).mean())
+        return float(crps(standard, self.observed).mean()), float(energy_score(standard, self.observed).mean())
 
 
 def auto_export(
-    model: Path, data: Path, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
+    model: Path, data: Path | Panel, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
 ) -> dict[str, Any]:
     """Search, and write the fastest good engine to ``out``.
 
@@ -117,7 +123,7 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=ENGINE)
-    distilled = SSSDPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
+    distilled = ModelPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
     base = compare(model, data, [scheduler], [count], setting, state_file).best
     names = None if order.scheduler is None else [order.scheduler]
@@ -139,7 +145,8 @@ def auto_export(
         search = _search(solvers, base, trials, best_trial, setting)
         with atomic_directory(out, owner=ENGINE) as new:
             shutil.copytree(_place(Path(folder), best_trial), new, dirs_exist_ok=True)
-            plot_search(search, new / PICTURE)
+            if installed("matplotlib"):  # nobody asked for the picture, and the search may have taken an hour
+                plot_search(search, new / PICTURE)
             write_manifest(new, {**read_manifest(new), "search": search})
             return read_manifest(new)
 
@@ -166,11 +173,11 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _trials(
-    model: Path, data: Path, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting, folder: Path,
-    report: Report,
+    model: Path, data: Path | Panel, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting,
+    folder: Path, report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""
-    pipeline = SSSDPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model)
     scored = validation_windows(pipeline, data, setting.max_windows)
     tried = [
         Trial(row.scheduler, row.steps, row.calls, target, precision, loop)
@@ -196,16 +203,16 @@ def _trials(
             trials.append(replace(trial, problem=str(error)))
             continue
         engine = load_engine(place, threads=torch.get_num_threads())
-        found = scored.crps(engine, setting.samples, setting.seed)
+        found, energy = scored.scores(engine, setting.samples, setting.seed)
         loss = found / base - 1
-        trials.append(replace(trial, crps=found, loss=loss, within=loss <= setting.tolerance))
+        trials.append(replace(trial, crps=found, loss=loss, energy=energy, within=loss <= setting.tolerance))
         engines[trials[-1]] = engine
     report(len(tried), len(tried), "timing")
     taken = _timed(engines, scored.windows.part(0, 1), setting.samples)
     return [replace(trial, milliseconds=taken.get(trial, 0.0)) for trial in trials]
 
 
-def validation_windows(pipeline: SSSDPipeline, data: Path, most: int) -> Scored:
+def validation_windows(pipeline: ModelPipeline, data: Path | Panel, most: int) -> Scored:
     """The windows that ``sssd compare`` scores on, raw."""
     record, spec = pipeline.record, pipeline.spec
     if record is None:
@@ -246,7 +253,7 @@ def _place(folder: Path, trial: Trial) -> Path:
 
 def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial, setting: Setting) -> dict[str, Any]:
     return {
-        "reference": {"scheduler": base.scheduler, "steps": base.steps, "crps": base.crps},
+        "reference": {"scheduler": base.scheduler, "steps": base.steps, "crps": base.crps, "energy": base.energy},
         "tolerance": setting.tolerance,
         "part": solvers.part,
         "windows": solvers.windows,
@@ -254,8 +261,8 @@ def _search(solvers: Comparison, base: Row, trials: Sequence[Trial], best: Trial
         "threads": solvers.threads,
         "choice": best.label,
         "network_in_use": solvers.network_in_use,
-        "solvers": [{"scheduler": row.scheduler, "steps": row.steps, "calls": row.calls, "crps": row.crps}
-                    for row in solvers.rows],
+        "solvers": [{"scheduler": row.scheduler, "steps": row.steps, "calls": row.calls, "crps": row.crps,
+                     "energy": row.energy} for row in solvers.rows],
         "engines": [{**asdict(trial), "label": trial.label} for trial in trials],
     }  # fmt: skip
 

@@ -41,9 +41,11 @@ def auto(
 ) -> None:
     """Find the fastest engine that is good enough: scheduler, steps, precision and target; interrupted, it goes on."""
     from sssd_registry.cli.compare import beside, check_model, split_tolerance
+    from sssd_registry.cli.understood import read_for
 
     tolerance = split_tolerance(max_crps_loss, "--max-crps-loss")
     check_model(model, [scheduler] if scheduler else [])
+    read = read_for(model, data)  # before torch is imported, which takes seconds
     from sssd_export.auto.search import auto_export
     from sssd_export.request import ExportOptions
     from sssd_registry.cli.progress import comparison_bar
@@ -55,13 +57,15 @@ def auto(
     state = beside(model)
     try:
         with comparison_bar() as report:
-            manifest = auto_export(model, data, options, out, setting, state, report)
+            manifest = auto_export(model, read, options, out, setting, state, report)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; the same command goes on from {state}", err=True)
         raise typer.Exit(130) from None
     tell_engine(out, manifest, as_json)
     if not as_json:
         _tell_search(manifest["search"])
+        if "search.png" not in manifest["files"]:
+            typer.echo("note: search.png needs matplotlib: pip install 'sssd-registry[plot]'", err=True)
 
 
 def _tell_search(search: dict[str, Any]) -> None:
@@ -70,7 +74,8 @@ def _tell_search(search: dict[str, Any]) -> None:
     typer.echo(
         f"fastest of {len(search['engines'])} engines within {search['tolerance']:.1%}: {best['label']},"
         f" {best['milliseconds']:.2f} ms, CRPS {best['crps']:.4f} on {search['windows']} validation windows,"
-        f" {best['loss']:+.2%} from {reference}'s"
+        f" {best['loss']:+.2%} from {reference}'s; energy score {best['energy']:.4f},"
+        f" {reference}'s {search['reference']['energy']:.4f}"
     )
     if not search["network_in_use"]:
         from sssd_registry.comparison.table import NETWORK_UNUSED

@@ -26,7 +26,7 @@ from sssd_registry.pipeline import SSSDPipeline
 
 
 def row(scheduler: str, calls: int, crps: float) -> Row:
-    return Row(scheduler, calls, calls, crps, 0.0, 0.0, 0.0, True, 0.5, 0.9, 1.0)
+    return Row(scheduler, calls, calls, crps, 0.0, 0.0, 0.0, True, 0.5, 0.9, 1.0, 1.0, 0.0, 1.0, 0.0)
 
 
 def test_the_shortlist_has_the_best_of_each_low_cost() -> None:
@@ -76,10 +76,11 @@ def test_the_fastest_good_engine_is_written_with_its_search(found: tuple[Path, d
 def test_an_engines_score_is_its_solvers(found: tuple[Path, dict[str, Any]]) -> None:
     """The same windows and noise, by way of data units: float32 engines lose nothing."""
     search = found[1]["search"]
-    eager = {(one["scheduler"], one["steps"]): one["crps"] for one in search["solvers"]}
+    eager = {(one["scheduler"], one["steps"]): (one["crps"], one["energy"]) for one in search["solvers"]}
     for one in search["engines"]:
         if one["precision"] == "fp32":
-            assert one["crps"] == pytest.approx(eager[one["scheduler"], one["steps"]], rel=1e-4)
+            assert (one["crps"], one["energy"]) == pytest.approx(eager[one["scheduler"], one["steps"]], rel=1e-4)
+    assert search["reference"]["energy"] > 0
 
 
 def test_the_engine_can_be_evaluated(found: tuple[Path, dict[str, Any]], tiny_csv: Path) -> None:

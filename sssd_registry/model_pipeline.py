@@ -1,0 +1,259 @@
+"""A trained forecaster: a frame in, a forecast out.
+
+Imports none of diffusers: what only forecasts, as the command line does, has no use for its pipelines, whose import
+takes longer than a forecast. :class:`~sssd_registry.pipeline.SSSDPipeline` is this and a diffusers pipeline in one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_windows
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import (
+    Windows,
+    WindowSource,
+    last_origins,
+    warn_of_early_ends,
+    windows_at,
+)
+from sssd_registry.forecast import Forecast
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
+from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.storage.distilled import Distilled, check_solver
+from sssd_registry.storage.hub import local_folder
+from sssd_registry.storage.model_folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
+from sssd_registry.storage.sampling_defaults import SamplingDefaults
+
+# Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
+_ROWS_AT_ONCE = 1 << 15
+
+
+class ModelPipeline:
+    """Encoder, noise head, codec and scheduler of a trained model.
+
+    Args:
+        model: the trained network.
+        scheduler: any object with the diffusers interface that samples ``model.schedule``. Assign another one at
+            any time.
+        record: what training left to know; needed to save.
+        examples: a few windows kept with the model, for parity checks.
+        sampling_defaults: default number of steps, and solvers tuned for the model.
+    """
+
+    def __init__(
+        self,
+        model: SSSDNetwork,
+        scheduler: Any,
+        record: TrainingRecord | None = None,
+        examples: Windows | None = None,
+        sampling_defaults: SamplingDefaults | None = None,
+    ) -> None:
+        self.model = model
+        self.scheduler = scheduler
+        self.record = record
+        self.examples = examples
+        self.sampling_defaults = sampling_defaults or SamplingDefaults()
+        self._default_scheduler = scheduler if self.sampling_defaults.scheduler else None
+        self._progress_bar_config: dict[str, Any] = {}
+        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
+        model.eval()
+
+    @property
+    def spec(self) -> DataSpec:
+        """Columns, timeframes and horizons the model was trained for."""
+        return self.network.spec
+
+    @property
+    def network(self) -> SSSDNetwork:
+        """The network; its parts are ``encoder``, ``head`` and ``codec``."""
+        return self.model
+
+    @property
+    def device(self) -> torch.device:
+        return self.network.device
+
+    @property
+    def encoder(self) -> torch.nn.Module:
+        return self.network.encoder
+
+    @property
+    def head(self) -> torch.nn.Module:
+        return self.network.head
+
+    @property
+    def codec(self) -> torch.nn.Module:
+        return self.network.codec
+
+    @property
+    def distilled(self) -> Distilled | None:
+        """The one solver that a distilled model forecasts right with."""
+        return self.record.distilled if self.record else None
+
+    def tableau(self, num_inference_steps: int) -> SolverTableau:
+        """Return what the present scheduler does in that many steps.
+
+        Raises:
+            SSSDError: the scheduler samples another process than the model's, is not linear, or is not the one that
+                the model was distilled for.
+        """
+        # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
+        key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        if key not in self._tableaus:
+            tableau = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
+            check_solver(tableau, self.distilled, self.network.schedule)
+            self._tableaus[key] = tableau
+        return self._tableaus[key]
+
+    def source(self, data: pd.DataFrame | str | Path | Panel) -> WindowSource:
+        """A raw frame, or file, read as the training data were."""
+        return read_windows(data, self.spec)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        data: pd.DataFrame | str | Path | Windows,
+        *,
+        horizons: Sequence[float | str] | None = None,
+        num_inference_steps: int | None = None,
+        num_samples: int = 100,
+        generator: torch.Generator | int | None = None,
+    ) -> Forecast:
+        """Forecast from the last bar of every series, or from given windows.
+
+        Args:
+            data: a frame or file with the training data's columns, or windows.
+            horizons: bars, or durations such as ``"4h"``; default: the trained ones.
+            num_inference_steps: N of the scheduler; default: the model's own, 20 unless it was set.
+            num_samples: S.
+            generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
+                for fresh noise.
+
+        Returns:
+            samples ``(B, S, K, C)`` float64 in data units.
+
+        Raises:
+            SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
+        """
+        if isinstance(data, Windows):
+            windows = data
+        else:
+            source = self.source(data)
+            origins = last_origins(source)
+            warn_of_early_ends(source, origins)
+            warn_of_far_values(source, origins)
+            windows = windows_at(source, origins)
+        bars = check_horizons(horizons, self.spec)
+        tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
+        shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
+        if generator is None:
+            generator = int(np.random.default_rng().integers(2**62))
+        at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
+        parts: list[Tensor] = []
+        for start in self.progress_bar(range(0, len(windows), at_once)):
+            part = windows.part(start, start + at_once)
+            noise = _noise(generator, start, len(part), shape)
+            parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
+        made = dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars)
+        return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
+
+    def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
+        """A bar of batches, but none for a single one."""
+        if total is None and len(iterable) < 2:
+            return iterable
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+        return tqdm(iterable, total=total, **self._progress_bar_config)
+
+    def set_progress_bar_config(self, **options: Any) -> None:
+        """Give the bar tqdm's ``options``, such as ``disable=True``."""
+        self._progress_bar_config = options
+
+    def save_pretrained(self, save_directory: str | Path) -> None:
+        """Write the model folder: safetensors and JSON, complete or not at all.
+
+        The scheduler of ``sampling_defaults`` goes with it, unless another one was assigned since.
+
+        Args:
+            save_directory: the folder.
+
+        Raises:
+            SSSDError: the folder cannot be written, or holds something else.
+        """
+        sampling_defaults = self.sampling_defaults
+        if self.scheduler is not self._default_scheduler:
+            sampling_defaults = SamplingDefaults(tuned=sampling_defaults.tuned)
+        folder = ModelFolder(self.network, self.scheduler, self.record, self.examples, sampling_defaults)
+        write_model_folder(folder, Path(save_directory))
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **hub: Any) -> Self:
+        """Read a model folder. Nothing in it is executed, unpickled or imported by name.
+
+        Args:
+            pretrained_model_name_or_path: the folder, or ``owner/name`` on the Hub.
+            scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
+            hub: ``revision``, ``token``, ``cache_dir`` and ``local_files_only``, for the Hub.
+
+        Raises:
+            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
+        """
+        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
+        made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.sampling_defaults)
+        if scheduler is not None:
+            made._default_scheduler = None
+        return made
+
+
+def _noise(
+    generator: torch.Generator | int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
+) -> Tensor:
+    """Noise ``(num_noises, B, S, K, D)``: numpy's by seed, or torch's by generator."""
+    if isinstance(generator, torch.Generator):
+        size = (shape[0], num_windows, *shape[1:])
+        return torch.randn(size, generator=generator, device=generator.device)
+    return torch.from_numpy(draw_noise(generator, first_window, num_windows, shape))
+
+
+@torch.no_grad()
+def forecast_samples(
+    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: Tensor
+) -> Tensor:
+    """The whole computation of a forecast: encode once, denoise every sample and horizon in one batch, decode.
+
+    Args:
+        network: in evaluation mode.
+        tableau: M network calls.
+        windows: B windows.
+        horizons: K, in bars.
+        noise: float32 ``(num_noises, B, S, K, D)``, on the network's device.
+
+    Returns:
+        float64 ``(B, S, K, C)``, data units.
+    """
+    values = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.values.items()}
+    times = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.times.items()}
+    bars = torch.tensor(list(horizons), dtype=torch.float32, device=noise.device)
+    condition = network.condition(network.encode(values, times), bars)  # (B, K, E + horizon_size)
+    dtype = condition.dtype
+
+    def denoiser(z: Tensor, t: Tensor) -> Tensor:
+        return torch.as_tensor(network.head(z.to(dtype), t, condition))
+
+    latents = sample(denoiser, tableau, noise)  # (B, S, K, D)
+    return network.decode(latents, *network.normalizer.location_scale(values, times, bars))
