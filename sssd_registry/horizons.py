@@ -25,13 +25,13 @@ def split_horizons(text: str, unit: str = "bars") -> list[float | str]:
     """
     if unit not in ("bars", "min"):
         raise SSSDError(f"--unit takes bars or min, got {unit!r}")
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts:
+    texts = [one.strip() for one in text.split(",") if one.strip()]
+    if not texts:
         raise SSSDError("--horizons is empty: give bars or durations, such as 1,4,24 or 15min,1h,4h")
-    return [_part(part, unit) for part in parts]
+    return [_horizon(one, unit) for one in texts]
 
 
-def _part(text: str, unit: str) -> float | str:
+def _horizon(text: str, unit: str) -> float | str:
     try:
         number = float(text)
     except ValueError:

@@ -164,12 +164,12 @@ class ModelPipeline:
         if generator is None:
             generator = int(np.random.default_rng().integers(2**62))
         at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
-        parts: list[Tensor] = []
-        for start in self.progress_bar(range(0, len(windows), at_once)):
-            part = windows.part(start, start + at_once)
-            noise = _noise(generator, start, len(part), shape)
-            parts.append(forecast_samples(self.network, tableau, part, bars, noise.to(self.device)).cpu())
-        made = dated_forecast(torch.cat(parts).numpy(), windows, self.spec, bars)
+        chunks: list[Tensor] = []
+        for first in self.progress_bar(range(0, len(windows), at_once)):
+            chunk = windows.part(first, first + at_once)
+            noise = _noise(generator, first, len(chunk), shape)
+            chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise.to(self.device)).cpu())
+        made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:

@@ -25,10 +25,10 @@ def split_options(text: str) -> tuple[str, dict[str, Any]]:
     if not name.strip():
         raise SSSDError(f"{text!r} names nothing: expected NAME or NAME:key=value,key=value")
     options: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in _COMMA.split(rest))):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
+    for option in filter(None, (option.strip() for option in _COMMA.split(rest))):
+        key, equals, value = (piece.strip() for piece in option.partition("="))
         if not equals:
-            raise SSSDError(f"{text!r}: options are written NAME:key=value,key=value; {part!r} has no '='")
+            raise SSSDError(f"{text!r}: options are written NAME:key=value,key=value; {option!r} has no '='")
         if key in options:
             raise SSSDError(f"{text!r}: option {key!r} is given twice; name each once")
         options[key] = parse_value(value)

@@ -27,12 +27,12 @@ def autoencoded(network: SSSDNetwork, data: TrainingData) -> None:
 
 def _futures(network: SSSDNetwork, data: TrainingData) -> Tensor:
     """Targets in standard units, float32 ``(n, C)``: every horizon of some of the training windows."""
-    origins, parts = evenly_spaced(data.split.train, _WINDOWS), []
-    for start in range(0, len(origins), _AT_ONCE):
-        some = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
+    origins, chunks = evenly_spaced(data.split.train, _WINDOWS), []
+    for first in range(0, len(origins), _AT_ONCE):
+        some = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         batch = make_batch(data, some, data.spec.horizons, torch.device("cpu"))
-        parts.append(standard_futures(network, batch))
-    return torch.cat(parts).flatten(0, 1)
+        chunks.append(standard_futures(network, batch))
+    return torch.cat(chunks).flatten(0, 1)
 
 
 class Whitening(nn.Module):

@@ -96,8 +96,8 @@ def check_model(model: Path, names: list[str] | None) -> None:
 
 def split_schedulers(given: list[str] | None) -> list[str] | None:
     """Names; ``None`` for all. A comma separates names where there are no options, whose separator it is too."""
-    parts = [part.strip() for text in given or ["all"] for part in ([text] if ":" in text else text.split(","))]
-    names = [part for part in parts if part]
+    texts = [one.strip() for text in given or ["all"] for one in ([text] if ":" in text else text.split(","))]
+    names = [text for text in texts if text]
     if names == ["all"]:
         return None
     if not names or "all" in names:
@@ -107,10 +107,10 @@ def split_schedulers(given: list[str] | None) -> list[str] | None:
 
 def split_steps(text: str) -> list[int]:
     """``4,6,8`` as numbers."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not parts or not all(part.isdecimal() and int(part) > 0 for part in parts):
+    texts = [one.strip() for one in text.split(",") if one.strip()]
+    if not texts or not all(one.isdecimal() and int(one) > 0 for one in texts):
         raise SSSDError(f"--steps takes whole numbers from 1 on, such as 4,8,20; got {text!r}")
-    return list(dict.fromkeys(int(part) for part in parts))
+    return list(dict.fromkeys(int(one) for one in texts))
 
 
 def split_tolerance(text: str, option: str = "--tolerance") -> float:

@@ -60,13 +60,13 @@ class EncodedWindows:
         """
         shape = (tableau.num_noises, num_samples, *self.shape)
         batch = max(1, min(at_once // math.prod(shape), len(self)))
-        parts = []
-        for start in range(0, len(self), batch):
-            part = self.part(start, start + batch)
-            noise = torch.from_numpy(draw_noise(seed, start, len(part), shape)).to(self.condition.device)
-            latents = sample(part.denoise, tableau, noise)  # (B, S, K, D)
-            parts.append(self.network.codec.decode(latents).double().cpu().numpy())
-        return np.concatenate(parts)
+        chunks = []
+        for first in range(0, len(self), batch):
+            chunk = self.part(first, first + batch)
+            noise = torch.from_numpy(draw_noise(seed, first, len(chunk), shape)).to(self.condition.device)
+            latents = sample(chunk.denoise, tableau, noise)  # (B, S, K, D)
+            chunks.append(self.network.codec.decode(latents).double().cpu().numpy())
+        return np.concatenate(chunks)
 
     @property
     def observed(self) -> Array:
@@ -83,10 +83,10 @@ def encode_windows(
     device = network.device
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=device)
     conditions, futures = [], []
-    for start in range(0, len(origins), _AT_ONCE):
-        part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
-        values, times = to_tensors(windows_at(source, part), device)
-        future = torch.from_numpy(futures_at(source, part, horizons)).to(device)
+    for first in range(0, len(origins), _AT_ONCE):
+        chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
+        values, times = to_tensors(windows_at(source, chunk), device)
+        future = torch.from_numpy(futures_at(source, chunk, horizons)).to(device)
         conditions.append(network.condition(network.encode(values, times), bars))
         futures.append(network.normalizer.standardize(future, values, times, bars))
     return EncodedWindows(network, torch.cat(conditions), torch.cat(futures))

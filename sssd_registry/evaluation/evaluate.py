@@ -151,14 +151,14 @@ def _forecasts(
     seed: int,
     report: Callable[[int, int], None] | None,
 ) -> Array:
-    """Samples ``(B, S, K, C)``, in parts, so that a long evaluation needs no more memory than a short one."""
-    parts: list[Array] = []
-    for start in range(0, len(origins), _WINDOWS_AT_ONCE):
-        part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
-        # Each part has a seed of its own: the same noise for window 0 of every part would tie their errors.
-        part_seed = seed * 1_000_003 + start
-        forecast = forecaster(windows_at(source, part), horizons=bars, num_samples=num_samples, seed=part_seed)
-        parts.append(forecast.samples)
+    """Samples ``(B, S, K, C)``, in chunks, so that a long evaluation needs no more memory than a short one."""
+    chunks: list[Array] = []
+    for first in range(0, len(origins), _WINDOWS_AT_ONCE):
+        chunk = origins.take(np.arange(first, min(first + _WINDOWS_AT_ONCE, len(origins))))
+        # Each chunk has a seed of its own: the same noise for window 0 of every chunk would tie their errors.
+        chunk_seed = seed * 1_000_003 + first
+        forecast = forecaster(windows_at(source, chunk), horizons=bars, num_samples=num_samples, seed=chunk_seed)
+        chunks.append(forecast.samples)
         if report is not None:
-            report(start + len(part), len(origins))
-    return np.concatenate(parts)
+            report(first + len(chunk), len(origins))
+    return np.concatenate(chunks)

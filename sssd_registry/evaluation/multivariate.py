@@ -44,10 +44,10 @@ def energy_score(samples: Array, y: Array) -> Array:
     length = math.prod(entries)
     batch = max(1, _AT_ONCE // (size * max(length, size)))
     result = np.empty(windows)
-    for start in range(0, windows, batch):
-        part = slice(start, start + batch)
-        errors = (samples[part] - y[part, None]).reshape(-1, size, length)
-        result[part] = np.sqrt((errors**2).sum(axis=2)).mean(axis=1) - _mean_distance(errors) / 2
+    for first in range(0, windows, batch):
+        chunk = slice(first, first + batch)
+        errors = (samples[chunk] - y[chunk, None]).reshape(-1, size, length)
+        result[chunk] = np.sqrt((errors**2).sum(axis=2)).mean(axis=1) - _mean_distance(errors) / 2
     return result
 
 
@@ -60,8 +60,8 @@ def _mean_distance(points: Array) -> Array:
     squares = (centred**2).sum(axis=2)  # (B, S)
     total = np.zeros(windows)
     at_once = max(1, _AT_ONCE // (windows * size))
-    for start in range(0, size, at_once):
-        rows = np.arange(start, min(start + at_once, size))
+    for first in range(0, size, at_once):
+        rows = np.arange(first, min(first + at_once, size))
         products = centred[:, rows] @ centred.transpose(0, 2, 1)  # (B, rows, S)
         distances = np.maximum(squares[:, rows, None] + squares[:, None] - 2 * products, 0.0)
         distances[:, np.arange(len(rows)), rows] = 0.0  # of a point from itself, but for rounding
@@ -151,15 +151,17 @@ def variogram_score(samples: Array, y: Array, pairs: VariogramPairs) -> Array:
     length = math.prod(entries)
     batch = max(1, _IN_CACHE // (size * length))
     result = np.zeros(windows)
-    for start in range(0, windows, batch):
-        part = slice(start, start + batch)
-        observed = y[part].reshape(-1, length)
-        drawn = np.ascontiguousarray(samples[part].reshape(len(observed), size, length).transpose(0, 2, 1))  # (b, D, S)
+    for window in range(0, windows, batch):
+        chunk = slice(window, window + batch)
+        observed = y[chunk].reshape(-1, length)
+        drawn = np.ascontiguousarray(
+            samples[chunk].reshape(len(observed), size, length).transpose(0, 2, 1)
+        )  # (b, D, S)
         at_once = max(1, _IN_CACHE // (len(observed) * size))
         for begin in range(0, len(pairs.weight), at_once):
             block = slice(begin, begin + at_once)
             first, second = pairs.first[block], pairs.second[block]
             roots = np.sqrt(np.abs(drawn[:, first] - drawn[:, second]))  # (b, P, S)
             excess = (np.sqrt(np.abs(observed[:, first] - observed[:, second])) - roots.mean(axis=2)) ** 2
-            result[part] += (excess - roots.var(axis=2, ddof=1) / size) @ pairs.weight[block]
+            result[chunk] += (excess - roots.var(axis=2, ddof=1) / size) @ pairs.weight[block]
     return result

@@ -20,7 +20,7 @@ SCORED = ("mean", "max", "min", "range", "last-first")
 _NAMES = {"mean": "mean", "max": "maximum", "min": "minimum", "range": "range", "last-first": "last less first"}
 # Targets whose own CRPS a table has room for; all are in the JSON.
 _SHOWN = 3
-# Floats of one part of the samples that is scaled at a time: 128 MB.
+# Floats of one chunk of the samples that is scaled at a time: 128 MB.
 _AT_ONCE = 1 << 24
 
 
@@ -145,13 +145,13 @@ def scores_by_window(
     """
     pairs = variogram_pairs(horizons, len(scales))
     energy, variogram, summed = np.empty(len(y)), np.empty(len(y)), np.empty(y.shape[:2])
-    for part in _parts(samples):
+    for chunk in _chunks(samples):
         # Less the origin: the roots of differences between targets are of movements, not of levels.
-        drawn = (samples[part] - origin[part, None, None]) / scales
-        observed = (y[part] - origin[part, None]) / scales
-        energy[part] = energy_score(drawn, observed)
-        variogram[part] = variogram_score(drawn, observed, pairs)
-        summed[part] = crps(drawn.sum(axis=3, keepdims=True), observed.sum(axis=2, keepdims=True))[..., 0]
+        drawn = (samples[chunk] - origin[chunk, None, None]) / scales
+        observed = (y[chunk] - origin[chunk, None]) / scales
+        energy[chunk] = energy_score(drawn, observed)
+        variogram[chunk] = variogram_score(drawn, observed, pairs)
+        summed[chunk] = crps(drawn.sum(axis=3, keepdims=True), observed.sum(axis=2, keepdims=True))[..., 0]
     return energy, variogram, summed
 
 
@@ -168,10 +168,10 @@ def target_scales(y: Array, origin: Array) -> Array:
     return np.where(moved > 0, moved, 1.0)
 
 
-def _parts(samples: Array) -> Iterator[slice]:
+def _chunks(samples: Array) -> Iterator[slice]:
     """Windows, so many at a time that a copy of their samples is small."""
     batch = max(1, _AT_ONCE // max(1, samples[:1].size))
-    return (slice(start, start + batch) for start in range(0, len(samples), batch))
+    return (slice(first, first + batch) for first in range(0, len(samples), batch))
 
 
 def _functionals(
@@ -180,7 +180,7 @@ def _functionals(
     found = {}
     for name in SCORED:
         of = FUNCTIONALS[name]
-        drawn = np.concatenate([of(samples[part]) for part in _parts(samples)])[:, :, None]  # (B, S, 1, C)
+        drawn = np.concatenate([of(samples[chunk]) for chunk in _chunks(samples)])[:, :, None]  # (B, S, 1, C)
         observed = of(y)[:, None]  # (B, 1, C)
         values = crps(drawn, observed)[:, 0]  # (B, C)
         columns = range(len(targets))

@@ -52,9 +52,9 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     log = spec.target_kind == "log-return"
     bars = torch.tensor(horizons, dtype=torch.float32, device=network.device)
     locations, scales, usual = [], [], []
-    for start in range(0, len(origins), _AT_ONCE):
+    for first in range(0, len(origins), _AT_ONCE):
         values, times = to_tensors(
-            windows_at(data.source, origins.take(slice(start, start + _AT_ONCE))), network.device
+            windows_at(data.source, origins.take(slice(first, first + _AT_ONCE))), network.device
         )
         location, scale = network.normalizer.location_scale(values, times, bars)
         locations.append(location.cpu().numpy())

@@ -180,7 +180,7 @@ def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
     residual = data.moved.clone()
     for fold, fit in zip(data.folds, data.sums.fits, strict=True):
         location = ridge(fit, data, penalties)
-        for rows in _parts(fold.score):
+        for rows in _chunks(fold.score):
             residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
     return residual
 
@@ -249,15 +249,15 @@ def moments(data: Regression, rows: slice) -> Moments:
     gram = torch.zeros(channels, count, count, dtype=torch.float64)
     right = torch.zeros(channels, count, data.moved.shape[1], dtype=torch.float64)
     square = torch.zeros(channels, data.moved.shape[1], dtype=torch.float64)
-    for part in _parts(rows):
-        root = data.row_weights[part].sqrt().unsqueeze(1)  # (n, 1, C)
-        x, y = ((root * rows).permute(2, 0, 1) for rows in (data.terms(part), data.moved[part]))  # (C, n, P or G)
+    for chunk in _chunks(rows):
+        root = data.row_weights[chunk].sqrt().unsqueeze(1)  # (n, 1, C)
+        x, y = ((root * rows).permute(2, 0, 1) for rows in (data.terms(chunk), data.moved[chunk]))  # (C, n, P or G)
         gram += x.mT @ x
         right += x.mT @ y
         square += y.square().sum(dim=1)
     return Moments(rows.stop - rows.start, gram, right, square)
 
 
-def _parts(rows: slice) -> Iterator[slice]:
-    for start in range(rows.start, rows.stop, _AT_ONCE):
-        yield slice(start, min(start + _AT_ONCE, rows.stop))
+def _chunks(rows: slice) -> Iterator[slice]:
+    for first in range(rows.start, rows.stop, _AT_ONCE):
+        yield slice(first, min(first + _AT_ONCE, rows.stop))

@@ -88,9 +88,9 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     most = min(_MAX_ROWS, _MAX_VALUES // len(horizons)) // len(data.spec.targets)
     origins = evenly_spaced(data.split.train, max(1, most))
     lags, waves, features, moved, weights = [], [], [], [], []
-    for start in range(0, len(origins), _AT_ONCE):
-        part = origins.take(np.arange(start, min(start + _AT_ONCE, len(origins))))
-        batch = make_batch(data, part, horizons, _CPU)
+    for first in range(0, len(origins), _AT_ONCE):
+        chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
+        batch = make_batch(data, chunk, horizons, _CPU)
         lags.append(linear.lags(batch.values))
         waves.append(linear.waves(batch.times))
         features.append(linear.features(batch.values, waves[-1]))

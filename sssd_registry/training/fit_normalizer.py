@@ -108,5 +108,5 @@ def _spread(size: Array) -> float:
 def _batches(data: TrainingData, count: int, horizons: tuple[int, ...]) -> Iterator[Batch]:
     """Yield batches of at most ``count`` training windows, evenly spaced."""
     origins = evenly_spaced(data.split.train, count)
-    for start in range(0, len(origins), _AT_ONCE):
-        yield make_batch(data, origins.take(slice(start, start + _AT_ONCE)), horizons, torch.device("cpu"))
+    for first in range(0, len(origins), _AT_ONCE):
+        yield make_batch(data, origins.take(slice(first, first + _AT_ONCE)), horizons, torch.device("cpu"))

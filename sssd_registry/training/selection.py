@@ -40,13 +40,13 @@ def choose_weights(run: Run, tableau: SolverTableau) -> None:
     if run.progress.best_step == 0:
         return  # the best is the start
     run.network.load_state_dict(run.start)
-    start = _standard(run, tableau)
+    baseline = _standard(run, tableau)
     weights = run.window_weights[:, None]
-    if significantly_better(best * weights, start * weights, run.data, validation_origins(run)):
+    if significantly_better(best * weights, baseline * weights, run.data, validation_origins(run)):
         run.network.load_state_dict(run.best)
     else:
-        run.chosen, start = start, start * weights
-        run.progress.best_crps, run.progress.best_step = float(start.mean()), 0
+        run.chosen, baseline = baseline, baseline * weights
+        run.progress.best_crps, run.progress.best_step = float(baseline.mean()), 0
 
 
 def _standard(run: Run, tableau: SolverTableau) -> Array:

@@ -28,20 +28,20 @@ def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: Training
 @torch.no_grad()
 def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -> Array:
     """Weigh each window's errors in standard units, float64 ``(B, C)``; see ``WindowNormalizer.weight``."""
-    parts = []
-    for start in range(0, len(origins), _AT_ONCE):
-        values, _ = to_tensors(windows_at(data.source, origins.take(slice(start, start + _AT_ONCE))), network.device)
-        parts.append(network.normalizer.weight(values).cpu().numpy())
-    return np.concatenate(parts)
+    chunks = []
+    for first in range(0, len(origins), _AT_ONCE):
+        values, _ = to_tensors(windows_at(data.source, origins.take(slice(first, first + _AT_ONCE))), network.device)
+        chunks.append(network.normalizer.weight(values).cpu().numpy())
+    return np.concatenate(chunks)
 
 
-def significantly_better(scores: Array, start: Array, data: TrainingData, origins: Origins) -> bool:
+def significantly_better(scores: Array, baseline: Array, data: TrainingData, origins: Origins) -> bool:
     """Tell whether ``scores`` are lower than the baseline's on the same windows, by more than one standard error.
 
     Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are
     "better" by the drift of that month.
     """
-    difference = scores - start
+    difference = scores - baseline
     error = standard_error(difference, data.spec.horizons, window_places(data.source, origins))
     return bool(difference.mean() < -error)
 

@@ -67,9 +67,9 @@ def check_parity(
             f" deviation; {tolerance:.0e} is allowed in {precision}: it was not written"
         )
     names, odd = odd_windows(examples, network.spec)
-    for start in range(0, len(odd), len(examples)):
-        part = slice(start, start + len(examples))
-        _compare_odd(names[part], *check.run(odd.part(part.start, part.stop), _ODD_SAMPLES), tolerance)
+    for first in range(0, len(odd), len(examples)):
+        chunk = slice(first, first + len(examples))
+        _compare_odd(names[chunk], *check.run(odd.part(chunk.start, chunk.stop), _ODD_SAMPLES), tolerance)
     return {
         "max_error": error,
         "tolerance": tolerance,
