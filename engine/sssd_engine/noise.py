@@ -29,7 +29,7 @@ def fill_window_noise(noise: Float, seed: int, window: int) -> None:
     """Fill ``noise (num_noises, S, K, D)`` with what ``seed`` stands for in that window.
 
     The first of ``num_noises`` is stratified over the samples, the others are independent. Each window has a stream
-    of its own, ``default_rng([seed, window])``: a forecast does not depend on how windows are batched, and schedulers
+    of its own, ``default_rng([seed, window])``. So a forecast does not depend on how windows are batched. Schedulers
     that draw more share the initial noise with those that do not.
     """
     stream = np.random.default_rng([seed, window])

@@ -1,7 +1,7 @@
 """A residual MLP with adaptive layer norm: each horizon by itself, conditioned in every block.
 
 The block is DiT's (Peebles and Xie 2023, "Scalable Diffusion Models with Transformers", section 3.2, adaLN-Zero)
-without its attention: shift, scale and gate of each block come from time step and condition, and start at zero, so
+without its attention. Shift, scale and gate of each block come from time step and condition. They start at zero, so
 that the head begins as the identity's neighbour.
 """
 

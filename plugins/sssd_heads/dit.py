@@ -1,7 +1,7 @@
 """A diffusion transformer over the horizons: every horizon is a token and sees the others' noisy values.
 
-Blocks with adaptive layer norm as in DiT (Peebles and Xie 2023, section 3.2, adaLN-Zero), but each token has a
-condition of its own, since ``cond`` tells its horizon: no position embedding, any number and spacing of horizons.
+Blocks have adaptive layer norm as in DiT (Peebles and Xie 2023, section 3.2, adaLN-Zero). But each token has a
+condition of its own, which tells its horizon: no position embedding, any number and spacing of horizons.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A 1-D U-Net along the horizons whose every block is modulated by time step and condition (FiLM).
 
-As in Diffusion Policy (Chi et al. 2023, section IV-A, after Janner et al. 2022), with two differences: each horizon
-has a condition of its own, so that scale and shift vary along the axis, and levels average neighbours where there
-are any, so that one horizon or three are served without padding.
+As in Diffusion Policy (Chi et al. 2023, section IV-A, after Janner et al. 2022), with two differences. Each horizon
+has a condition of its own, so that scale and shift vary along the axis. Levels average neighbours where there are
+any, so that one horizon or three are served without padding.
 """
 
 from __future__ import annotations

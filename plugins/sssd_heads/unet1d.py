@@ -2,7 +2,7 @@
 
 Its blocks ``DownBlock1D`` and ``AttnDownBlock1D`` ignore the time embedding, so time and condition come in as
 channels. Every level and the middle halve the length and pad it by reflection, for which the shortest needs three
-horizons: the horizons are padded to ``3 * 2^(levels + 1)`` or a multiple of ``2^(levels + 1)`` beyond that, and a
+horizons. So the horizons are padded to ``3 * 2^(levels + 1)``, or a multiple of ``2^(levels + 1)`` beyond that. A
 channel tells which are real. The middle block attends over the horizons in either variant; ``attention`` adds it to
 every level.
 """

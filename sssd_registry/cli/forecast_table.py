@@ -48,8 +48,9 @@ def forecast_lines(made: Forecast) -> Iterator[str]:
 def number_texts(values: Array) -> list[list[str]]:
     """Numbers of one series and target, (K, 4), as texts of at most ten characters.
 
-    All have as many decimals as show three digits of the narrowest interval, the last column less the second; where
-    these do not fit, fewer, and where then less than three digits of the largest number are left, powers of ten.
+    All have as many decimals as show three digits of the narrowest interval, the last column less the second. Where
+    these do not fit, there are fewer. Where then less than three digits of the largest number are left, powers of ten
+    are written.
     """
     largest = float(np.abs(values).max())
     widths = values[:, -1] - values[:, 1]

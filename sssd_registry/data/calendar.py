@@ -20,9 +20,9 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     """Starts of the next ``steps`` bars, int64 ``(steps,)``, seconds since 1970 UTC.
 
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
-    weeks that cover it; so business days skip weekends, and a currency's Friday is followed by its Sunday
-    evening. Where nothing like a week shows (bars of a week or longer, less than a week of data, no regular
-    slots, or bars on all days and at all hours, of which some are missing), one bar follows the other.
+    weeks that cover it. So business days skip weekends, and a currency's Friday is followed by its Sunday
+    evening. Where nothing like a week shows, one bar follows the other: bars of a week or longer, less than a
+    week of data, no regular slots, or bars on all days and at all hours, of which some are missing.
     Months, quarters and years follow the calendar, see :func:`later_months`.
 
     Args:

@@ -26,7 +26,7 @@ def default_timeframes(bar: Length, times: Sequence[Times], season: int) -> dict
 
     Rungs are at least three times as long as the one before. Rungs with fewer than four bars are left out, and
     bars of months have none. The finest lookback is at most an eighth of the bars there are, so that a few hundred
-    rows still train; or a quarter, where that holds two seasons of data without nights and weekends.
+    rows still train. It is up to a quarter, where that holds two seasons of data without nights and weekends.
 
     Args:
         times: starts of the bars of each series.
@@ -53,9 +53,9 @@ def default_horizons(bar: Length, times: Sequence[Times], season: int, market: b
     """Horizons in bars.
 
     Where the data have a season and no nights or weekends, every bar of it (of two, up to seven bars), or 24 evenly
-    spaced ones; 1 to 12 for months. Else, and of a market's prices, which have none to speak of: 15 min, 1 h, 4 h for
-    minutes; 1, 4, 24 for hours; 1, 5, 20 for days; 1, 4, 12 for weeks. None is longer than a tenth of the bars there
-    are.
+    spaced ones; 1 to 12 for months. Else, and of a market's prices, which have no season to speak of: 15 min, 1 h, 4 h
+    for minutes; 1, 4, 24 for hours; 1, 5, 20 for days; 1, 4, 12 for weeks. None is longer than a tenth of the bars
+    there are.
     """
     if bar.months:
         horizons = tuple(range(1, 1 + _MONTHS_AHEAD.get(bar.months, 6)))

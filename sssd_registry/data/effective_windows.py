@@ -39,9 +39,9 @@ def effective_windows(values: Array, horizons: Sequence[float], places: WindowPl
     """Count the independent windows that would tell the mean of ``values (B, K)`` as surely: ``(K,)``, from 1 to B.
 
     At horizon h a series' windows, which overlap, count as one in h bars. Series count for one another's copies as far
-    as their values at the same time are alike: N of them as ``N / (1 + (N - 1) r)`` with r the intraclass correlation
-    (the design effect: Kish 1965, "Survey Sampling", section 5.4). Four hundred unrelated series are four hundred
-    observations, and a hundred rates that move together are one.
+    as their values at the same time are alike. N of them count as ``N / (1 + (N - 1) r)``, r the intraclass
+    correlation (the design effect: Kish 1965, "Survey Sampling", section 5.4). Four hundred unrelated series are
+    four hundred observations, and a hundred rates that move together are one.
     """
     counts = _apart(np.asarray(horizons, dtype=np.float64), places)
     _, when = np.unique(places.time, return_inverse=True)

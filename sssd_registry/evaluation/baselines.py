@@ -78,8 +78,8 @@ def seasonal_naive(
 ) -> Array:
     """Forecast the value of one season ago, or the fewest seasons ago that are known, with Gaussian spread.
 
-    At horizon h, k = ceil(h / season) seasons ahead, the forecast is N(value at h - k season, sigma² k),
-    where sigma is the root mean square of the changes from season to season in the history. Horizons between
+    At horizon h, k = ceil(h / season) seasons ahead, the forecast is N(value at h - k season, sigma² k).
+    Sigma is the root mean square of the changes from season to season in the history. Horizons between
     bars are rounded up.
 
     A path adds up changes from season to season, which hang together from bar to bar and over targets as those of the

@@ -115,10 +115,9 @@ def crps(samples: Array, y: Array) -> Array:
 
     The kernel form is Gneiting and Raftery (2007), "Strictly proper scoring rules, prediction, and
     estimation", JASA 102, eq. 21, with its sign turned round. Its second mean is taken over pairs of
-    different samples, which makes it
-    fair: the right distribution scores best whatever S is (Ferro 2014, "Fair scores for ensemble forecasts",
-    QJRMS 140; Zamo and Naveau 2018, Mathematical Geosciences 50). Sorted, the sum over pairs is a sum over
-    samples: ``Σ_ij |x_i - x_j| = 2 Σ_i (2i - S - 1) x_(i)``.
+    different samples, which makes it fair: the right distribution scores best whatever S is. (Ferro 2014, "Fair
+    scores for ensemble forecasts", QJRMS 140; Zamo and Naveau 2018, Mathematical Geosciences 50.)
+    Sorted, the sum over pairs is a sum over samples: ``Σ_ij |x_i - x_j| = 2 Σ_i (2i - S - 1) x_(i)``.
 
     Args:
         samples: ``(B, S, K, C)``, S at least 2.

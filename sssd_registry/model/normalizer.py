@@ -22,9 +22,9 @@ from sssd_registry.model.location_scale import LinearLocationScale
 class WindowNormalizer(ExactBuffers):
     """Raw windows to features, and targets to and from standard units.
 
-    A target's standard unit at horizon h is ``scale * growth(h)``: ``scale`` is the root mean square of the
-    window's one-bar changes (of what is typical, where it stands still), ``growth`` how much larger changes over h
-    bars are, on average over the training data. Changes are differences, or log-returns when the target is a
+    A target's standard unit at horizon h is ``scale * growth(h)``. ``scale`` is the root mean square of the window's
+    one-bar changes (of what is typical, where it stands still). ``growth`` is how much larger changes over h bars are,
+    on average over the training data. Changes are differences, or log-returns when the target is a
     log-return.
 
     Args:

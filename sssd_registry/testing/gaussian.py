@@ -97,10 +97,10 @@ def prediction(schedule: NoiseSchedule, z: Tensor, x0: Tensor, alpha: Tensor, si
 
 @dataclass(frozen=True)
 class SmoothSchedule(NoiseSchedule):
-    """Log-SNR falls evenly from 5.5 to −2.5, over many time steps: for measuring orders of convergence.
+    """Schedule whose log-SNR falls evenly from 5.5 to −2.5, over many time steps: it measures orders of convergence.
 
-    In the schedules that models are trained with, log-SNR has no bound at either end, and what a solver does there
-    hides its order; rounding to a thousand time steps would be an error of its own.
+    In the schedules that models are trained with, log-SNR has no bound at either end. What a solver does there hides
+    its order. Rounding to a thousand time steps would be an error of its own.
     """
 
     num_train_timesteps: int = 4000

@@ -15,8 +15,8 @@ from sssd_registry.model.batches import Batch
 def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
     """Turn the ``chosen`` windows, bool ``(B,)``, and their futures about their last known values.
 
-    A level v becomes ``2 o - v``, or ``o² / v`` where the target is a log-return, with o its last value (the close's
-    for open, high and low, so that bars stay bars); highs and lows change places; volumes stay.
+    A level v becomes ``2 o - v``, or ``o² / v`` where the target is a log-return, with o its last value. For open,
+    high and low o is the close's, so that bars stay bars. Highs and lows change places; volumes stay.
 
     Raises:
         SSSDError: highs are forecast without lows, or lows without highs, or a volume, which has no other side.

@@ -103,7 +103,7 @@ def placed(parameters: Array, schedule: NoiseSchedule) -> tuple[Array, float]:
     """Time steps and final sigma / alpha that ``(N + 1,)`` numbers stand for.
 
     The first N are log shares of the time from pure noise to training's first time step, where the last of the N
-    steps would end; the one more says how far beyond it, in log-SNR, it ends instead.
+    steps would end. The last number says how far beyond it, in log-SNR, that step ends instead.
     """
     *logits, beyond = parameters
     shares = np.exp(logits - np.max(logits))

@@ -1,7 +1,7 @@
 """``sssd-export auto MODEL DATA``: the fastest engine whose forecasts are as good as the slow sampler's.
 
-Every solver is scored on validation windows; the cheapest good ones are compiled for every target that runs here, in
-every precision; each engine is scored on the same windows from the same noise, and timed. The fastest that loses no
+Every solver is scored on validation windows. The cheapest good ones are compiled for every target that runs here, in
+every precision. Each engine is scored on the same windows from the same noise, and timed. The fastest that loses no
 more CRPS than allowed is written, with the whole search in its manifest and a picture of it beside.
 """
 

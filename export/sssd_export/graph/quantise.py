@@ -1,7 +1,7 @@
 """Products with weights in 8-bit integers, by ONNX Runtime's quantiser; everything else stays float32.
 
-Weights are quantised by output channel. Inputs of a product either at run time, by the range they then have, or
-statically, by the range that they have on examples: ONNX Runtime is fastest with the first, compilers need the second.
+Weights are quantised by output channel. Inputs of a product are quantised at run time, by the range they then have, or
+statically, by their range on examples. ONNX Runtime is fastest with the first; compilers need the second.
 At run time the head's and the encoder's products are quantised, statically the head's alone: what the encoder is fed
 tomorrow may lie outside of the range of any examples.
 """
