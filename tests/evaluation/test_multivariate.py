@@ -11,7 +11,7 @@ import scoringrules
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sssd_registry.evaluation.evaluate import multivariate
+from sssd_registry.evaluation import multivariate
 from sssd_registry.evaluation.multivariate import energy_score, variogram_pairs, variogram_score
 from sssd_registry.evaluation.scores import crps
 

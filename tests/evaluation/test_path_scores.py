@@ -10,7 +10,7 @@ import pytest
 import scoringrules
 
 from sssd_registry.data.effective_windows import one_series
-from sssd_registry.evaluation.evaluate import path_scores as module
+from sssd_registry.evaluation import path_scores as module
 from sssd_registry.evaluation.path_scores import SCORED, PathScores, path_scores
 from sssd_registry.evaluation.scores import crps, score
 from sssd_registry.functionals import FUNCTIONALS

@@ -16,7 +16,7 @@ from cli_runner import error_line, sssd_export
 from compiled import Compiled
 
 from sssd_engine.engine import load_engine
-from sssd_export.build.assemble import assemble as builder
+from sssd_export.build import assemble as builder
 from sssd_export.build.parity import TOLERANCES
 from sssd_export.forecaster import engine_inputs
 from sssd_export.request import export_model
