@@ -39,7 +39,7 @@ def test_exporting_again_gives_the_same_bytes(tiny_model: Path, tiny_engine: Pat
     """In another process, with other hash seeds; and nothing is printed but the one line."""
     out = tmp_path / "engine"
     done = subprocess.run(
-        [sys.executable, "-c", "from sssd_export.cli import main; main()", str(tiny_model), "--out", str(out),
+        [sys.executable, "-c", "from sssd_export.cli import main; main()", "build", str(tiny_model), "--out", str(out),
          "--steps", "6", "--samples", "16"],
         env={**os.environ, "PYTHONHASHSEED": "12345"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
