@@ -31,7 +31,7 @@ def test_disk_fills_at_the_checkpoint(tiny_csv: Path, overrides: list[str], out:
 def test_disk_fills_while_the_model_is_saved(
     tiny_csv: Path, overrides: list[str], out: Path, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sssd_registry import pipeline
+    from sssd_registry import model_pipeline as pipeline
 
     write = pipeline.write_model_folder
 
