@@ -116,7 +116,7 @@ def test_both_console_scripts_run_from_elsewhere(elsewhere: Path, tmp_path: Path
     sssd, export = (elsewhere / "bin" / name for name in ("sssd", "sssd-export"))
     path = {"PYTHONPATH": str(elsewhere), "COLUMNS": "120"}
     assert "forecast" in run(sssd, "--help", cwd=tmp_path, **path)
-    assert "--scheduler" in run(export, "--help", cwd=tmp_path, **path)
+    assert "--scheduler" in run(export, "build", "--help", cwd=tmp_path, **path)
     rows = json.loads(run(sssd, "plugins", "--json", cwd=tmp_path, **path))
     named = {(row["kind"], row["name"]) for row in rows if row["distribution"] == "sssd-registry"}
     assert {("scheduler", "ddim"), ("scheduler", "ddpm"), ("scheduler", "dpmsolver++")} <= named
