@@ -1,0 +1,137 @@
+"""How what is left of a forecast in standard units hangs together: over horizons, and over targets.
+
+A forecast's residual ``y (K, C)`` is standard normal at every horizon and of every target, and white noise is coloured
+by
+
+    y_c = over_horizons[c] · (white · over_targetsᵀ)_c
+
+with rows of unit norm in both factors: every marginal stays N(0, 1), and the whole is positive definite, whatever the
+factors are. Targets that follow autoregressions of their own with correlated innovations are of this form exactly.
+
+Paths are wanted at any horizons, and between two trained ones a path is not the mean of both: a random walk has noise
+of its own there (the Brownian bridge). So there are noises for the bars between, too. They come after the trained
+horizons' in the Cholesky factor, so that trained horizons depend on their own noises alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.exact_buffers import ExactBuffers
+from sssd_registry.model.horizon_grid import interpolation
+
+# Noises between trained horizons: as many as one for each bar of a few days of hours, but not more than so many
+# numbers in all for a path.
+_MOST_POINTS, _MOST_NOISES = 256, 4096
+# Beyond so many numbers all targets share one factor over horizons: 16 MB.
+_MOST_NUMBERS = 4_000_000
+# A mixture of rows that cancel each other has no direction.
+_LEAST_NORM = 1e-6
+
+
+class Correlation(ExactBuffers):
+    """See the module's text. Nothing hangs together before it is fitted.
+
+    Factors are float32: samples are, and an error of 1e-7 in units of a forecast's own deviation is nothing. Whitening,
+    which divides by small diagonals, is done in float64.
+
+    Args:
+        spec: targets and trained horizons.
+
+    Attributes:
+        points: float32 ``(G,)`` bars, ascending, the trained horizons among them: what has a row of its own.
+        over_horizons: float32 ``(C or 1, G, G)``, rows in the order of ``points``, columns in the order of noises: the
+            K trained horizons', then those between.
+        over_targets: float32 ``(C, C)``, lower triangular.
+    """
+
+    points: Tensor
+    over_horizons: Tensor
+    over_targets: Tensor
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__()
+        channels = len(spec.targets)
+        points = correlation_points(spec.horizons, channels)
+        trained = set(spec.horizons)
+        self.trained = [row for row, point in enumerate(points) if point in trained]
+        self.between = [row for row, point in enumerate(points) if point not in trained]
+        shared = channels * len(points) ** 2 > _MOST_NUMBERS
+        identity = torch.eye(len(points))[:, [*self.trained, *self.between]]
+        self.register_buffer("points", torch.tensor(points, dtype=torch.float32))
+        self.register_buffer("over_horizons", identity.repeat(1 if shared else channels, 1, 1))
+        self.register_buffer("over_targets", torch.eye(channels))
+
+    @property
+    def num_noises(self) -> int:
+        """G: how many white noises a path of one target has, those of the K trained horizons first."""
+        return len(self.points)
+
+    def rows(self, bars: Tensor) -> Tensor:
+        """Of any horizons ``(Kq,)`` in bars: ``(C or 1, Kq, G)``, each of norm 1.
+
+        A horizon between two points is a mixture of both. One before the first bar, or beyond the last trained one, is
+        as that.
+        """
+        return _unit(interpolation(self.points, bars) @ self.over_horizons)
+
+    def colour(self, white: Tensor, bars: Tensor) -> Tensor:
+        """White noise ``(B, S, G, C)`` to standard units at any horizons ``(Kq,)``: float32 ``(B, S, Kq, C)``.
+
+        What a horizon has does not depend on which others are asked for. Of noise for the K trained horizons alone,
+        ``(B, S, K, C)``, paths between them are smoother than they should be.
+        """
+        rows = self.rows(bars)
+        if white.shape[2] < self.num_noises:
+            rows = _unit(rows[:, :, : white.shape[2]])
+        mixed = white @ self.over_targets.mT
+        if len(rows) == 1:
+            return rows[0] @ mixed
+        coloured = mixed.permute(3, 0, 1, 2) @ rows.mT.unsqueeze(1)  # (C, B, S, Kq)
+        return coloured.permute(1, 2, 3, 0)
+
+    def whiten(self, standard: Tensor) -> Tensor:
+        """Standard units at the trained horizons ``(B, K, C)`` to the noise that ``colour`` makes them of.
+
+        Of the dtype that came.
+        """
+        factor = self.over_horizons[:, self.trained, : len(self.trained)].double()  # lower triangular
+        mixed = torch.linalg.solve_triangular(factor, standard.double().permute(2, 1, 0), upper=False)  # (C, K, B)
+        unmixed = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
+        return unmixed.unflatten(1, mixed.shape[1:]).permute(2, 1, 0).to(standard.dtype)
+
+    @torch.no_grad()
+    def set_horizons(self, matrices: Tensor) -> None:
+        """From correlation matrices ``(C or 1, G, G)`` of the points, positive definite."""
+        order = [*self.trained, *self.between]
+        factor = torch.linalg.cholesky(matrices[:, order][:, :, order].double())
+        rows = torch.empty_like(factor)
+        rows[:, order] = factor
+        self.over_horizons.copy_(_unit(rows))
+
+    @torch.no_grad()
+    def set_targets(self, matrix: Tensor) -> None:
+        """From the correlation matrix ``(C, C)`` of the targets' noises, positive definite."""
+        self.over_targets.copy_(_unit(torch.linalg.cholesky(matrix.double())))
+
+
+def correlation_points(horizons: Sequence[int], targets: int) -> tuple[int, ...]:
+    """In bars, ascending: the trained horizons, and bars between them as far as a path's noises allow.
+
+    Every bar up to 256, or else at equal ratios.
+    """
+    longest = max(horizons)
+    more = min(_MOST_POINTS, _MOST_NOISES // targets - len(horizons))
+    if longest <= _MOST_POINTS and longest - len(horizons) <= more:
+        return tuple(range(1, longest + 1))
+    between = {round(longest ** (step / more)) for step in range(more)} if more > 0 else set()
+    return tuple(sorted({*horizons, *between}))
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """Rows of norm 1."""
+    return rows / torch.sqrt(rows.square().sum(dim=-1, keepdim=True)).clamp(min=_LEAST_NORM)
