@@ -1,11 +1,12 @@
-"""Paths of the start that diffusion begins with, no network trained: white noise against two ways to join it.
+"""Paths of the start that diffusion begins with, no network trained: white noise against ways to join it.
 
     python benchmarks/paths/start_paths.py --eurusd EURUSD.csv --gbpusd GBPUSD-1min.csv.gz --etth1 ETTh1.csv.gz \
         --exchange-rate exchange_rate.txt.gz [--part test]
 
-Marginals are the same in all three: (i) independent over horizons and targets, (ii) joined along a random walk, targets
-by themselves, (iii) by the fitted correlation. For each: 90 % coverage and CRPS of what users ask of a path, in data
-units, and energy and variogram score over all horizons and targets of a window, in standard units.
+Marginals are the same in all: (i) independent over horizons and targets, (ii) joined along a random walk, targets by
+themselves, (iii) by the fitted correlation, and with a volatility of each path's own besides. For each: 90 % coverage
+and CRPS of what users ask of a path, in data units, and energy and variogram score over all horizons and targets of a
+window, in standard units.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ import typer
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).parents[1] / "accuracy"))
-from tasks import TASKS, Task  # type: ignore[import-not-found]  # noqa: E402 - a script's folder
+from tasks import TASKS, Task  # type: ignore[import-not-found]
 
-from sssd_registry.config import Config  # noqa: E402
-from sssd_registry.data.windows import Origins  # noqa: E402
-from sssd_registry.evaluation.scores import coverage, crps  # noqa: E402
-from sssd_registry.model.batches import evenly, make_batch  # noqa: E402
-from sssd_registry.model.correlation import Correlation  # noqa: E402
-from sssd_registry.plugin_api.make_network import make_network  # noqa: E402
-from sssd_registry.training.fit_correlation import fit_correlation  # noqa: E402
-from sssd_registry.training.fit_normalizer import fit_units  # noqa: E402
+from sssd_registry.config import Config
+from sssd_registry.data.windows import Origins
+from sssd_registry.evaluation.scores import coverage, crps
+from sssd_registry.model.batches import evenly, make_batch
+from sssd_registry.model.correlation import Correlation
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.training.fit_correlation import fit_correlation
+from sssd_registry.training.fit_normalizer import fit_units
 
 # What is asked for, and what is trained where it is not the same: between trained horizons paths have to be right, too.
 ASKED: dict[str, tuple[int, ...]] = {
@@ -85,10 +86,11 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
     fit_correlation(correlation, network.normalizer, data)
     print(f"\n{task.name}, trained {_short(data.spec.horizons)}, asked {_short(asked)}, {part}: correlation fitted in"
           f" {time.perf_counter() - begun:.1f} s")  # fmt: skip
+    print(f"volatility of paths: {[round(one, 2) for one in correlation.volatility.spread.tolist()]}")
     walk = random_walk(asked)
     generator = torch.Generator().manual_seed(0)
     origins = task.origins if part == "test" else evenly(data.split.validation, _WINDOWS)
-    kept: dict[str, list[Any]] = {"independent": [], "random walk": [], "correlation": []}
+    kept: dict[str, list[Any]] = {"independent": [], "random walk": [], "correlation": [], "+ volatility": []}
     for start in range(0, len(origins), _AT_ONCE):
         some: Origins = origins.take(slice(start, start + _AT_ONCE))
         batch = make_batch(data, some, asked, torch.device("cpu"))
@@ -96,11 +98,12 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
         observed = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
         shape = len(observed), _SAMPLES
         white = torch.randn(*shape, correlation.num_noises, observed.shape[2], generator=generator)
-        plain = torch.randn(*shape, *observed.shape[1:], generator=generator)
+        plain = white[:, :, : observed.shape[1]]  # as many are between trained horizons as are asked for, or more
         joined = {
             "independent": plain,
             "random walk": walk @ plain,
-            "correlation": correlation.colour(white, batch.horizons),
+            "correlation": correlation.colour(white[:, :, :-1], batch.horizons),
+            "+ volatility": correlation.paths(white, batch.horizons),
         }
         for name, standard in joined.items():
             kept[name].append(_scores(standard, observed, units, network.normalizer.restore, task.unit[1]))

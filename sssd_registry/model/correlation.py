@@ -23,6 +23,7 @@ from torch import Tensor
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import interpolation
+from sssd_registry.model.path_volatility import PathVolatility
 
 # Noises between trained horizons: as many as one for each bar of a few days of hours, but not more than so many
 # numbers in all for a path.
@@ -47,6 +48,7 @@ class Correlation(ExactBuffers):
         over_horizons: float32 ``(C or 1, G, G)``, rows in the order of ``points``, columns in the order of noises: the
             K trained horizons', then those between.
         over_targets: float32 ``(C, C)``, lower triangular.
+        volatility: of paths, drawn from a last noise.
     """
 
     points: Tensor
@@ -65,11 +67,12 @@ class Correlation(ExactBuffers):
         self.register_buffer("points", torch.tensor(points, dtype=torch.float32))
         self.register_buffer("over_horizons", identity.repeat(1 if shared else channels, 1, 1))
         self.register_buffer("over_targets", torch.eye(channels))
+        self.volatility = PathVolatility(channels)
 
     @property
     def num_noises(self) -> int:
-        """G: how many white noises a path of one target has, those of the K trained horizons first."""
-        return len(self.points)
+        """G + 1: how many white noises a path of a target has: the K trained horizons', those between, volatility's."""
+        return len(self.points) + 1
 
     def rows(self, bars: Tensor) -> Tensor:
         """Of any horizons ``(Kq,)`` in bars: ``(C or 1, Kq, G)``, each of norm 1.
@@ -79,14 +82,23 @@ class Correlation(ExactBuffers):
         """
         return _unit(interpolation(self.points, bars) @ self.over_horizons)
 
+    def paths(self, white: Tensor, bars: Tensor) -> Tensor:
+        """White noise ``(B, S, G + 1, C)`` to standard units at any horizons ``(Kq,)``: float32 ``(B, S, Kq, C)``.
+
+        Coloured, and each path as lively as its last noise says. Targets that go together are lively together.
+        """
+        count = len(self.points)
+        volatility = white[:, :, count:] @ self.over_targets.mT
+        return self.volatility(self.colour(white[:, :, :count], bars), volatility)
+
     def colour(self, white: Tensor, bars: Tensor) -> Tensor:
-        """White noise ``(B, S, G, C)`` to standard units at any horizons ``(Kq,)``: float32 ``(B, S, Kq, C)``.
+        """White noise ``(B, S, G, C)`` to Gaussian standard units at any horizons: float32 ``(B, S, Kq, C)``.
 
         What a horizon has does not depend on which others are asked for. Of noise for the K trained horizons alone,
         ``(B, S, K, C)``, paths between them are smoother than they should be.
         """
         rows = self.rows(bars)
-        if white.shape[2] < self.num_noises:
+        if white.shape[2] < len(self.points):
             rows = _unit(rows[:, :, : white.shape[2]])
         mixed = white @ self.over_targets.mT
         if len(rows) == 1:
