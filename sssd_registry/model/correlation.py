@@ -77,8 +77,8 @@ class Correlation(ExactBuffers):
     def rows(self, bars: Tensor) -> Tensor:
         """Of any horizons ``(Kq,)`` in bars: ``(C or 1, Kq, G)``, each of norm 1.
 
-        A horizon between two points is a mixture of both. One before the first bar, or beyond the last trained one, is
-        as that.
+        A horizon between two points, a fraction of a bar, is a mixture of both. One before the first bar, or beyond the
+        last trained one, is as that.
         """
         return _unit(interpolation(self.points, bars) @ self.over_horizons)
 
@@ -89,7 +89,8 @@ class Correlation(ExactBuffers):
         """
         count = len(self.points)
         volatility = white[:, :, count:] @ self.over_targets.mT
-        return self.volatility(self.colour(white[:, :, :count], bars), volatility)
+        lively: Tensor = self.volatility(self.colour(white[:, :, :count], bars), volatility)
+        return lively
 
     def colour(self, white: Tensor, bars: Tensor) -> Tensor:
         """White noise ``(B, S, G, C)`` to Gaussian standard units at any horizons: float32 ``(B, S, Kq, C)``.
@@ -113,7 +114,7 @@ class Correlation(ExactBuffers):
         """
         factor = self.over_horizons[:, self.trained, : len(self.trained)].double()  # lower triangular
         mixed = torch.linalg.solve_triangular(factor, standard.double().permute(2, 1, 0), upper=False)  # (C, K, B)
-        unmixed = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
+        unmixed: Tensor = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
         return unmixed.unflatten(1, mixed.shape[1:]).permute(2, 1, 0).to(standard.dtype)
 
     @torch.no_grad()

@@ -102,6 +102,7 @@ def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: Traini
     standard, counted = torch.cat(parts), torch.cat(weights).float()
     for target in range(standard.shape[2]):  # one by one: what robust_rms holds of all would fill the memory
         column, weight = standard[:, :, target], counted[:, [target]]
+        column.nan_to_num_(0.0, 0.0, 0.0)  # beyond float32, after a window that stands still
         column /= robust_rms(column, weight.expand_as(column)).float()
         column[column.abs() > _WRONG] = 0.0
         column.clamp_(-_FARTHEST, _FARTHEST)
@@ -225,7 +226,7 @@ def _losses(moments: _Moments, target: Tensor) -> Tensor:
 def _seen(moment: Tensor, factor: Tensor) -> Tensor:
     """``factor⁻¹ moment factor⁻ᵀ``."""
     half = torch.linalg.solve_triangular(factor, moment, upper=False)
-    whole = torch.linalg.solve_triangular(factor, half.T, upper=False)
+    whole: Tensor = torch.linalg.solve_triangular(factor, half.T, upper=False)
     return (whole + whole.T) / 2
 
 
