@@ -8,9 +8,10 @@ by
 with rows of unit norm in both factors: every marginal stays N(0, 1), and the whole is positive definite, whatever the
 factors are. Targets that follow autoregressions of their own with correlated innovations are of this form exactly.
 
-Paths are wanted at any horizons, and between two trained ones a path is not the mean of both: a random walk has noise
-of its own there (the Brownian bridge). So there are noises for the bars between, too. They come after the trained
-horizons' in the Cholesky factor, so that trained horizons depend on their own noises alone.
+Noises are a path's innovations, bar after bar, for the bars between trained horizons too: a path there is not the mean
+of both, a random walk has noise of its own (the Brownian bridge). Where standard units at the trained horizons come
+from elsewhere, a network, paths are led through them (Matheron's rule; Journel & Huijbregts 1978, "Mining
+Geostatistics").
 """
 
 from __future__ import annotations
@@ -44,34 +45,37 @@ class Correlation(ExactBuffers):
         spec: targets and trained horizons.
 
     Attributes:
-        points: float32 ``(G,)`` bars, ascending, the trained horizons among them: what has a row of its own.
-        over_horizons: float32 ``(C or 1, G, G)``, rows in the order of ``points``, columns in the order of noises: the
-            K trained horizons', then those between.
+        points: float32 ``(G,)`` bars, ascending, the trained horizons among them: what has a noise of its own.
+        over_horizons: float32 ``(C or 1, G, G)``, lower triangular.
+        over_trained: float32 ``(C or 1, K, K)``, the same of the trained horizons by themselves.
         over_targets: float32 ``(C, C)``, lower triangular.
+        lead: float32 ``(C or 1, G, K)``, by how much each noise changes with what a path has at each trained horizon.
         volatility: of paths, drawn from a last noise.
     """
 
     points: Tensor
     over_horizons: Tensor
+    over_trained: Tensor
     over_targets: Tensor
+    lead: Tensor
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
         channels = len(spec.targets)
         points = correlation_points(spec.horizons, channels)
-        trained = set(spec.horizons)
-        self.trained = [row for row, point in enumerate(points) if point in trained]
-        self.between = [row for row, point in enumerate(points) if point not in trained]
+        self.trained = [points.index(horizon) for horizon in spec.horizons]
         shared = channels * len(points) ** 2 > _MOST_NUMBERS
-        identity = torch.eye(len(points))[:, [*self.trained, *self.between]]
+        identity = torch.eye(len(points)).repeat(1 if shared else channels, 1, 1)
         self.register_buffer("points", torch.tensor(points, dtype=torch.float32))
-        self.register_buffer("over_horizons", identity.repeat(1 if shared else channels, 1, 1))
+        self.register_buffer("over_horizons", identity)
+        self.register_buffer("over_trained", identity[:, self.trained][:, :, self.trained].clone())
+        self.register_buffer("lead", identity[:, :, self.trained].clone())
         self.register_buffer("over_targets", torch.eye(channels))
         self.volatility = PathVolatility(channels)
 
     @property
     def num_noises(self) -> int:
-        """G + 1: how many white noises a path of a target has: the K trained horizons', those between, volatility's."""
+        """G + 1: how many white noises a path of one target has; the last is its volatility's."""
         return len(self.points) + 1
 
     def rows(self, bars: Tensor) -> Tensor:
@@ -95,36 +99,42 @@ class Correlation(ExactBuffers):
     def colour(self, white: Tensor, bars: Tensor) -> Tensor:
         """White noise ``(B, S, G, C)`` to Gaussian standard units at any horizons: float32 ``(B, S, Kq, C)``.
 
-        What a horizon has does not depend on which others are asked for. Of noise for the K trained horizons alone,
-        ``(B, S, K, C)``, paths between them are smoother than they should be.
+        What a horizon has does not depend on which others are asked for.
         """
-        rows = self.rows(bars)
-        if white.shape[2] < len(self.points):
-            rows = _unit(rows[:, :, : white.shape[2]])
-        mixed = white @ self.over_targets.mT
-        if len(rows) == 1:
-            return rows[0] @ mixed
-        coloured = mixed.permute(3, 0, 1, 2) @ rows.mT.unsqueeze(1)  # (C, B, S, Kq)
-        return coloured.permute(1, 2, 3, 0)
+        return _each_target(self.rows(bars), white @ self.over_targets.mT)
+
+    def colour_trained(self, white: Tensor) -> Tensor:
+        """White noise ``(B, S, K, C)`` to Gaussian standard units at the trained horizons: the inverse of `whiten`.
+
+        The same as ``colour`` where all bars are trained.
+        """
+        return _each_target(self.over_trained, white @ self.over_targets.mT)
 
     def whiten(self, standard: Tensor) -> Tensor:
-        """Standard units at the trained horizons ``(B, K, C)`` to the noise that ``colour`` makes them of.
-
-        Of the dtype that came.
-        """
-        factor = self.over_horizons[:, self.trained, : len(self.trained)].double()  # lower triangular
+        """Standard units at the trained horizons ``(B, K, C)`` to white noise, of the dtype that came."""
+        factor = self.over_trained.double()
         mixed = torch.linalg.solve_triangular(factor, standard.double().permute(2, 1, 0), upper=False)  # (C, K, B)
-        unmixed: Tensor = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
-        return unmixed.unflatten(1, mixed.shape[1:]).permute(2, 1, 0).to(standard.dtype)
+        unmixed = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
+        return unmixed.reshape(mixed.shape).permute(2, 1, 0).to(standard.dtype)
+
+    def through(self, trained: Tensor, white: Tensor, bars: Tensor) -> Tensor:
+        """Paths at any horizons ``(B, S, Kq, C)`` that have ``trained (B, S, K, C)`` at the trained ones.
+
+        Between them they have noise of their own, from ``white (B, S, G, C)``.
+        """
+        rows, points = self.rows(bars), self.points[self.trained]
+        missed = trained - self.colour(white, points)
+        return self.colour(white, bars) + _each_target(rows @ self.lead, missed)
 
     @torch.no_grad()
     def set_horizons(self, matrices: Tensor) -> None:
         """From correlation matrices ``(C or 1, G, G)`` of the points, positive definite."""
-        order = [*self.trained, *self.between]
-        factor = torch.linalg.cholesky(matrices[:, order][:, :, order].double())
-        rows = torch.empty_like(factor)
-        rows[:, order] = factor
+        rows = torch.linalg.cholesky(matrices.double())
+        trained = rows[:, self.trained]
+        factor = torch.linalg.cholesky(trained @ trained.mT)
         self.over_horizons.copy_(_unit(rows))
+        self.over_trained.copy_(_unit(factor))
+        self.lead.copy_(torch.cholesky_solve(trained, factor).mT)
 
     @torch.no_grad()
     def set_targets(self, matrix: Tensor) -> None:
@@ -143,6 +153,14 @@ def correlation_points(horizons: Sequence[int], targets: int) -> tuple[int, ...]
         return tuple(range(1, longest + 1))
     between = {round(longest ** (step / more)) for step in range(more)} if more > 0 else set()
     return tuple(sorted({*horizons, *between}))
+
+
+def _each_target(rows: Tensor, mixed: Tensor) -> Tensor:
+    """Rows ``(C or 1, Kq, G)`` times noises ``(B, S, G, C)``: ``(B, S, Kq, C)``."""
+    if len(rows) == 1:
+        return rows[0] @ mixed
+    coloured = mixed.permute(3, 0, 1, 2) @ rows.mT.unsqueeze(1)  # (C, B, S, Kq)
+    return coloured.permute(1, 2, 3, 0)
 
 
 def _unit(rows: Tensor) -> Tensor:

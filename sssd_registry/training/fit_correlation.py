@@ -23,7 +23,7 @@ from sssd_registry.training.fit_location import Fold, make_folds
 
 # Windows times horizons times targets that are looked at: 64 MB. More windows overlap more.
 _MAX_VALUES, _MAX_WINDOWS, _AT_ONCE = 1 << 24, 1 << 13, 512
-# In deviations: nothing counts for more, and what lies farther is a wrong reading and counts for nothing.
+# In deviations: nothing counts for more, and what lies farther is a wrong reading.
 _FARTHEST, _WRONG = 4.0, 8.0
 # How much of a smoother matrix is taken.
 _SHRINKAGES = (1.0, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02)
@@ -104,12 +104,23 @@ def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: Traini
         column, weight = standard[:, :, target], counted[:, [target]]
         column.nan_to_num_(0.0, 0.0, 0.0)  # beyond float32, after a window that stands still
         column /= robust_rms(column, weight.expand_as(column)).float()
-        column[column.abs() > _WRONG] = 0.0
+        _fill_wrong(column)
         column.clamp_(-_FARTHEST, _FARTHEST)
         column /= ((weight * column.square()).sum(dim=0) / weight.sum().clamp(min=1e-12)).sqrt().clamp(min=1e-6)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
     return _Residuals(standard, counted, make_folds(len(standard), gap))
+
+
+def _fill_wrong(column: Tensor) -> None:
+    """In place: what is too far off in ``(n, G)`` becomes what it was a horizon earlier, or 0.
+
+    Zeros everywhere would be jumps in a smooth path, there and back, and no other target has them.
+    """
+    wrong = column.abs() > _WRONG
+    column[:, 0].masked_fill_(wrong[:, 0], 0.0)
+    for row in wrong.any(dim=0)[1:].nonzero().flatten().tolist():
+        column[:, row + 1] = torch.where(wrong[:, row + 1], column[:, row], column[:, row + 1])
 
 
 def _over_horizons(residuals: _Residuals, correlation: Correlation) -> Tensor:

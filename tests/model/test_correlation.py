@@ -58,20 +58,33 @@ def test_nothing_hangs_together_before_it_is_fitted(horizons: tuple[int, ...]) -
     correlation = Correlation(spec_of(horizons, 2))
     white = noise(3, 4, correlation.num_noises, 2)
     bars = torch.tensor(horizons, dtype=torch.float32)
+    torch.testing.assert_close(correlation.paths(white, bars), white[:, :, [h - 1 for h in horizons]])
     trained = white[:, :, : len(horizons)]
-    torch.testing.assert_close(correlation.paths(white, bars), trained)
     torch.testing.assert_close(correlation.whiten(trained[0]), trained[0])
 
 
 @pytest.mark.parametrize(("horizons", "targets"), [(DENSE, 1), (DENSE, 3), (SPARSE, 3), ((4,), 2), ((1,), 1)])
 def test_whitening_undoes_colouring(horizons: tuple[int, ...], targets: int) -> None:
     correlation = fitted(horizons, targets)
-    white = noise(5, 7, correlation.num_noises - 1, targets)
-    coloured = correlation.colour(white, torch.tensor(horizons, dtype=torch.float32))
-    trained = white[:, :, : len(horizons)]
-    torch.testing.assert_close(correlation.whiten(coloured[:, 0]), trained[:, 0], rtol=0, atol=1e-5)
-    alone = correlation.colour(trained, torch.tensor(horizons, dtype=torch.float32))
-    torch.testing.assert_close(alone, coloured, rtol=0, atol=1e-6, msg="trained horizons have noises of their own")
+    white = noise(5, 7, len(horizons), targets)
+    coloured = correlation.colour_trained(white)
+    torch.testing.assert_close(correlation.whiten(coloured[:, 0]), white[:, 0], rtol=0, atol=1e-5)
+    if len(correlation.points) == len(horizons):
+        every = correlation.colour(white, torch.tensor(horizons, dtype=torch.float32))
+        torch.testing.assert_close(coloured, every, rtol=0, atol=1e-6)
+
+
+def test_paths_are_led_through_trained_horizons() -> None:
+    """As samples of the whole have them, with noise of their own between: a random walk stays one."""
+    correlation = Correlation(spec_of(SPARSE))
+    correlation.set_horizons(walk(correlation.points.double()).unsqueeze(0))
+    trained = correlation.colour_trained(noise(1, 100_000, len(SPARSE), 1))
+    white = noise(2, 100_000, len(correlation.points), 1)[1:]
+    at_trained = correlation.through(trained, white, torch.tensor(SPARSE, dtype=torch.float32))
+    torch.testing.assert_close(at_trained, trained, rtol=0, atol=1e-5)
+    bars = torch.tensor([1.0, 2.0, 3.0, 5.0, 7.0, 11.0, 12.0])
+    paths = correlation.through(trained, white, bars)[0, :, :, 0]
+    torch.testing.assert_close(torch.cov(paths.T), walk(bars), rtol=0, atol=0.02)
 
 
 @pytest.mark.parametrize("horizons", [DENSE, SPARSE])
