@@ -114,7 +114,7 @@ class Correlation(ExactBuffers):
         """Standard units at the trained horizons ``(B, K, C)`` to white noise, of the dtype that came."""
         factor = self.over_trained.double()
         mixed = torch.linalg.solve_triangular(factor, standard.double().permute(2, 1, 0), upper=False)  # (C, K, B)
-        unmixed = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
+        unmixed: Tensor = torch.linalg.solve_triangular(self.over_targets.double(), mixed.flatten(1), upper=False)
         return unmixed.reshape(mixed.shape).permute(2, 1, 0).to(standard.dtype)
 
     def through(self, trained: Tensor, white: Tensor, bars: Tensor) -> Tensor:
