@@ -1,0 +1,201 @@
+"""Coloured noise: standard normal at every horizon, joined as it was set, at any horizons, inside an exported graph."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sssd_registry.config import load_config
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.batches import training_data
+from sssd_registry.model.correlation import Correlation, correlation_points
+from sssd_registry.model.path_volatility import MOST_SPREAD, PathVolatility
+
+DENSE, SPARSE = tuple(range(1, 13)), (2, 5, 12)
+
+
+def spec_of(horizons: Sequence[int], targets: int = 1) -> DataSpec:
+    rows = 4 * max(horizons) + 60
+    columns = {f"v{k:03d}": np.arange(rows) * 1.0 for k in range(targets)}
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h"), **columns})
+    settings = [f"data.horizons={list(horizons)}", 'data.timeframes={"1h" = 12}', "data.targets=all"]
+    settings += ["data.validation_fraction=0.3", "data.test_fraction=0.3"]
+    return training_data(frame, load_config(None, settings).data).spec
+
+
+def walk(points: Tensor) -> Tensor:
+    low, high = torch.minimum(points.unsqueeze(1), points), torch.maximum(points.unsqueeze(1), points)
+    return (low / high).sqrt()
+
+
+def positive_definite(size: int, seed: int) -> Tensor:
+    rows = torch.from_numpy(np.random.default_rng(seed).normal(size=(size, 3 * size)))
+    covariance = rows @ rows.T
+    deviation = covariance.diagonal().sqrt()
+    return covariance / (deviation.unsqueeze(1) * deviation)
+
+
+def fitted(horizons: Sequence[int], targets: int) -> Correlation:
+    correlation = Correlation(spec_of(horizons, targets))
+    count = len(correlation.over_horizons)
+    correlation.set_horizons(torch.stack([positive_definite(len(correlation.points), seed) for seed in range(count)]))
+    correlation.set_targets(positive_definite(targets, 99))
+    return correlation
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("horizons", [DENSE, SPARSE])
+def test_nothing_hangs_together_before_it_is_fitted(horizons: tuple[int, ...]) -> None:
+    correlation = Correlation(spec_of(horizons, 2))
+    white = noise(3, 4, correlation.num_noises, 2)
+    bars = torch.tensor(horizons, dtype=torch.float32)
+    torch.testing.assert_close(correlation.paths(white, bars), white[:, :, [h - 1 for h in horizons]])
+    trained = white[:, :, : len(horizons)]
+    torch.testing.assert_close(correlation.whiten(trained[0]), trained[0])
+
+
+@pytest.mark.parametrize(("horizons", "targets"), [(DENSE, 1), (DENSE, 3), (SPARSE, 3), ((4,), 2), ((1,), 1)])
+def test_whitening_undoes_colouring(horizons: tuple[int, ...], targets: int) -> None:
+    correlation = fitted(horizons, targets)
+    white = noise(5, 7, len(horizons), targets)
+    coloured = correlation.colour_trained(white)
+    torch.testing.assert_close(correlation.whiten(coloured[:, 0]), white[:, 0], rtol=0, atol=1e-5)
+    if len(correlation.points) == len(horizons):
+        every = correlation.colour(white, torch.tensor(horizons, dtype=torch.float32))
+        torch.testing.assert_close(coloured, every, rtol=0, atol=1e-6)
+
+
+def test_paths_are_led_through_trained_horizons() -> None:
+    """As samples of the whole have them, with noise of their own between: a random walk stays one."""
+    correlation = Correlation(spec_of(SPARSE))
+    correlation.set_horizons(walk(correlation.points.double()).unsqueeze(0))
+    trained = correlation.colour_trained(noise(1, 100_000, len(SPARSE), 1))
+    white = noise(2, 100_000, len(correlation.points), 1)[1:]
+    at_trained = correlation.through(trained, white, torch.tensor(SPARSE, dtype=torch.float32))
+    torch.testing.assert_close(at_trained, trained, rtol=0, atol=1e-5)
+    bars = torch.tensor([1.0, 2.0, 3.0, 5.0, 7.0, 11.0, 12.0])
+    paths = correlation.through(trained, white, bars)[0, :, :, 0]
+    torch.testing.assert_close(torch.cov(paths.T), walk(bars), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("horizons", [DENSE, SPARSE])
+def test_every_horizon_is_standard_normal(horizons: tuple[int, ...]) -> None:
+    correlation = fitted(horizons, 3)
+    rows = correlation.rows(torch.tensor([0.3, 1.0, 1.5, 2.0, 3.7, 11.99, 12.0, 40.0]))
+    torch.testing.assert_close(rows.norm(dim=-1), torch.ones(3, 8))
+    torch.testing.assert_close(correlation.over_targets.norm(dim=-1), torch.ones(3))
+
+
+@pytest.mark.parametrize("horizons", [DENSE, SPARSE, (12,)])
+def test_any_horizons_have_the_correlation_that_was_set(horizons: tuple[int, ...]) -> None:
+    """A random walk's, between trained horizons too: paths there have noise of their own, though not within a bar."""
+    correlation = Correlation(spec_of(horizons))
+    correlation.set_horizons(walk(correlation.points.double()).unsqueeze(0))
+    bars = torch.tensor([1.0, 1.5, 2.0, 3.25, 5.0, 7.0, 8.5, 11.0, 12.0])
+    rows = correlation.rows(bars)[0]
+    torch.testing.assert_close(rows @ rows.T, walk(bars), rtol=0, atol=0.1)
+    whole = bars == bars.round()
+    torch.testing.assert_close(rows[whole] @ rows[whole].T, walk(bars[whole]), rtol=0, atol=1e-5)
+
+
+def test_targets_with_one_factor_have_their_correlation() -> None:
+    correlation = fitted(DENSE, 3)
+    correlation.set_horizons(walk(correlation.points.double()).expand(3, -1, -1))
+    samples = correlation.colour(noise(1, 100_000, 12, 3), torch.tensor([1.0, 5.0, 12.0]))[0]
+    found = torch.corrcoef(samples.flatten(1).T)
+    truth = torch.kron(walk(torch.tensor([1.0, 5.0, 12.0])), correlation.over_targets @ correlation.over_targets.T)
+    torch.testing.assert_close(found, truth, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+def test_a_horizon_does_not_depend_on_which_others_are_asked_for(targets: int) -> None:
+    correlation = fitted(SPARSE, targets)
+    correlation.volatility.set_spread(torch.full((targets,), 0.3))
+    white = noise(2, 3, correlation.num_noises, targets)
+    many = correlation.paths(white, torch.tensor([1.0, 2.5, 4.0, 12.0]))
+    one = correlation.paths(white, torch.tensor([4.0]))
+    torch.testing.assert_close(one[:, :, 0], many[:, :, 2], rtol=0, atol=1e-6)
+
+
+def test_many_targets_share_a_factor() -> None:
+    horizons = tuple(range(1, 49))
+    assert len(Correlation(spec_of(horizons, 100)).over_horizons) == 100
+    many = Correlation(spec_of(tuple(range(1, 241)), 80))
+    assert len(many.over_horizons) == 1
+    many.set_horizons(walk(many.points.double()).unsqueeze(0))
+    many.set_targets(positive_definite(80, 0))
+    white = noise(2, 3, 240, 80)
+    coloured = many.colour(white, many.points)
+    torch.testing.assert_close(many.whiten(coloured[:, 0]), white[:, 0], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("horizons", "targets", "count"),
+    [((1, 4, 24), 1, 24), ((15, 60, 240), 1, 240), (tuple(range(1, 721)), 7, 720), ((24, 720), 1, 256)],
+)
+def test_there_are_points_between_as_far_as_noises_allow(horizons: tuple[int, ...], targets: int, count: int) -> None:
+    points = correlation_points(horizons, targets)
+    assert set(horizons) <= set(points)
+    assert list(points) == sorted(set(points))
+    assert count // 2 <= len(points) <= count
+    assert len(correlation_points(horizons, 4096)) == len(horizons)
+
+
+def test_it_is_never_cast() -> None:
+    correlation = fitted(DENSE, 2).to(torch.bfloat16)
+    assert {buffer.dtype for buffer in correlation.buffers()} == {torch.float32}
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.2, MOST_SPREAD])
+def test_a_volatility_of_the_paths_own_leaves_every_horizon_standard_normal(spread: float) -> None:
+    volatility = PathVolatility(1)
+    volatility.set_spread(torch.tensor([spread]))
+    normal, lively = noise(1, 1_000_000, 3, 1)[:, :, :2], noise(1, 1_000_000, 3, 1)[:, :, 2:]
+    made = volatility(normal, lively)
+    levels = torch.tensor([1e-4, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1 - 1e-4])
+    expected = torch.distributions.Normal(0.0, 1.0).cdf(made[0, :, 0, 0].sort().values)
+    share = (torch.arange(1_000_000) + 0.5) / 1_000_000
+    assert (expected - share).abs().max() < 0.002
+    tails = torch.quantile(expected[::10], levels)
+    torch.testing.assert_close(tails, levels, rtol=0.15, atol=2e-4)
+    together = torch.corrcoef(made[0, :, :, 0].abs().log().T)[0, 1]
+    assert together > 0.5 * spread**2, "two horizons are lively together"
+    order = volatility(torch.linspace(-5, 5, 401).reshape(1, 1, 401, 1), torch.zeros(1, 1, 1, 1)).flatten()
+    assert (order.diff() >= 0).all()
+
+
+class _Paths(nn.Module):
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__()
+        self.correlation = correlation
+
+    def forward(self, white: Tensor, bars: Tensor) -> Tensor:
+        return self.correlation.paths(white, bars)
+
+
+@pytest.mark.parametrize("targets", [1, 3])
+def test_it_exports_without_loops(targets: int) -> None:
+    pytest.importorskip("onnxscript")
+    runtime = pytest.importorskip("onnxruntime")
+    correlation = fitted(SPARSE, targets)
+    correlation.volatility.set_spread(torch.full((targets,), 0.3))
+    white, bars = noise(2, 3, correlation.num_noises, targets), torch.tensor([1.0, 2.5, 5.0, 12.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(_Paths(correlation), (white, bars), dynamo=True, verbose=False)
+    assert program is not None
+    kinds = {node.op_type for node in program.model.graph}
+    assert not kinds & {"Loop", "Scan", "If", "Einsum"}
+    session = runtime.InferenceSession(program.model_proto.SerializeToString())
+    names = [one.name for one in session.get_inputs()]
+    (made,) = session.run(None, dict(zip(names, (white.numpy(), bars.numpy()), strict=True)))
+    np.testing.assert_allclose(made, correlation.paths(white, bars).numpy(), rtol=0, atol=1e-5)
