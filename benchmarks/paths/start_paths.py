@@ -27,11 +27,11 @@ from tasks import TASKS, Task  # type: ignore[import-not-found]
 from sssd_registry.config import Config
 from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.scores import coverage, crps
-from sssd_registry.model.batches import evenly, make_batch
+from sssd_registry.model.batches import evenly_spaced, make_batch
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_correlation import fit_correlation
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 
 # What is asked for, and what is trained where it is not the same: between trained horizons paths have to be right, too.
 ASKED: dict[str, tuple[int, ...]] = {
@@ -80,7 +80,7 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
     """Scores by name, for each way to join the same marginals."""
     data = task.prepared
     network = make_network(data.spec, Config(data=task.data).model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     correlation = Correlation(data.spec)
     begun = time.perf_counter()
     fit_correlation(correlation, network.normalizer, data)
@@ -89,7 +89,7 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
     print(f"volatility of paths: {[round(one, 2) for one in correlation.volatility.spread.tolist()]}")
     walk = random_walk(asked)
     generator = torch.Generator().manual_seed(0)
-    origins = task.origins if part == "test" else evenly(data.split.validation, _WINDOWS)
+    origins = task.origins if part == "test" else evenly_spaced(data.split.validation, _WINDOWS)
     kept: dict[str, list[Any]] = {"independent": [], "random walk": [], "correlation": [], "+ volatility": []}
     for start in range(0, len(origins), _AT_ONCE):
         some: Origins = origins.take(slice(start, start + _AT_ONCE))

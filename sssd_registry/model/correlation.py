@@ -1,4 +1,6 @@
-"""How what is left of a forecast in standard units hangs together: over horizons, and over targets.
+"""Correlation of what is left of a forecast in standard units: over horizons, and over targets.
+
+No forecast uses it yet: ``benchmarks/paths/start_paths.py`` measures what paths would be worth.
 
 A forecast's residual ``y (K, C)`` is standard normal at every horizon and of every target, and white noise is coloured
 by
@@ -79,7 +81,7 @@ class Correlation(ExactBuffers):
         return len(self.points) + 1
 
     def rows(self, bars: Tensor) -> Tensor:
-        """Of any horizons ``(Kq,)`` in bars: ``(C or 1, Kq, G)``, each of norm 1.
+        """Factor rows of any horizons ``(Kq,)`` in bars: ``(C or 1, Kq, G)``, each of norm 1.
 
         A horizon between two points, a fraction of a bar, is a mixture of both. One before the first bar, or beyond the
         last trained one, is as that.
@@ -128,7 +130,7 @@ class Correlation(ExactBuffers):
 
     @torch.no_grad()
     def set_horizons(self, matrices: Tensor) -> None:
-        """From correlation matrices ``(C or 1, G, G)`` of the points, positive definite."""
+        """Take correlation matrices ``(C or 1, G, G)`` of the points, positive definite."""
         rows = torch.linalg.cholesky(matrices.double())
         trained = rows[:, self.trained]
         factor = torch.linalg.cholesky(trained @ trained.mT)
@@ -138,12 +140,12 @@ class Correlation(ExactBuffers):
 
     @torch.no_grad()
     def set_targets(self, matrix: Tensor) -> None:
-        """From the correlation matrix ``(C, C)`` of the targets' noises, positive definite."""
+        """Take the correlation matrix ``(C, C)`` of the targets' noises, positive definite."""
         self.over_targets.copy_(_unit(torch.linalg.cholesky(matrix.double())))
 
 
 def correlation_points(horizons: Sequence[int], targets: int) -> tuple[int, ...]:
-    """In bars, ascending: the trained horizons, and bars between them as far as a path's noises allow.
+    """Bars, ascending: the trained horizons, and bars between them as far as a path's noises allow.
 
     Every bar up to 256, or else at equal ratios.
     """

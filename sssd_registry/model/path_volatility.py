@@ -55,7 +55,7 @@ class PathVolatility(ExactBuffers):
 
     @torch.no_grad()
     def set_spread(self, spread: Tensor) -> None:
-        """To ``(C,)``, of which none is taken for more than :data:`MOST_SPREAD`."""
+        """Take spreads ``(C,)``, of which none is taken for more than :data:`MOST_SPREAD`."""
         self.spread.copy_(spread.clamp(0.0, MOST_SPREAD))
         for target, one in enumerate(self.spread.tolist()):
             terms, farthest = _normal_map(one)

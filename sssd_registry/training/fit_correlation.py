@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sssd_registry.model.batches import TrainingData, evenly, make_batch
+from sssd_registry.model.batches import TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.normalizer import WindowNormalizer, robust_rms
 from sssd_registry.training.fit_location import Fold, make_folds
@@ -93,7 +93,7 @@ def fit_correlation(correlation: Correlation, normalizer: WindowNormalizer, data
 def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: TrainingData) -> _Residuals:
     horizons = tuple(int(point) for point in correlation.points)
     most = min(_MAX_VALUES // (len(horizons) * len(data.spec.targets)), _MAX_WINDOWS)
-    origins = evenly(data.split.train, max(1, most))
+    origins = evenly_spaced(data.split.train, max(1, most))
     parts, weights = [], []
     for start in range(0, len(origins), _AT_ONCE):
         batch = make_batch(data, origins.take(slice(start, start + _AT_ONCE)), horizons, _CPU)
@@ -113,7 +113,7 @@ def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: Traini
 
 
 def _fill_wrong(column: Tensor) -> None:
-    """In place: what is too far off in ``(n, G)`` becomes what it was a horizon earlier, or 0.
+    """Replace, in place, what is too far off in ``(n, G)``: it becomes what it was a horizon earlier, or 0.
 
     Zeros everywhere would be jumps in a smooth path, there and back, and no other target has them.
     """
@@ -140,7 +140,7 @@ def _over_horizons(residuals: _Residuals, correlation: Correlation) -> Tensor:
 
 
 def _white(residuals: _Residuals, matrices: Tensor) -> Tensor:
-    """What each target's correlation over horizons leaves of the residuals, float32 ``(n, G, C)``."""
+    """Rest that each target's correlation over horizons leaves of the residuals, float32 ``(n, G, C)``."""
     white = torch.empty_like(residuals.standard)
     for target in range(white.shape[2]):
         factor = torch.linalg.cholesky(matrices[target if len(matrices) > 1 else 0]).float()
@@ -201,7 +201,7 @@ def _square(column: Tensor, rows: slice) -> Tensor:
 
 
 def _correlation(moment: Tensor) -> Tensor:
-    """Of a second moment; 0 where nothing varies."""
+    """Correlation matrix of a second moment; 0 where nothing varies."""
     deviation = moment.diagonal().clamp(min=0).sqrt()
     sample = moment / (deviation.unsqueeze(1) * deviation).clamp(min=1e-30)
     return sample.fill_diagonal_(1.0)

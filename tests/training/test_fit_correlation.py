@@ -18,7 +18,7 @@ from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_correlation import fit_correlation
-from sssd_registry.training.fit_normalizer import fit_units
+from sssd_registry.training.fit_normalizer import fit_normalizer
 
 Array = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def fitted(frame: pd.DataFrame, horizons: tuple[int, ...] = DENSE, *more: str, l
     config = load_config(None, settings)
     data = training_data(frame, config.data)
     network = make_network(data.spec, config.model)
-    fit_units(network, data)
+    fit_normalizer(network, data)
     correlation = Correlation(data.spec)
     fit_correlation(correlation, network.normalizer if law is None else BestForecast(data.spec, law), data)
     return correlation
