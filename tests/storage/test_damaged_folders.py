@@ -75,21 +75,28 @@ def test_model_folder_with_a_cut_off_file(
     assert list(out.parent.iterdir()) == []
 
 
+def fails_with_a_changed_byte(folder: Path, name: str, share: float, data: Path, out: Path) -> str:
+    """Change the byte after ``share`` of a file; the line that forecasting from its folder then ends with."""
+    file = folder / name
+    content = bytearray(file.read_bytes())
+    place = int(share * len(content))
+    while chr(content[place]).isspace():  # JSON does not mind what space it is
+        place += 1
+    content[place] ^= 1
+    file.write_bytes(content)
+    line = forecast_fails(folder, data, out)
+    assert line.startswith(f"{file} ")
+    assert re.search("SHA-256 differs|damaged|format", line)
+    return line
+
+
 @pytest.mark.parametrize("share", np.linspace(0, 1, 4, endpoint=False))
 @pytest.mark.parametrize("name", MODEL_FILES)
 def test_model_folder_with_a_changed_byte(
     tiny_model: Path, tiny_csv: Path, out: Path, tmp_path: Path, name: str, share: float
 ) -> None:
     copy = shutil.copytree(tiny_model, tmp_path / "model")
-    content = bytearray((copy / name).read_bytes())
-    place = int(share * len(content))
-    while chr(content[place]).isspace():  # JSON does not mind what space it is
-        place += 1
-    content[place] ^= 1
-    (copy / name).write_bytes(content)
-    line = forecast_fails(copy, tiny_csv, out)
-    assert line.startswith(f"{copy / name} ")
-    assert re.search("SHA-256 differs|damaged|format", line)
+    line = fails_with_a_changed_byte(copy, name, share, tiny_csv, out)
     assert error_line(sssd_export("build", copy, "--out", out)) == line
 
 
@@ -124,15 +131,7 @@ def test_engine_folder_with_a_changed_byte(
     tiny_engine: Path, tiny_csv: Path, out: Path, tmp_path: Path, name: str, share: float
 ) -> None:
     copy = shutil.copytree(tiny_engine, tmp_path / "engine")
-    content = bytearray((copy / name).read_bytes())
-    place = int(share * len(content))
-    while chr(content[place]).isspace():  # JSON does not mind what space it is
-        place += 1
-    content[place] ^= 1
-    (copy / name).write_bytes(content)
-    line = forecast_fails(copy, tiny_csv, out)
-    assert line.startswith(f"{copy / name} ")
-    assert re.search("SHA-256 differs|damaged|format", line)
+    fails_with_a_changed_byte(copy, name, share, tiny_csv, out)
 
 
 def test_an_engine_for_a_target_that_is_not_installed(
