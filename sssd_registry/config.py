@@ -75,8 +75,11 @@ class ModelConfig(_Section):
     state_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="state of each S4 channel")
     num_layers: int = Field(2, ge=1, le=_MAX_LAYERS, description="S4 layers in each timeframe's stack")
     context_size: int = Field(64, ge=1, le=_MAX_SIZE, description="size E of the encoder's output")
-    horizon_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="size of the horizon embedding")
-    latent_size: int | None = Field(None, ge=1, le=_MAX_SIZE, description="D; default: the number of targets")
+    components: int = Field(
+        8, ge=1, le=_MAX_SIZE, description="leading components of a path over horizons that are diffused; the rest is Gaussian"
+    )
+    target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
+    token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")
     dropout: float = Field(0.1, ge=0, lt=1)
     location_scale: Literal["random-walk", "linear"] = Field(
         "linear", description="what diffusion starts from: a linear fit, or the last value and the window's volatility"

@@ -30,25 +30,26 @@ from sssd_registry.data.windows import (
 )
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
+from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.paths import standard_paths
 from sssd_registry.plugin_api.make_scheduler import solver_tableau
-from sssd_registry.sampling.noise import draw_noise
-from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.noise import PathNoise, path_noise
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled, check_solver
 from sssd_registry.storage.hub import local_folder
 from sssd_registry.storage.model_folder import ModelFolder, TrainingRecord, read_model_folder, write_model_folder
 from sssd_registry.storage.sampling_defaults import SamplingDefaults
 
-# Rows (windows × samples × horizons) of one batch: enough to keep the cores busy, small enough for any memory.
-_ROWS_AT_ONCE = 1 << 15
+# Numbers of noise and of samples in one batch: enough to keep the cores busy, small enough for any memory.
+_NUMBERS_AT_ONCE = 1 << 20
 
 
 class ModelPipeline:
-    """Encoder, noise head, codec and scheduler of a trained model.
+    """Encoder, noise head, correlation and scheduler of a trained model.
 
     Args:
-        model: the trained network.
+        model: the trained network; ``record`` says whether it is in use.
         scheduler: any object with the diffusers interface that samples ``model.schedule``. Assign another one at
             any time.
         record: what training left to know; needed to save.
@@ -65,6 +66,8 @@ class ModelPipeline:
         sampling_defaults: SamplingDefaults | None = None,
     ) -> None:
         self.model = model
+        if record is not None:
+            model.in_use = record.network_in_use
         self.scheduler = scheduler
         self.record = record
         self.examples = examples
@@ -81,7 +84,7 @@ class ModelPipeline:
 
     @property
     def network(self) -> SSSDNetwork:
-        """The network; its parts are ``encoder``, ``head`` and ``codec``."""
+        """The network; its parts are ``normalizer``, ``correlation``, ``encoder`` and ``head``."""
         return self.model
 
     @property
@@ -97,8 +100,8 @@ class ModelPipeline:
         return self.network.head
 
     @property
-    def codec(self) -> torch.nn.Module:
-        return self.network.codec
+    def correlation(self) -> torch.nn.Module:
+        return self.network.correlation
 
     @property
     def distilled(self) -> Distilled | None:
@@ -160,15 +163,15 @@ class ModelPipeline:
             windows = windows_at(source, origins)
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
-        shape = (tableau.num_noises, num_samples, len(bars), self.network.latent_size)
+        shape = self.network.noise_shape(tableau)
         if generator is None:
             generator = int(np.random.default_rng().integers(2**62))
-        at_once = max(1, _ROWS_AT_ONCE // (num_samples * len(bars)))
+        at_once = max(1, _NUMBERS_AT_ONCE // (num_samples * (shape.size + len(bars) * len(self.spec.targets))))
         chunks: list[Tensor] = []
         for first in self.progress_bar(range(0, len(windows), at_once)):
             chunk = windows.part(first, first + at_once)
-            noise = _noise(generator, first, len(chunk), shape)
-            chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise.to(self.device)).cpu())
+            noise = path_noise(generator, first, len(chunk), num_samples, shape).to(self.device)
+            chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
 
@@ -220,40 +223,24 @@ class ModelPipeline:
         return made
 
 
-def _noise(
-    generator: torch.Generator | int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
-) -> Tensor:
-    """Noise ``(num_noises, B, S, K, D)``: numpy's by seed, or torch's by generator."""
-    if isinstance(generator, torch.Generator):
-        size = (shape[0], num_windows, *shape[1:])
-        return torch.randn(size, generator=generator, device=generator.device)
-    return torch.from_numpy(draw_noise(generator, first_window, num_windows, shape))
-
-
 @torch.no_grad()
 def forecast_samples(
-    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: Tensor
+    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: PathNoise
 ) -> Tensor:
-    """The whole computation of a forecast: encode once, denoise every sample and horizon in one batch, decode.
+    """The whole computation of a forecast: encode once, denoise every path in one batch, colour, restore data units.
 
     Args:
         network: in evaluation mode.
         tableau: M network calls.
         windows: B windows.
         horizons: K, in bars.
-        noise: float32 ``(num_noises, B, S, K, D)``, on the network's device.
+        noise: of B windows and S samples, on the network's device.
 
     Returns:
         float64 ``(B, S, K, C)``, data units.
     """
-    values = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.values.items()}
-    times = {name: torch.from_numpy(array).to(noise.device) for name, array in windows.times.items()}
-    bars = torch.tensor(list(horizons), dtype=torch.float32, device=noise.device)
-    condition = network.condition(network.encode(values, times), bars)  # (B, K, E + horizon_size)
-    dtype = condition.dtype
-
-    def denoiser(z: Tensor, t: Tensor) -> Tensor:
-        return torch.as_tensor(network.head(z.to(dtype), t, condition))
-
-    latents = sample(denoiser, tableau, noise)  # (B, S, K, D)
-    return network.decode(latents, *network.normalizer.location_scale(values, times, bars))
+    values, times = to_tensors(windows, network.device)
+    bars = torch.tensor(list(horizons), dtype=torch.float32, device=network.device)
+    condition = network.condition(network.encode(values, times)) if network.in_use else None
+    paths = standard_paths(network, condition, tableau, bars, noise)  # (B, S, K, C)
+    return network.normalizer.restore(paths, *network.normalizer.location_scale(values, times, bars))

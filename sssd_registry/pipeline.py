@@ -35,7 +35,7 @@ class _JoinsDiffusers(type):
 
 
 class SSSDPipeline(ModelPipeline, DiffusionPipeline, metaclass=_JoinsDiffusers):  # type: ignore[misc]  # no types there
-    """Encoder, noise head, codec and scheduler of a trained model, as a diffusers pipeline.
+    """Encoder, noise head, correlation and scheduler of a trained model, as a diffusers pipeline.
 
         pipe = SSSDPipeline.from_pretrained("runs/eurusd")
         forecast = pipe(frame, horizons=[1, 4, 24], generator=0)

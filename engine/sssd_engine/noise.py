@@ -1,40 +1,58 @@
 """The noise that a seed stands for, in a model and in its engines: numpy's, so that a runtime without torch draws it.
 
-The initial noise of a forecast's samples is stratified. Of S samples, at each horizon and in each latent entry, one
-lies in each of S equally likely parts of the normal distribution: Latin hypercube sampling (McKay, Beckman & Conover
-1979, "A Comparison of Three Methods for Selecting Values of Input Variables"). A sample by itself is standard normal
-as ever, and quantiles of 100 are about as exact as those of several hundred independent ones.
+A path has noise of its own, from which a forecast begins; a solver may draw more on its way. The first rows of paths'
+noise, which carry most of their variance, are stratified: of S samples one lies in each of S equally likely parts of
+the normal distribution, in each entry: Latin hypercube sampling (McKay, Beckman & Conover 1979, "A Comparison of Three
+Methods for Selecting Values of Input Variables"). A sample by itself is standard normal as ever.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
+# Rows of paths' noise that are stratified.
+_STRATIFIED = 8
 
-def draw_noise(seed: int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]) -> Float:
-    """Standard normal noise as engines take it, float32 ``(B, num_noises, S, K, D)``; ``shape`` is that without B.
 
-    Each window's is :func:`fill_window_noise`'s.
+@dataclass(frozen=True)
+class NoiseShape:
+    """Numbers of standard normal noise that one sample takes.
+
+    Attributes:
+        paths: ``(P, C)``, of its path.
+        draws: ``(M, K, D)``, of what a solver draws on its way; M is 0 for most.
     """
-    noise = np.empty((num_windows, *shape), dtype=np.float32)
+
+    paths: tuple[int, int]
+    draws: tuple[int, int, int] = (0, 1, 1)
+
+    @property
+    def size(self) -> int:
+        """How many numbers that is."""
+        (points, channels), (count, tokens, latent) = self.paths, self.draws
+        return points * channels + count * tokens * latent
+
+
+def draw_noise(seed: int, first_window: int, num_windows: int, samples: int, shape: NoiseShape) -> tuple[Float, Float]:
+    """Standard normal noise as engines take it, float32: of paths ``(B, S, P, C)``, and draws ``(B, M, S, K, D)``.
+
+    Each window has a stream of its own, ``default_rng([seed, window])``. So a forecast does not depend on how windows
+    are batched. Solvers that draw more share the paths' noise with those that do not.
+    """
+    count, *latent = shape.draws
+    paths = np.empty((num_windows, samples, *shape.paths), dtype=np.float32)
+    draws = np.empty((num_windows, count, samples, *latent), dtype=np.float32)
     for index in range(num_windows):
-        fill_window_noise(noise[index], seed, first_window + index)
-    return noise
-
-
-def fill_window_noise(noise: Float, seed: int, window: int) -> None:
-    """Fill ``noise (num_noises, S, K, D)`` with what ``seed`` stands for in that window.
-
-    The first of ``num_noises`` is stratified over the samples, the others are independent. Each window has a stream
-    of its own, ``default_rng([seed, window])``. So a forecast does not depend on how windows are batched. Schedulers
-    that draw more share the initial noise with those that do not.
-    """
-    stream = np.random.default_rng([seed, window])
-    noise[0] = stratified_normal(stream, list(noise.shape[1:]))
-    noise[1:] = stream.standard_normal((len(noise) - 1, *noise.shape[1:]), dtype=np.float32)
+        stream = np.random.default_rng([seed, first_window + index])
+        paths[index, :, :_STRATIFIED] = stratified_normal(stream, list(paths[index, :, :_STRATIFIED].shape))
+        paths[index, :, _STRATIFIED:] = stream.standard_normal(paths[index, :, _STRATIFIED:].shape, dtype=np.float32)
+        draws[index] = stream.standard_normal(draws[index].shape, dtype=np.float32)
+    return paths, draws
 
 
 def stratified_normal(stream: np.random.Generator, shape: list[int]) -> Float:

@@ -58,7 +58,7 @@ def _against_start(progress: Progress) -> str:
     """The best validation as a share of what training began with: below 100 % the network is of use."""
     if not progress.history or progress.history[0][1] <= 0:
         return ""
-    return f", validation CRPS {progress.best_crps / progress.history[0][1]:.1%} of the start's"
+    return f", validation score {progress.best_score / progress.history[0][1]:.1%} of the start's"
 
 
 @contextmanager

@@ -52,8 +52,10 @@ def train(
     if record is not None:
         typer.echo(f"{out}: {record.steps} steps")
         tell_scores(record.validation_scores)
+        for name, found in record.validation_gains.items():
+            typer.echo(f"network against the Gaussian it starts from, {name} on the validation part: {found}")
         if not record.network_in_use:
             typer.echo(
-                "no step was surely better than where training began; the model forecasts what its units start from"
-                f" (model.location_scale {settings.model.location_scale})"
+                "the network is left out, as it was not surely better; the model forecasts the Gaussian that its units"
+                f" and their correlation are (model.location_scale {settings.model.location_scale})"
             )

@@ -29,7 +29,7 @@ from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.model_pipeline import ModelPipeline, forecast_samples
 from sssd_registry.plugin_api.hookspecs import Report, silent
-from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.noise import path_noise
 
 _ROUNDS = 5
 Part = Literal["validation", "test"]
@@ -138,8 +138,8 @@ def time_candidates(
     taken: list[list[float]] = [[] for _ in candidates]
     for round_ in range(1 + _ROUNDS):
         for index, candidate in enumerate(candidates):
-            shape = (candidate.tableau.num_noises, setting.samples, len(bars), pipeline.network.latent_size)
-            noise = torch.from_numpy(draw_noise(setting.seed, 0, 1, shape)).to(pipeline.device)
+            shape = pipeline.network.noise_shape(candidate.tableau)
+            noise = path_noise(setting.seed, 0, 1, setting.samples, shape).to(pipeline.device)
             started = time.perf_counter()
             forecast_samples(pipeline.network, candidate.tableau, window, bars, noise)
             if round_:  # the first warms up

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +13,8 @@ from sssd_registry.data.windows import Origins, WindowSource, futures_at, window
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.sampling.noise import draw_noise
-from sssd_registry.sampling.sampler import sample
+from sssd_registry.model.paths import standard_paths
+from sssd_registry.sampling.noise import path_noise
 from sssd_registry.sampling.tableau import SolverTableau
 
 # Windows in one pass of the encoder, and floats of noise in one batch of forecasts: 64 MB.
@@ -28,12 +27,14 @@ class EncodedWindows:
 
     Attributes:
         network: the model.
-        condition: ``(B, K, C)``, what the head sees of them.
-        future: float32 or float64 ``(B, K, C)``, what came to be, in standard units.
+        condition: ``(B, 1 or K, C)``, what the head sees of them.
+        bars: K horizons, ``(K,)``.
+        future: float32 ``(B, K, C)``, what came to be, in standard units.
     """
 
     network: SSSDNetwork
     condition: Tensor
+    bars: Tensor
     future: Tensor
 
     def __len__(self) -> int:
@@ -41,31 +42,22 @@ class EncodedWindows:
 
     def part(self, start: int, stop: int) -> EncodedWindows:
         """Windows ``start`` to ``stop``."""
-        return EncodedWindows(self.network, self.condition[start:stop], self.future[start:stop])
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Horizons K and latent size D."""
-        return self.condition.shape[1], self.network.latent_size
-
-    def denoise(self, z: Tensor, t: Tensor) -> Tensor:
-        """One call of the head, as the sampler makes it."""
-        return torch.as_tensor(self.network.head(z, t, self.condition))
+        return EncodedWindows(self.network, self.condition[start:stop], self.bars, self.future[start:stop])
 
     def forecast(self, tableau: SolverTableau, num_samples: int, seed: int, at_once: int = _NOISE_AT_ONCE) -> Array:
-        """Samples in standard units, float64 ``(B, S, K, C)``.
+        """Paths in standard units, float64 ``(B, S, K, C)``.
 
-        Window b's noise is ``draw_noise(seed, b)`` whatever the solver, and does not depend on how windows are
-        batched to ``at_once`` floats of noise.
+        Window b's noise is that of ``seed`` and b whatever the solver, and does not depend on how windows are batched
+        to ``at_once`` floats of noise.
         """
-        shape = (tableau.num_noises, num_samples, *self.shape)
-        batch = max(1, min(at_once // math.prod(shape), len(self)))
+        shape = self.network.noise_shape(tableau)
+        batch = max(1, min(at_once // (num_samples * shape.size), len(self)))
         chunks = []
         for first in range(0, len(self), batch):
             chunk = self.part(first, first + batch)
-            noise = torch.from_numpy(draw_noise(seed, first, len(chunk), shape)).to(self.condition.device)
-            latents = sample(chunk.denoise, tableau, noise)  # (B, S, K, D)
-            chunks.append(self.network.codec.decode(latents).double().cpu().numpy())
+            noise = path_noise(seed, first, len(chunk), num_samples, shape).to(self.condition.device)
+            paths = standard_paths(self.network, chunk.condition, tableau, self.bars, noise)  # (B, S, K, C)
+            chunks.append(paths.double().cpu().numpy())
         return np.concatenate(chunks)
 
     @property
@@ -87,6 +79,6 @@ def encode_windows(
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         values, times = to_tensors(windows_at(source, chunk), device)
         future = torch.from_numpy(futures_at(source, chunk, horizons)).to(device)
-        conditions.append(network.condition(network.encode(values, times), bars))
+        conditions.append(network.condition(network.encode(values, times)))
         futures.append(network.normalizer.standardize(future, values, times, bars))
-    return EncodedWindows(network, torch.cat(conditions), torch.cat(futures))
+    return EncodedWindows(network, torch.cat(conditions), bars, torch.cat(futures))

@@ -9,29 +9,18 @@ from torch import Tensor, nn
 
 from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.errors import SSSDError
-from sssd_registry.model.codec import TargetCodec
+from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.normalizer import WindowNormalizer
+from sssd_registry.model.strata import stratified
+from sssd_registry.sampling.noise import NoiseShape
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
-
-
-def latent_size(spec: DataSpec, config: ModelConfig) -> int:
-    """D: numbers of a latent, for each sample and horizon.
-
-    Raises:
-        SSSDError: fewer than there are targets.
-    """
-    channels = len(spec.targets)
-    size = config.latent_size or channels
-    if size < channels:
-        raise SSSDError(f"model.latent_size is {size}; it has to be at least the {channels} targets")
-    return size
+from sssd_registry.sampling.sampler import Denoiser
+from sssd_registry.sampling.tableau import SolverTableau
 
 
 class SSSDNetwork(nn.Module):
-    """Normaliser, encoder, horizon embedding, noise head and codec.
+    """Normaliser, correlation, encoder and noise head.
 
     :func:`sssd_registry.plugin_api.make_network.make_network` builds one from a configuration, which names its head.
 
@@ -40,16 +29,23 @@ class SSSDNetwork(nn.Module):
         config: its sizes.
         make_head: ``(latent size D, condition size C) -> head``; called between the other parts, so that a seed
             stands for the same weights whatever the head.
+        tokens: the head sees a path's latents as K tokens, one for each component over horizons; otherwise as one.
+
+    Attributes:
+        in_use: whether head and encoder take part in forecasts. If not, these are Gaussian, and in closed form.
 
     Raises:
-        SSSDError: a latent smaller than the number of targets; or the head's.
+        SSSDError: the head's.
     """
 
-    def __init__(self, spec: DataSpec, config: ModelConfig, make_head: Callable[[int, int], nn.Module]) -> None:
+    def __init__(
+        self, spec: DataSpec, config: ModelConfig, make_head: Callable[[int, int], nn.Module], tokens: bool = False
+    ) -> None:
         super().__init__()
-        size = latent_size(spec, config)
-        self.spec, self.config = spec, config
+        self.spec, self.config, self.tokens = spec, config, tokens
+        self.in_use = True
         self.normalizer = WindowNormalizer(spec, linear=config.location_scale == "linear")
+        self.correlation = Correlation(spec, config)
         self.encoder = S4Encoder(
             [tf.name for tf in spec.timeframes],
             self.normalizer.num_features,
@@ -59,9 +55,9 @@ class SSSDNetwork(nn.Module):
             config.context_size,
             config.dropout,
         )
-        self.horizon_embedding = HorizonEmbedding(config.horizon_size)
-        self.head = make_head(size, config.context_size + config.horizon_size)
-        self.codec = TargetCodec(len(spec.targets), size)
+        count, size = self.latent_shape
+        self.token_embedding = nn.Parameter(0.5 * torch.randn(count, config.token_size)) if tokens else None
+        self.head = make_head(size, config.context_size + (config.token_size if tokens else 0))
 
     @property
     def device(self) -> torch.device:
@@ -74,9 +70,10 @@ class SSSDNetwork(nn.Module):
         return self.encoder.context.weight.dtype
 
     @property
-    def latent_size(self) -> int:
-        """D."""
-        return self.codec.basis.shape[0]
+    def latent_shape(self) -> tuple[int, int]:
+        """Latents of one path as the head sees them: K tokens of size D."""
+        components, mixtures = self.correlation.num_components, self.correlation.num_mixtures
+        return (components, mixtures) if self.tokens else (1, components * mixtures)
 
     @property
     def schedule(self) -> NoiseSchedule:
@@ -84,35 +81,61 @@ class SSSDNetwork(nn.Module):
         config = self.config
         return NoiseSchedule(config.beta_schedule, config.num_train_timesteps, config.prediction_type)
 
+    def noise_shape(self, tableau: SolverTableau | None) -> NoiseShape:
+        """Numbers of noise that a sample takes with a solver; with none where the network is not in use."""
+        draws = tableau.num_noises - 1 if tableau is not None and self.in_use else 0
+        return NoiseShape(self.correlation.noise_shape, (draws, *self.latent_shape))
+
     def encode(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
         """Raw windows to the context ``(B, E)``, in the network's precision."""
         features = self.normalizer.features(values, times)
         return torch.as_tensor(self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()}))
 
-    def condition(self, context: Tensor, horizons: Tensor) -> Tensor:
-        """Context ``(B, E)`` and horizons ``(K,)`` in bars to what the head sees, ``(B, K, E + horizon_size)``."""
-        embedding = self.horizon_embedding(horizons.to(context.dtype))  # (K, horizon_size)
-        windows, count = context.shape[0], len(embedding)  # `len` would make windows a constant of the export
-        return torch.cat(
-            [context.unsqueeze(1).expand(-1, count, -1), embedding.unsqueeze(0).expand(windows, -1, -1)],
-            dim=-1,
-        )
+    def condition(self, context: Tensor) -> Tensor:
+        """Context ``(B, E)`` to what the head sees of a window for each token, ``(B, K, C)``."""
+        context = context.unsqueeze(1)  # (B, 1, E)
+        if self.token_embedding is None:
+            return context
+        windows, count = context.shape[0], len(self.token_embedding)
+        embedding = self.token_embedding.to(context.dtype)
+        return torch.cat([context.expand(-1, count, -1), embedding.unsqueeze(0).expand(windows, -1, -1)], dim=-1)
 
-    def decode(self, latents: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Latents ``(B, S, K, D)`` to float64 samples in data units ``(B, S, K, C)``.
+    def latents(self, standard: Tensor) -> Tensor:
+        """Standard units at all points ``(B, G, C)`` to the latents that the head learns, ``(B, K, D)``."""
+        return self.correlation.extract(standard).reshape(-1, *self.latent_shape)
 
-        ``location`` and ``scale`` ``(B, K, C)`` are the normaliser's :meth:`~WindowNormalizer.location_scale`.
+    def first_latents(self, noise: Tensor) -> Tensor:
+        """Return what sampling begins with of paths' noise ``(B, S, G + 1, C)``: ``(B, S, K, D)``."""
+        return self.correlation.latents(noise).reshape(*noise.shape[:2], *self.latent_shape)
+
+    def start(self, noise: Tensor, rows: Tensor) -> Tensor:
+        """Paths that are joint and Gaussian, float32 ``(B, S, K, C)`` in standard units: all of a forecast in closed form.
+
+        Stratified over the samples. Where the network is in use, whose part that is, no path has a volatility of its
+        own.
+
+        Args:
+            noise: of paths, ``(B, S, G + 1, C)``.
+            rows: of K horizons, :meth:`Correlation.rows`.
         """
-        return self.normalizer.restore(self.codec.decode(latents), location, scale)
+        white = noise.double()
+        paths = self.correlation.colour(white[:, :, :-1], rows)
+        return stratified(paths if self.in_use else self.correlation.lively(paths, white[:, :, -1:]))
 
-    def forward(
-        self,
-        values: Mapping[str, Tensor],
-        times: Mapping[str, Tensor],
-        horizons: Tensor,
-        z: Tensor,
-        t: Tensor,
-    ) -> Tensor:
+    def moved(self, start: Tensor, first: Tensor, last: Tensor, rows: Tensor) -> Tensor:
+        """Paths ``(B, S, K, C)`` that :meth:`start` gave, moved as sampling has moved their latents."""
+        components = self.correlation.num_components
+        change = (last - first).reshape(*first.shape[:2], components, -1)
+        return start + self.correlation.spread(change, rows)
+
+    def denoiser(self, condition: Tensor) -> Denoiser:
+        """Bind the head to a condition, for a sampler."""
+
+        def denoise(z: Tensor, t: Tensor) -> Tensor:
+            return torch.as_tensor(self.head(z.to(condition.dtype), t, condition))
+
+        return denoise
+
+    def forward(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], z: Tensor, t: Tensor) -> Tensor:
         """One call of the head for every draw of every encoded window: ``(B, S, K, D)``, as in training."""
-        condition = self.condition(self.encode(values, times), horizons)
-        return torch.as_tensor(self.head(z, t, condition))
+        return torch.as_tensor(self.head(z, t, self.condition(self.encode(values, times))))

@@ -91,6 +91,8 @@ class HeadSpec:
             A head that also takes ``t`` as ``(1, 1)``, to be broadcast, exports faster.
         options: frozen dataclass of what can be set.
         unavailable: as for schedulers.
+        tokens: it looks along K, at a path's leading components over horizons as K tokens, smooth ones first, each
+            of the targets' D. Otherwise K is 1, and D all that is diffused of a path, so that any head sees all of it.
     """
 
     name: str
@@ -98,6 +100,7 @@ class HeadSpec:
     factory: Callable[[int, int, Any], nn.Module]
     options: type = NoOptions
     unavailable: Callable[[], str] = always
+    tokens: bool = False
 
 
 # Told what is done, how much there is, and what is next.

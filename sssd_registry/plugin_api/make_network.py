@@ -9,6 +9,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.options import build_options
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.plugin_api.registry import registry
 
 # Sizes that make no network: below zero, of zero heads, none at all, or more than there is memory.
@@ -19,13 +20,13 @@ def make_network(spec: DataSpec, config: ModelConfig) -> SSSDNetwork:
     """Build a fresh network, its weights drawn from torch's generator.
 
     Raises:
-        SSSDError: unknown head, wrong head options, or a latent smaller than the number of targets.
+        SSSDError: unknown head, or wrong head options.
     """
-    return SSSDNetwork(spec, config, lambda latent_size, cond_size: _make_head(config, latent_size, cond_size))
+    head = registry().heads[config.head]
+    return SSSDNetwork(spec, config, lambda latent, cond: _make_head(head, config, latent, cond), head.tokens)
 
 
-def _make_head(config: ModelConfig, latent_size: int, cond_size: int) -> nn.Module:
-    spec = registry().heads[config.head]
+def _make_head(spec: HeadSpec, config: ModelConfig, latent_size: int, cond_size: int) -> nn.Module:
     options = build_options("head", spec.name, spec.options, config.head_options)
     try:
         return spec.factory(latent_size, cond_size, options)

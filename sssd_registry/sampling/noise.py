@@ -1,19 +1,48 @@
-"""The noise that a seed stands for, as the sampler takes it; an engine draws the same (:mod:`sssd_engine.noise`)."""
+"""Noise of forecasts as tensors: by a seed the same as an engine's (:mod:`sssd_engine.noise`), or a generator's."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from dataclasses import dataclass
 
-from sssd_engine.noise import fill_window_noise
+import torch
+from torch import Tensor
+
+from sssd_engine.noise import NoiseShape as NoiseShape
+from sssd_engine.noise import draw_noise
 
 
-def draw_noise(
-    seed: int, first_window: int, num_windows: int, shape: tuple[int, int, int, int]
-) -> npt.NDArray[np.float32]:
-    """Standard normal noise, float32 ``(num_noises, B, S, K, D)``, for ``shape = (num_noises, S, K, D)``."""
-    num_noises, *one = shape
-    noise = np.empty((num_noises, num_windows, *one), dtype=np.float32)
-    for index in range(num_windows):
-        fill_window_noise(noise[:, index], seed, first_window + index)
-    return noise
+@dataclass(frozen=True)
+class PathNoise:
+    """Standard normal noise of S samples of B windows.
+
+    Attributes:
+        paths: ``(B, S, P, C)``, what forecasts begin with.
+        draws: ``(M, B, S, K, D)``, what a solver draws on its way.
+    """
+
+    paths: Tensor
+    draws: Tensor
+
+    def of_solver(self, first: Tensor) -> Tensor:
+        """Noise as a solver takes it, ``(1 + M, B, S, K, D)``: ``first (B, S, K, D)``, then its draws."""
+        return torch.cat([first.unsqueeze(0), self.draws])
+
+    def to(self, device: torch.device) -> PathNoise:
+        """The same on a device."""
+        return PathNoise(self.paths.to(device), self.draws.to(device))
+
+
+def path_noise(
+    source: torch.Generator | int, first_window: int, num_windows: int, samples: int, shape: NoiseShape
+) -> PathNoise:
+    """Noise of some windows, by a seed that stands for the same whatever the batches, or by a torch generator."""
+    if isinstance(source, int):
+        paths, draws = draw_noise(source, first_window, num_windows, samples, shape)
+        return PathNoise(torch.from_numpy(paths), torch.from_numpy(draws).swapaxes(0, 1))
+    count, *latent = shape.draws
+    return PathNoise(
+        *(
+            torch.randn(size, generator=source, device=source.device)
+            for size in ((num_windows, samples, *shape.paths), (count, num_windows, samples, *latent))
+        )
+    )

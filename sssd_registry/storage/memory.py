@@ -25,9 +25,9 @@ _TRAINING_COPIES = 5
 _FIELDS = {
     "normalizer": "data.columns, data.targets or data.horizons",
     "encoder": "model.feature_size, model.state_size or model.num_layers",
-    "horizon_embedding": "model.horizon_size",
-    "head": "model.head_options or model.latent_size",
-    "codec": "model.latent_size",
+    "correlation": "data.targets or data.horizons",
+    "token_embedding": "model.token_size",
+    "head": "model.head_options, model.components or model.target_components",
 }
 
 
@@ -100,10 +100,11 @@ def check_memory(spec: DataSpec, config: Config) -> None:
         raise SSSDError(_too_large(spec, config, memory, f"{size / 2**30:.0f} GiB of weights"))
     training = config.training
     windows = training.batch_size * sum(timeframe.lookback for timeframe in spec.timeframes)
-    draws = training.batch_size * training.noise_draws * len(spec.horizons)
+    draws = training.batch_size * training.noise_draws
+    latents = min(config.model.components, max(spec.horizons)) * min(config.model.target_components, len(spec.targets))
     for name, count, width in (
         ("training.batch_size", windows, len(spec.columns) * 8 + config.model.feature_size * 4),
-        ("training.batch_size or training.noise_draws", draws, 4 * (config.model.latent_size or len(spec.targets))),
+        ("training.batch_size or training.noise_draws", draws, 4 * latents),
     ):
         if count * width > memory:
             raise SSSDError(

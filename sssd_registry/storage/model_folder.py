@@ -48,7 +48,8 @@ from sssd_registry.storage.weights import check_numbers, read_examples, read_hea
 from sssd_registry.version import __version__
 
 # 3: units with a floor, a location for every horizon, hashes in the index.
-FORMAT = 3
+# 4: joint paths: a correlation, latents of whole paths.
+FORMAT = 4
 
 # Seconds since 1970 UTC, as far as the calendar of the data goes.
 _Time = Annotated[int, Field(ge=-(2**62), lt=2**62)]
@@ -60,7 +61,9 @@ class TrainingRecord(BaseModel):
     """Record of a training. Times are seconds since 1970 UTC.
 
     Attributes:
-        validation_crps: of the weights, in standard units: what training goes by.
+        validation_crps: of the weights, in data units over each target's typical standard unit.
+        validation_energy: energy score in the same units, over the root of how many numbers a path has.
+        validation_gains: by score, what the best weights gained over the start, and how surely, in words.
         validation_scores: CRPS in data units, by forecaster (``model`` and two naive ones) and target.
         distilled: set where it was distilled.
     """
@@ -70,7 +73,9 @@ class TrainingRecord(BaseModel):
     config: Config
     steps: _Count
     best_step: _Count
-    validation_crps: float = Field(allow_inf_nan=False)
+    validation_crps: _Score
+    validation_energy: _Score
+    validation_gains: dict[str, str] = Field(default_factory=dict)
     validation_scores: dict[str, dict[str, _Score]] = Field(default_factory=dict)
     validation_start: _Time
     test_start: _Time

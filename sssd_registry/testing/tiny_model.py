@@ -17,7 +17,7 @@ SETTINGS = (
     "model.state_size=4",
     "model.num_layers=1",
     "model.context_size=8",
-    "model.horizon_size=8",
+    "model.token_size=8",
     "model.head_options={hidden_sizes = [16], time_size = 8}",
     "training.max_steps=12",
     "training.validate_every=6",
@@ -49,16 +49,24 @@ def tiny_frame() -> pd.DataFrame:
 
 
 def train_tiny_model(out: Path, *settings: str) -> SSSDPipeline:
-    """Train for a dozen steps, and save to ``out``; with parameters none of which is zero, as after many steps.
+    """Train for a dozen steps, and save to ``out``; its network is in use, and none of its parameters is zero.
 
     ``settings``, such as ``training.seed=1``, come after the tiny model's own.
 
-    On a random walk nothing is better than the start, whose head puts out nothing: that would prove little.
+    On a random walk nothing is better than the start, and the network is left out: that would prove little.
     """
     from sssd_registry.testing.parameters import fill_zeros
     from sssd_registry.training.train import train
 
     pipeline = train(tiny_frame(), load_config(None, [*SETTINGS, *settings]), out)
     fill_zeros(pipeline.network)
+    put_to_use(pipeline)
     pipeline.save_pretrained(out)
     return pipeline
+
+
+def put_to_use(pipeline: SSSDPipeline) -> None:
+    """Let a network take part in forecasts, whatever training found it to be good for."""
+    assert pipeline.record is not None
+    pipeline.record = pipeline.record.model_copy(update={"best_step": pipeline.record.steps})
+    pipeline.network.in_use = True

@@ -22,6 +22,7 @@ from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.files.opening import opened
+from sssd_registry.evaluation.gain import Gain
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.storage.index import Digest, digest, own_file, sha256
 from sssd_registry.storage.weights import load_tensors
@@ -37,18 +38,20 @@ class Progress:
     Attributes:
         fingerprint: of configuration and data; a resumed run has to have the same.
         step: optimiser steps done.
-        best_crps: lowest validation CRPS, in standard units.
+        best_score: lowest of validations, see ``ValidationScores.mean``.
         best_step: the step it was seen at.
         stale: validations since then.
-        history: ``[step, validation CRPS]`` of each validation.
+        history: ``[step, score]`` of each validation.
+        gains: of the best weights over the start, by score; known at the end.
     """
 
     fingerprint: str
     step: int = 0
-    best_crps: float = float("inf")
+    best_score: float = float("inf")
     best_step: int = 0
     stale: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
+    gains: dict[str, Gain] = field(default_factory=dict)
 
 
 class _Stored(BaseModel):
@@ -61,7 +64,7 @@ class _Stored(BaseModel):
 
     fingerprint: str
     step: int = Field(ge=0, lt=2**62)
-    best_crps: float = Field(ge=0)
+    best_score: float = Field(ge=0)
     best_step: int = Field(ge=0, lt=2**62)
     stale: int = Field(ge=0, lt=2**62)
     history: list[tuple[int, float | None]]
@@ -76,7 +79,7 @@ class _Stored(BaseModel):
 
     def progress(self) -> Progress:
         history = [(step, math.nan if score is None else score) for step, score in self.history]
-        return Progress(self.fingerprint, self.step, self.best_crps, self.best_step, self.stale, history)
+        return Progress(self.fingerprint, self.step, self.best_score, self.best_step, self.stale, history)
 
 
 @dataclass

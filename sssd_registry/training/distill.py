@@ -3,7 +3,7 @@
 A deterministic solver turns noise into a sample by one map, and that map can be learnt (Luhman & Luhman 2021,
 "Knowledge Distillation in Iterative Generative Models for Improved Sampling Speed", eq. 7; with more than one step it
 is what progressive distillation, Salimans & Ho 2022, arrives at, without the rounds in between). The encoder stays as
-it is, and the context is computed once for teacher and student; a latent of K horizons is so small beside an image that
+it is, and the context is computed once for teacher and student; a path's latents are so small beside an image that
 the teacher's samples are drawn anew for every step.
 """
 
@@ -33,10 +33,9 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled
 from sssd_registry.storage.sampling_defaults import SamplingDefaults
 from sssd_registry.training.place import alone
-from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.state import Run, run_of
 from sssd_registry.training.train import Loss, Report, examples, learn, save, training_record
-from sssd_registry.training.validation import validation_crps
+from sssd_registry.training.validation import validation_scores
 
 # Ten steps of UniPC are as near to a hundred as twenty of most others, and half the work.
 TEACHER = ("unipc", 10)
@@ -88,6 +87,7 @@ def distill(
     training = {**_SETTINGS, "max_steps": max_steps, "scheduler": scheduler, "validation_steps": steps}
     config = config.model_copy(update={"training": config.training.model_copy(update=training)})
     run = run_of(_trainable_head(teacher.network), prepared, config, _fingerprint(teacher.network, prepared, config))
+    run.distils = True
     known = teacher.network.to(run.accelerator.device)
     with alone(out) as checkpoint:
         learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
@@ -99,18 +99,17 @@ def distill(
 
 
 def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau) -> Loss:
-    """Mean squared distance of the student's samples to the teacher's, in standard units, from the same noise."""
+    """Mean squared distance of the student's latents to the teacher's, from the same noise."""
 
     def loss_of(run: Run, batch: Batch, generator: torch.Generator) -> Tensor:
         network = run.network.eval()  # the encoder has to say to the student what it says to the teacher
         with torch.no_grad():
-            condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)  # (B, K, C)
-        windows, count = condition.shape[:2]
-        shape = (1, windows, run.config.noise_draws, count, network.latent_size)
+            condition = network.condition(network.encode(batch.values, batch.times))
+        shape = (1, len(condition), run.config.noise_draws, *network.latent_shape)
         noise = torch.randn(shape, generator=generator).to(condition.device)
         wanted = sample(lambda z, t: torch.as_tensor(teacher(z, t, condition)), slow, noise)  # (B, S, K, D)
-        made = solve(lambda z, t: torch.as_tensor(network.head(z, t, condition)), fast, noise)
-        return F.mse_loss(network.codec.decode(made), network.codec.decode(wanted))  # (B, S, K, C)
+        made = solve(network.denoiser(condition), fast, noise)
+        return F.mse_loss(made, wanted)
 
     return loss_of
 
@@ -142,7 +141,8 @@ def _deterministic(scheduler: str, steps: int, schedule: NoiseSchedule) -> Solve
 
 
 def _score(network: SSSDNetwork, tableau: SolverTableau, run: Run) -> float:
-    return float(validation_crps(network, tableau, run.data, validation_origins(run)).mean())
+    found = validation_scores(network, tableau, run.data, run.validation_origins, run.validation_sizes)
+    return float(found.crps.mean())
 
 
 def _trainable_head(teacher: SSSDNetwork) -> SSSDNetwork:

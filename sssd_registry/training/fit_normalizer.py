@@ -11,6 +11,7 @@ import torch
 from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.changes import Changes, root_mean_square
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.training.fit_correlation import fit_correlation
 from sssd_registry.training.fit_location_scale import fit_location_scale
 
 Array = npt.NDArray[np.float64]
@@ -25,12 +26,13 @@ _AT_ZERO = 1e-3
 
 
 def fit_normalizer(network: SSSDNetwork, data: TrainingData) -> None:
-    """Fit what ``model.location_scale`` says."""
+    """Fit what ``model.location_scale`` says, and then how what it leaves hangs together."""
     fit_movement(network.normalizer.movement, data)
     if network.normalizer.linear is None:
         fit_growth(network, data)
     else:
         fit_location_scale(network, data)
+    fit_correlation(network.correlation, network.normalizer, data)
 
 
 def fit_growth(network: SSSDNetwork, data: TrainingData) -> None:

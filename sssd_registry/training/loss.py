@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,10 +46,13 @@ def draw_timesteps(windows: int, draws: int, num_train_timesteps: int, generator
     return (share * num_train_timesteps).long().clamp(max=num_train_timesteps - 1)
 
 
-def standard_futures(network: SSSDNetwork, batch: Batch) -> Tensor:
-    """Return the futures that a network learns: in standard units, within twelve of them, float32 ``(B, K, C)``."""
+def path_latents(network: SSSDNetwork, batch: Batch) -> Tensor:
+    """Return what a network learns: latents of the paths that came to be, within twelve units, float32 ``(B, K, D)``.
+
+    ``batch`` has the futures at all of the correlation's points.
+    """
     standard = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
-    return standard.clamp(-_FARTHEST, _FARTHEST)
+    return network.latents(standard.clamp(-_FARTHEST, _FARTHEST)).clamp(-_FARTHEST, _FARTHEST)
 
 
 def denoising_loss(
@@ -60,32 +62,25 @@ def denoising_loss(
 
     Args:
         model: ``network``, or what a trainer wrapped it in.
-        network: for its normaliser, codec and schedule.
-        batch: B windows.
+        network: for its normaliser, correlation and schedule.
+        batch: B windows, and their futures at the correlation's points.
         draws: S noise draws and time steps for each window.
         generator: on the CPU, so that a run does not depend on the device's random numbers.
     """
-    x0 = network.codec.encode(standard_futures(network, batch)).unsqueeze(1)  # (B, 1, K, D)
+    x0 = path_latents(network, batch).unsqueeze(1)  # (B, 1, K, D)
     windows, _, count, size = x0.shape
     eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
     t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
     z, target = diffuse(network.schedule, x0, eps, t)
-    predicted = model(batch.values, batch.times, batch.horizons, z, t.float() + float(network.schedule.timesteps[0]))
+    predicted = model(batch.values, batch.times, z, t.float() + float(network.schedule.timesteps[0]))
     return weighted_error(predicted.float(), target, network.normalizer.weight(batch.values))
 
 
 def weighted_error(predicted: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Mean squared error over draws and horizons ``(B, S, K, D)``, a scalar; window b counts ``weights[b].mean()``.
+    """Mean squared error over draws and latents ``(B, S, K, D)``, a scalar; window b counts ``weights[b].mean()``.
 
     Args:
         weights: ``(B, C)``, less than 1 for windows that stand still: in their units what came to be may be huge.
     """
     error = F.mse_loss(predicted, target, reduction="none").flatten(1).mean(dim=1)  # (B,)
     return (weights.mean(dim=1).to(error.dtype) * error).mean()
-
-
-def draw_horizons(trained: tuple[int, ...], random: np.random.Generator) -> tuple[int, ...]:
-    """The trained horizons and as many between them, log-uniform: the embedding has to be right in between."""
-    longest = max(trained)
-    between = np.exp(random.uniform(0.0, np.log(longest + 1), size=len(trained))).astype(int).clip(1, longest)
-    return tuple(sorted({*trained, *(int(h) for h in between)}))

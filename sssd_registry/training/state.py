@@ -27,7 +27,7 @@ from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
 from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.transfer import start_from
-from sssd_registry.training.validation import window_weights
+from sssd_registry.training.validation import ValidationScores, relative_sizes
 
 # Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
 _LEAST_ALPHA = 1e-3
@@ -40,7 +40,8 @@ class Run:
     The network's units are fitted before a run and are no part of what a step changes.
 
     Attributes:
-        chosen: CRPS in standard units, ``(B, K, C)``, of the weights that were chosen; None before.
+        distils: the network is taught by another, and is in use from the start on.
+        chosen: scores of the weights that were chosen; None before.
     """
 
     data: TrainingData
@@ -54,7 +55,13 @@ class Run:
     progress: Progress
     best: dict[str, Tensor]
     start: dict[str, Tensor]
-    chosen: Array | None = None
+    distils: bool = False
+    chosen: ValidationScores | None = None
+
+    @cached_property
+    def points(self) -> tuple[int, ...]:
+        """Bars ahead at which a path's future is looked at."""
+        return tuple(int(point) for point in self.network.correlation.points)
 
     @cached_property
     def validation_origins(self) -> Origins:
@@ -62,9 +69,9 @@ class Run:
         return evenly_spaced(self.data.split.validation, self.config.validation_windows)
 
     @cached_property
-    def window_weights(self) -> Array:
-        """Weights of the validation windows, ``(B, C)``."""
-        return window_weights(self.network, self.data, self.validation_origins)
+    def validation_sizes(self) -> Array:
+        """What standard units are in the validation windows, ``(B, K, C)``, beside what is typical."""
+        return relative_sizes(self.validation.scale, self.validation_origins)
 
     @cached_property
     def validation(self) -> Validation:

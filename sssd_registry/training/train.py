@@ -25,12 +25,12 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from sssd_registry.training.loss import denoising_loss, draw_horizons
+from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
 from sssd_registry.training.selection import choose_weights, validate, validation_origins
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
-from sssd_registry.training.validation import validation_crps
+from sssd_registry.training.validation import validation_scores
 
 Report = Callable[[Progress, float], None]
 # Of a batch, with a generator on the CPU, so that a run does not depend on the device's random numbers.
@@ -118,10 +118,9 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
     random = np.random.default_rng([run.config.seed, run.progress.step])
     total = 0.0
     for _ in range(run.config.gradient_accumulation_steps):
-        horizons = draw_horizons(run.data.spec.horizons, random)
         origins = run.data.split.train
         chosen = origins.take(random.integers(len(origins), size=run.config.batch_size))
-        batch = make_batch(run.data, chosen, horizons, run.accelerator.device)
+        batch = make_batch(run.data, chosen, run.points, run.accelerator.device)
         if run.config.mirror:
             turned = torch.from_numpy(random.random(len(chosen)) < 0.5)
             batch = mirrored(batch, run.data.spec, turned.to(run.accelerator.device))
@@ -143,15 +142,17 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
 
 def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
     """Record what is to be known of a run, whose weights have been chosen."""
-    split, standard = run.data.split, run.chosen
-    if standard is None:  # weights that were not chosen here
-        standard = validation_crps(run.network, tableau, run.data, validation_origins(run))
+    split, chosen = run.data.split, run.chosen
+    if chosen is None:  # weights that were not chosen here
+        chosen = validation_scores(run.network, tableau, run.data, run.validation_origins, run.validation_sizes)
     return TrainingRecord(
         config=config,
         steps=run.progress.step,
         best_step=run.progress.best_step,
-        validation_crps=run.progress.best_crps,
-        validation_scores=scores_beside_naive(standard, run.validation, run.data.spec.targets),
+        validation_crps=float(chosen.crps.mean()),
+        validation_energy=float(chosen.energy.mean()),
+        validation_gains={name: str(one) for name, one in run.progress.gains.items()},
+        validation_scores=scores_beside_naive(chosen.standard, run.validation, run.data.spec.targets),
         validation_start=split.validation_start,
         test_start=split.test_start,
         random_walk_window=run.validation.random_walk_window,

@@ -21,8 +21,8 @@ def start_from(network: SSSDNetwork, model: str | Path) -> None:
 
     The data may differ. Timeframes are matched in order, finest first; what is left over on either side stays as it
     is. The first layer of a stack depends on the number of features, and is copied where those agree; the layer that
-    makes the context of all timeframes, where their number does. Horizon embedding and head are copied where both
-    models have the same ones, and as many targets.
+    makes the context of all timeframes, where their number does. The head is copied where both models have the same one,
+    and as many latents of a path.
 
     Raises:
         SSSDError: no such model, or one whose encoder has other sizes.
@@ -40,9 +40,10 @@ def start_from(network: SSSDNetwork, model: str | Path) -> None:
     encoder = {name: value for name, value in other.encoder.state_dict().items() if not name.startswith("stacks.")}
     _copy_fitting(network.encoder, encoder)
     same_head = (other.config.head, other.config.head_options) == (network.config.head, network.config.head_options)
-    condition = (other.config.context_size, other.config.horizon_size, other.latent_size)
-    if same_head and condition == (network.config.context_size, network.config.horizon_size, network.latent_size):
-        network.horizon_embedding.load_state_dict(other.horizon_embedding.state_dict())
+    sizes = (other.config.context_size, other.config.token_size, other.latent_shape)
+    if same_head and sizes == (network.config.context_size, network.config.token_size, network.latent_shape):
+        if network.token_embedding is not None and other.token_embedding is not None:
+            network.token_embedding.copy_(other.token_embedding)
         network.head.load_state_dict(other.head.state_dict())
 
 

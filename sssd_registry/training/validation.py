@@ -1,49 +1,75 @@
-"""Validation: CRPS of forecasts in standard units, and what else is learnt from the validation part."""
+"""Validation: CRPS and energy score of forecasts, and what else is learnt from the validation part."""
 
 from __future__ import annotations
 
-import numpy as np
-import torch
+from dataclasses import dataclass
 
-from sssd_registry.data.windows import Origins, futures_at, history_at, window_places, windows_at
+import numpy as np
+
+from sssd_registry.data.windows import Origins, futures_at, history_at
 from sssd_registry.evaluation.baselines import choose_random_walk_window
 from sssd_registry.evaluation.encoded_windows import encode_windows
-from sssd_registry.evaluation.scores import Array, crps, standard_error
-from sssd_registry.model.batches import TrainingData, to_tensors
+from sssd_registry.evaluation.multivariate import energy_score
+from sssd_registry.evaluation.scores import Array, crps
+from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.tableau import SolverTableau
 
-_SAMPLES, _AT_ONCE = 48, 256
+_SAMPLES = 48
 
 
-def validation_crps(network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins) -> Array:
-    """CRPS of each window, horizon and target ``(B, K, C)``, in standard units: none outweighs another.
+@dataclass(frozen=True)
+class ValidationScores:
+    """Scores of B windows; lower is better.
+
+    Attributes:
+        standard: CRPS ``(B, K, C)``, in each window's standard units.
+        crps: ``(B,)``, mean over horizons and targets, in data units but for each target's size.
+        energy: energy score of the path ``(B,)``, in the same units, over the root of how many numbers a path has.
+    """
+
+    standard: Array
+    crps: Array
+    energy: Array
+
+    @property
+    def mean(self) -> float:
+        """What weights are chosen by: the mean of both."""
+        return float(self.crps.mean() + self.energy.mean()) / 2
+
+
+def validation_scores(
+    network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins, sizes: Array
+) -> ValidationScores:
+    """Forecast the windows at ``origins``, and score.
 
     The noise is the same every time, so that two validations differ by the weights only.
+
+    Args:
+        network: in evaluation mode.
+        tableau: the solver.
+        data: where the windows are.
+        origins: B of them.
+        sizes: what a standard unit is at each horizon of each target, ``(B, K, C)``, beside what is typical.
     """
     windows = encode_windows(network, data.source, origins, data.spec.horizons)
-    return crps(windows.forecast(tableau, _SAMPLES, seed=0), windows.observed)
+    paths, observed = windows.forecast(tableau, _SAMPLES, seed=0), windows.observed
+    standard = crps(paths, observed)
+    energy = energy_score(paths * sizes[:, None], observed * sizes) / np.sqrt(observed[0].size)
+    return ValidationScores(standard, (standard * sizes).mean(axis=(1, 2)), energy)
 
 
-@torch.no_grad()
-def window_weights(network: SSSDNetwork, data: TrainingData, origins: Origins) -> Array:
-    """Weigh each window's errors in standard units, float64 ``(B, C)``; see ``WindowNormalizer.weight``."""
-    chunks = []
-    for first in range(0, len(origins), _AT_ONCE):
-        values, _ = to_tensors(windows_at(data.source, origins.take(slice(first, first + _AT_ONCE))), network.device)
-        chunks.append(network.normalizer.weight(values).cpu().numpy())
-    return np.concatenate(chunks)
+def relative_sizes(scale: Array, origins: Origins) -> Array:
+    """Standard units ``(B, K, C)`` in data units, over their mean of each series and target.
 
-
-def significantly_better(scores: Array, baseline: Array, data: TrainingData, origins: Origins) -> bool:
-    """Tell whether ``scores`` are lower than the baseline's on the same windows, by more than one standard error.
-
-    Windows that overlap count as fewer, and so do series that move together: on a month of prices most networks are
-    "better" by the drift of that month.
+    Series and targets count alike, whatever they are measured in; within a series, a window counts by how much it
+    moves, as in data units.
     """
-    difference = scores - baseline
-    error = standard_error(difference, data.spec.horizons, window_places(data.source, origins))
-    return bool(difference.mean() < -error)
+    sizes = np.empty_like(scale)
+    for one in np.unique(origins.series):
+        rows = origins.series == one
+        sizes[rows] = scale[rows] / scale[rows].mean(axis=(0, 1))
+    return sizes
 
 
 def random_walk_window(data: TrainingData) -> int:

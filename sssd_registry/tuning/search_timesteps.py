@@ -10,16 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import EncodedWindows
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
-from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.noise import path_noise
 from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
-from sssd_registry.sampling.sampler import sample
+from sssd_registry.sampling.sampler import Denoiser, sample
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.tuning.multistep import multistep_tableau
 
@@ -32,23 +31,24 @@ _STEP = 3e-3
 
 @dataclass(frozen=True)
 class Objective:
-    """RMS distance of a solver's latents to those of 200 steps, over all windows, samples, horizons and dimensions."""
+    """RMS distance of a solver's latents to those of 200 steps, over all windows, samples and dimensions."""
 
-    windows: EncodedWindows
+    denoiser: Denoiser
     noise: Tensor  # (1, B, S, K, D)
     reference: Tensor  # (B, S, K, D)
 
     def __call__(self, tableau: SolverTableau) -> float:
-        made = sample(self.windows.denoise, tableau, self.noise)
+        made = sample(self.denoiser, tableau, self.noise)
         return float((made - self.reference).square().mean().sqrt())
 
 
 def make_objective(windows: EncodedWindows, schedule: NoiseSchedule) -> Objective:
     """Sample by DPM-Solver++ in 200 steps, as what other solvers are compared with."""
     reference = solver_tableau(make_scheduler("dpmsolver++", schedule), schedule, REFERENCE_STEPS)
-    noise = torch.from_numpy(draw_noise(_SEED, 0, len(windows), (1, _SAMPLES, *windows.shape)))
-    noise = noise.to(windows.condition.device)
-    return Objective(windows, noise, sample(windows.denoise, reference, noise))
+    network, condition = windows.network, windows.condition
+    drawn = path_noise(_SEED, 0, len(windows), _SAMPLES, network.noise_shape(None)).to(condition.device)
+    noise, denoiser = network.first_latents(drawn.paths).unsqueeze(0), network.denoiser(condition)
+    return Objective(denoiser, noise, sample(denoiser, reference, noise))
 
 
 def search_timesteps(

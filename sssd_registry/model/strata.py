@@ -1,0 +1,51 @@
+"""Strata of samples: of S of them, one in each of S equally likely parts of the standard normal law.
+
+Sums of stratified noises are not stratified, and the quantiles of 100 such samples are as rough as those of 100
+independent ones. Ranks put it right: at each horizon, and of each target, the sample of rank r is moved into the r-th
+part, and stays in the same place of it that it had between its neighbours. Which sample is high where, the dependence,
+is in the ranks (Latin hypercube sampling with dependence: Packham & Schmidt 2010, "Latin hypercube sampling with
+dependence and applications in finance").
+
+The place between two neighbours is uniform whatever these are. So each sample by itself is exactly standard normal, of
+any S: one alone stays where it is.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# Below it a distance between neighbours is none.
+_LEAST = 1e-300
+
+
+def stratified(normal: Tensor) -> Tensor:
+    """Standard normal samples ``(B, S, K, C)``, float64, to stratified ones, float32.
+
+    Float64, since of two samples that are nearly the same each may be the higher one, in another order of sums.
+    """
+    size = normal.shape[1]
+    ordered, sample = torch.sort(normal.movedim(1, -1), dim=-1)  # (B, K, C, S): whose sample it is
+    share = 0.5 * (1 + torch.erf(ordered * 0.5**0.5))
+    below = torch.cat([torch.zeros_like(share[..., :1]), share[..., :-1]], dim=-1)
+    above = torch.cat([share[..., 1:], torch.ones_like(share[..., :1])], dim=-1)
+    place = (share - below) / (above - below).clamp(min=_LEAST)
+    rank = torch.arange(size, device=normal.device)
+    strata = normal_quantile(((rank + place) / size - 0.5).float())
+    moved = torch.zeros_like(strata).scatter(-1, sample, strata)
+    return moved.movedim(-1, 1)
+
+
+def normal_quantile(q: Tensor) -> Tensor:
+    """The standard normal's quantile function at ``q + 1/2``, float32, with q in [-1/2, 1/2].
+
+    As :func:`sssd_engine.noise.normal_quantile`: PPND7 (Wichura 1988, Algorithm AS 241). Nothing is farther than 5.5.
+    """
+    r = 0.180625 - q * q
+    above = ((59.10937472 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179
+    below = ((67.1875636 * r + 78.757757664) * r + 17.895169469) * r + 1
+    middle = q * above / below
+    r = torch.sqrt(-torch.log((0.5 - q.abs()).clamp(min=2**-25))) - 1.6
+    above = ((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777
+    below = (0.12021132975 * r + 0.7370016425) * r + 1
+    return torch.where(q.abs() > 0.425, q.sign() * above / below, middle)
