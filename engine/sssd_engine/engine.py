@@ -20,14 +20,14 @@ import numpy.typing as npt
 
 from sssd_engine.inputs import Inputs, check_array, checked_inputs
 from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
-from sssd_engine.noise import draw_noise
+from sssd_engine.noise import NoiseShape, draw_noise
 from sssd_engine.part import Part
 from sssd_engine.runtimes import open_part
 
 __all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
 
-# Latents of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
-_AT_ONCE = 1 << 18
+# Noise of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
+_AT_ONCE = 1 << 20
 # Of one forecast; more would not come back in this life.
 _MOST_SAMPLES = 10_000_000
 
@@ -87,6 +87,14 @@ class Engine:
         """The Q levels of ``EngineForecast.quantiles``."""
         return tuple(self.manifest["quantile_levels"])
 
+    @property
+    def noise_shape(self) -> NoiseShape:
+        """Numbers of noise that one sample takes."""
+        shapes = {port["name"]: port["shape"] for port in self.manifest["inputs"]}
+        points, channels = shapes["noise"][2:]
+        draws = shapes.get("draws", ["windows", 0, "samples", 1, 1])
+        return NoiseShape((points, channels), (draws[1], draws[3], draws[4]))
+
     def __call__(
         self,
         inputs: Inputs,
@@ -94,17 +102,19 @@ class Engine:
         seed: int = 0,
         *,
         noise: npt.NDArray[np.float32] | None = None,
+        draws: npt.NDArray[np.float32] | None = None,
         first_window: int = 0,
     ) -> EngineForecast:
         """Forecast from B windows.
 
         Args:
-            inputs: by the names and shapes in the manifest's ``inputs``, all but ``noise``, in data units; or a frame
+            inputs: by the names and shapes in the manifest's ``inputs``, all but noise, in data units; or a frame
                 with the training data's columns, or its CSV or Parquet file, whose B series are forecast from their
                 last bars.
             num_samples: S; default: as exported.
             seed: gives the same noise as the same seed does in the eager pipeline.
-            noise: standard normal, float32 ``(B, num_noises, S, K, D)``, instead of a seed.
+            noise: what paths begin with, standard normal, float32 ``(B, S, P, C)``, instead of a seed.
+            draws: with it, what the solver draws on its way, where it does, ``(B, M, S, K, D)``.
             first_window: number of the first window, when a batch is one part of a larger one.
 
         No windows give an empty forecast.
@@ -115,7 +125,8 @@ class Engine:
                 closed.
             SSSDError: a frame is unusable.
         """
-        return self.sample(self.encode(inputs), num_samples, seed, noise=noise, first_window=first_window)
+        encoded = self.encode(inputs)
+        return self.sample(encoded, num_samples, seed, noise=noise, draws=draws, first_window=first_window)
 
     def encode(self, inputs: Inputs) -> Encoded:
         """Run what of a forecast comes before its first noise, to be sampled from many times.
@@ -137,29 +148,41 @@ class Engine:
         seed: int = 0,
         *,
         noise: npt.NDArray[np.float32] | None = None,
+        draws: npt.NDArray[np.float32] | None = None,
         first_window: int = 0,
     ) -> EngineForecast:
         """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
         parts = self._open()
         if noise is not None:
             noise = np.asarray(noise)
-            num_samples = noise.shape[2] if noise.ndim == 5 else None
+            num_samples = noise.shape[1] if noise.ndim == 4 else None
         count = self._count(num_samples)
         if min(seed, first_window) < 0:
             raise EngineError(f"seed and first_window have to be 0 or more, got {seed} and {first_window}")
         if encoded.windows == 0:  # runtimes differ in what they make of nothing; some end the process
             return self._nothing(count)
-        shape = (self.manifest["num_noises"], count, len(self.horizons), self.manifest["latent_size"])
         try:
             if noise is None:
-                noise = draw_noise(seed, first_window, encoded.windows, shape)
-            check_array("noise", noise, np.float32, (encoded.windows, *shape))
-            made = self._run(parts[encoded.done :], {**encoded.values, "noise": noise})
+                noise, draws = draw_noise(seed, first_window, encoded.windows, count, self.noise_shape)
+            given = self._checked_noise(noise, draws, encoded.windows, count)
+            made = self._run(parts[encoded.done :], {**encoded.values, **given})
         except MemoryError:
             raise EngineError(
                 f"no memory for {encoded.windows} windows of {count} samples: ask for fewer, or stream"
             ) from None
         return EngineForecast(made["samples"], made["quantiles"])
+
+    def _checked_noise(self, noise: Any, draws: Any, windows: int, count: int) -> dict[str, npt.NDArray[Any]]:
+        """Noise under the names that parts take it by."""
+        shape = self.noise_shape
+        check_array("noise", noise, np.float32, (windows, count, *shape.paths))
+        number, *latent = shape.draws
+        if not number:
+            return {"noise": noise}
+        if draws is None:
+            raise EngineError(f"this engine's solver draws noise on its way: give draws, {number} for each sample, too")
+        check_array("draws", draws, np.float32, (windows, number, count, *latent))
+        return {"noise": noise, "draws": draws}
 
     def _count(self, num_samples: int | None) -> int:
         """S, if it is a number of samples."""
@@ -186,7 +209,7 @@ class Engine:
         """
         count = self._count(num_samples)
         feed = checked_inputs(self.manifest, inputs)
-        at_once = max(1, _AT_ONCE // (count * len(self.horizons) * self.manifest["latent_size"]))
+        at_once = max(1, _AT_ONCE // (count * self.noise_shape.size))
         for start in range(0, max(len(next(iter(feed.values()))), 1), at_once):  # no windows give one empty forecast
             part = {name: array[start : start + at_once] for name, array in feed.items()}
             yield self(part, count, seed, first_window=start)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sssd_engine.noise import NOISE
 from sssd_engine.manifest import EngineError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt
         EngineError: one is missing, unknown, or has the wrong type or shape.
         SSSDError: a frame is unusable.
     """
-    wanted = {entry["name"]: entry for entry in manifest["inputs"] if entry["name"] != "noise"}
+    wanted = {entry["name"]: entry for entry in manifest["inputs"] if entry["name"] not in NOISE}
     if not isinstance(inputs, Mapping) and (isinstance(inputs, str | Path) or hasattr(inputs, "columns")):
         inputs = last_windows(manifest, inputs)
     if not isinstance(inputs, Mapping):

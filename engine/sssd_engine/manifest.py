@@ -16,8 +16,8 @@ from sssd_engine.fields import MANIFEST as MANIFEST
 from sssd_engine.manifest_fields import ManifestError, check_entries, check_plain
 from sssd_engine.settling import settled
 
-FORMAT = 4
-_MEANING = ("inputs", "outputs", "horizons", "quantile_levels", "num_noises", "latent_size", "scheduler", "tableau",
+FORMAT = 5
+_MEANING = ("inputs", "outputs", "horizons", "quantile_levels", "latent_shape", "network_in_use", "scheduler", "tableau",
             "num_inference_steps", "num_calls", "precision", "spec", "test_start", "random_walk_window")  # fmt: skip
 _PART_MEANING = ("name", "stages", "runtime", "precision", "solver")
 _LARGEST_MANIFEST = 64 << 20

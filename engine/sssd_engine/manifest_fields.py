@@ -26,6 +26,7 @@ from sssd_engine.fields import (
     whole,
     words,
 )
+from sssd_engine.noise import NOISE
 from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
 
 _LONGEST_TEXT = 10_000
@@ -56,8 +57,9 @@ _OF_ALL = {"target": TEXT, "files": table(SHA256), "parts": maybe(each(ANYTHING,
 # Of those of our own form, which have parts.
 _FIELDS = {
     "inputs": each(ANYTHING, 1), "outputs": each(ANYTHING, 2, 2), "horizons": each(COUNT, 1),
-    "quantile_levels": each(NUMBER, 1), "num_samples": COUNT, "num_noises": COUNT, "latent_size": COUNT,
-    "scheduler": TEXT, "num_inference_steps": COUNT, "num_calls": COUNT, "tableau": TEXT, "precision": TEXT,
+    "quantile_levels": each(NUMBER, 1), "num_samples": COUNT, "latent_shape": each(COUNT, 2, 2),
+    "network_in_use": FLAG, "scheduler": TEXT, "num_inference_steps": whole(0, 2**40), "num_calls": whole(0, 2**40),
+    "tableau": TEXT, "precision": TEXT,
     "loop": TEXT, "spec": ANYTHING, "test_start": SECONDS, "random_walk_window": COUNT, "parity": maybe(ANYTHING),
     "source": ANYTHING, "versions": table(TEXT), "settings": ANYTHING,
 }  # fmt: skip
@@ -154,7 +156,6 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         return
     targets = len(manifest["spec"]["targets"])
     wanted = {
-        "noise": ["windows", manifest["num_noises"], "samples", len(horizons), manifest["latent_size"]],
         "samples": ["windows", "samples", len(horizons), targets],
         "quantiles": ["windows", len(levels), len(horizons), targets],
     }
@@ -166,9 +167,29 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     for name, port in ports["inputs"].items():
         shape = port["shape"]
         rank = {"values": 3, "times": 2}.get(name.partition("_")[0], 0)
-        if name != "noise" and (len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)):
+        if name not in NOISE and (len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)):
             yield f"the input {name!r} has the shape {_shown(shape)}, which does not fit {columns} columns"
+    if fault := next(_noise_faults(manifest, ports["inputs"]), None):
+        yield fault
+        return
     yield from _flow_faults(manifest, ports)
+
+
+def _noise_faults(manifest: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Noise of another shape than runtimes draw."""
+    shapes = {name: inputs[name]["shape"] for name in NOISE if name in inputs}
+    wanted = {
+        "noise": ["windows", "samples", None, len(manifest["spec"]["targets"])],
+        "draws": ["windows", None, "samples", *manifest["latent_shape"]],
+    }
+    if "noise" not in shapes:
+        yield "inputs lacks noise"
+    for name, shape in shapes.items():
+        free = wanted[name].index(None)
+        sizes = [*shape[:free], None, *shape[free + 1 :]]
+        if sizes != wanted[name] or not isinstance(shape[free], int):
+            what = ", ".join("a number" if size is None else str(size) for size in wanted[name])
+            yield f"{name} has the shape {_shown(shape)}; by the manifest's other entries it is [{what}]"
 
 
 def _flow_faults(manifest: Mapping[str, Any], ports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -185,8 +206,9 @@ def _flow_faults(manifest: Mapping[str, Any], ports: Mapping[str, Mapping[str, A
                 yield f"{part['name']!r} takes {port['name']!r}, which nothing before it makes in that shape"
         known |= {port["name"]: port for port in part["outputs"]}
         if solver is not None:
-            yield from solver_faults(solver, manifest["num_noises"])
-            shape = ["windows", "samples", len(manifest["horizons"]), manifest["latent_size"]]
+            draws = ports["inputs"].get("draws", {"shape": [0, 0]})["shape"][1]
+            yield from solver_faults(solver, 1 + draws, tuple(ports["inputs"]["noise"]["shape"][2:]))
+            shape = ["windows", "samples", *manifest["latent_shape"]]
             known["latents"] = {"dtype": "float32", "shape": shape}
     for name, port in ports["outputs"].items():
         if not _fits(known.get(name), port):

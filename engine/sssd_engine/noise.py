@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
+# Names of an engine's inputs that are noise.
+NOISE = ("noise", "draws")
 # Rows of paths' noise that are stratified.
 _STRATIFIED = 8
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sssd_engine.fields import FLAG, NUMBER, Kind, each, whole
+from sssd_engine.fields import COUNT, FLAG, NUMBER, Kind, each, whole
 
 _SOURCES = ("state", "output", "noise")
 
@@ -24,14 +25,25 @@ def _is_term(value: Any) -> bool:
 _UPDATE = each(Kind("a list of a source, an index and a weight", _is_term), 1, 1_000)
 SOLVER_FIELDS = {
     "one_time": FLAG,
+    "leading": each(COUNT, 2, 2),
+    "latent": each(COUNT, 2, 2),
     "memory": whole(1, 1_000),
     "timesteps": each(NUMBER, 1, 1_000_000),
     "updates": each(_UPDATE, 2, 1_000_001),
 }
 
 
-def solver_faults(solver: Mapping[str, Any], noises: int) -> Iterator[str]:
-    """Updates that reach for what is not there: a state before the first, an output that was forgotten, a draw."""
+def solver_faults(solver: Mapping[str, Any], noises: int, paths: tuple[int, int]) -> Iterator[str]:
+    """Updates that reach for what is not there: a state before the first, an output that was forgotten, a draw.
+
+    Args:
+        solver: the table.
+        noises: what paths begin with, and the draws.
+        paths: rows and columns of paths' noise.
+    """
+    rows, columns = solver["leading"]
+    if rows > paths[0] or columns > paths[1] or rows * columns != math.prod(solver["latent"]):
+        yield f"solver begins with {solver['leading']} of a path's noise of {list(paths)}, as {solver['latent']}"
     updates = solver["updates"]
     if len(updates) != len(solver["timesteps"]) + 1:
         yield f"solver has {len(updates)} updates for {len(solver['timesteps'])} time steps"

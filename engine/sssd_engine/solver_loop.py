@@ -15,19 +15,26 @@ class SolverLoop:
 
     Args:
         step: takes ``z``, ``t`` and what was prepared, gives ``output``.
-        solver: ``timesteps`` and ``updates`` of the tableau, and whether ``t`` is one number or one for each sample.
+        solver: ``timesteps`` and ``updates`` of the tableau, whether ``t`` is one number or one for each sample, how
+            many rows and columns of paths' noise sampling begins with, and the shape ``(K, D)`` of the head's latents.
     """
 
     def __init__(self, step: Part, solver: Mapping[str, Any]) -> None:
         self.step, self.solver = step, solver
+        self.draws = any(source == "noise" and index for update in solver["updates"] for source, index, _ in update)
         self.prepared = tuple(name for name in step.inputs if name not in ("z", "t"))
-        self.inputs = ("noise", *self.prepared)
+        self.inputs = ("noise", *(["draws"] if self.draws else []), *self.prepared)
 
     def __call__(self, feed: Values) -> dict[str, Array]:
-        noise, ready = feed["noise"], {name: feed[name] for name in self.prepared}
+        ready = {name: feed[name] for name in self.prepared}
+        rows, columns = self.solver["leading"]
+        sizes = feed["noise"].shape[:2]
+        noise = [feed["noise"][:, :, :rows, :columns].reshape(*sizes, *self.solver["latent"])]
+        if self.draws:
+            noise += list(feed["draws"].swapaxes(0, 1))
         takes_time = "t" in self.step.inputs
-        shape = (1, 1) if self.solver["one_time"] else noise.shape[0:3:2]
-        sources: dict[str, Any] = {"state": [], "output": [], "noise": noise.swapaxes(0, 1)}
+        shape = (1, 1) if self.solver["one_time"] else sizes
+        sources: dict[str, Any] = {"state": [], "output": [], "noise": noise}
         first, *updates = self.solver["updates"]
         state = _combine(first, sources)
         for timestep, update in zip(self.solver["timesteps"], updates, strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_engine.engine import Engine, load_engine
+from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
@@ -87,7 +88,7 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
     except (ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise SSSDError(f"the engine's manifest does not say what its data are: export anew ({reason})") from None
-    shapes = {entry["name"]: entry["shape"][1:] for entry in manifest["inputs"] if entry["name"] != "noise"}
+    shapes = {entry["name"]: entry["shape"][1:] for entry in manifest["inputs"] if entry["name"] not in NOISE}
     wanted: dict[str, list[int]] = {f"times_{tf.name}": [tf.lookback] for tf in spec.timeframes}
     wanted |= {f"values_{tf.name}": [tf.lookback, len(spec.columns)] for tf in spec.timeframes}
     if shapes != wanted:

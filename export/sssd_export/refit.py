@@ -21,7 +21,7 @@ from sssd_registry.model_pipeline import ModelPipeline
 
 _COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")
 # What has to be the same: a caller of the engine sees no difference but the forecasts.
-_SAME = ("inputs", "outputs", "horizons", "tableau", "num_noises", "latent_size")
+_SAME = ("inputs", "outputs", "horizons", "tableau", "latent_shape", "network_in_use")
 
 
 def refit(engine: Path, model: Path) -> dict[str, Any]:

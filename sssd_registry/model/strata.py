@@ -26,7 +26,7 @@ def stratified(normal: Tensor) -> Tensor:
     """
     size = normal.shape[1]
     ordered, sample = torch.sort(normal.movedim(1, -1), dim=-1)  # (B, K, C, S): whose sample it is
-    share = 0.5 * (1 + torch.erf(ordered * 0.5**0.5))
+    share = normal_share(ordered)
     below = torch.cat([torch.zeros_like(share[..., :1]), share[..., :-1]], dim=-1)
     above = torch.cat([share[..., 1:], torch.ones_like(share[..., :1])], dim=-1)
     place = (share - below) / (above - below).clamp(min=_LEAST)
@@ -34,6 +34,17 @@ def stratified(normal: Tensor) -> Tensor:
     strata = normal_quantile(((rank + place) / size - 0.5).float())
     moved = torch.zeros_like(strata).scatter(-1, sample, strata)
     return moved.movedim(-1, 1)
+
+
+def normal_share(x: Tensor) -> Tensor:
+    """The standard normal's distribution function, to 8e-8, of what every runtime has in float64 (no ``erf``).
+
+    Zelen & Severo 1964, in Abramowitz & Stegun, "Handbook of Mathematical Functions", 26.2.17.
+    """
+    t = 1 / (1 + 0.2316419 * x.abs())
+    terms = (((1.330274429 * t - 1.821255978) * t + 1.781477937) * t - 0.356563782) * t + 0.319381530
+    beyond = torch.exp(-0.5 * x * x) * (terms * t / (2 * torch.pi) ** 0.5)
+    return torch.where(x > 0, 1 - beyond, beyond)
 
 
 def normal_quantile(q: Tensor) -> Tensor:

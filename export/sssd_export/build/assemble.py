@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import onnxruntime
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import meaning, write_manifest
-from sssd_engine.noise import draw_noise
+from sssd_engine.noise import NOISE, draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
@@ -30,11 +31,13 @@ from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
 from sssd_export.graph.quantise import quantise
-from sssd_export.graph.trace import TracedParts, trace
+from sssd_export.graph.trace import TracedHead, TracedParts, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau
 
+# In the place of a scheduler's name.
+CLOSED_FORM = "closed form"
 QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
 _TRACES: ContextVar[dict[Any, TracedParts] | None] = ContextVar("traces", default=None)
 _PLAIN = {ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.STRING}
@@ -65,7 +68,10 @@ def build_engine(
     Raises:
         SSSDError: the engine does not match the live scheduler; the manifest is then not written.
     """
-    plans = layout(compiler.runtime, compiler.float64, request.loop, request.split)
+    if not request.network.in_use:  # nothing is left to compile but what ONNX Runtime does
+        request = replace(request, precision="fp32")
+        compiler = replace(compiler, runtime=HOST, build_only_reason="", refit=None)
+    plans = layout(compiler.runtime, compiler.float64, request.loop, request.split, request.network.in_use)
     work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
     request.report(0, len(work), work[0])
     pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
@@ -151,8 +157,9 @@ def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, preci
 
 def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str, npt.NDArray[Any]]:
     """Return inputs of the last of ``graphs`` for the model's examples: the graphs before it are run to make them."""
-    size = (request.tableau.num_noises, _CALIBRATION, len(request.horizons), request.network.latent_size)
-    values = {**engine_inputs(request.examples), "noise": draw_noise(0, 0, len(request.examples), size)}
+    shape = request.network.noise_shape(request.tableau)
+    noise, draws = draw_noise(0, 0, len(request.examples), _CALIBRATION, shape)
+    values = {**engine_inputs(request.examples), "noise": noise, "draws": draws}
     *before, last = graphs
     if any(value.name == "z" for value in last.graph.inputs):
         raise SSSDError("int8 of this target is calibrated on the whole loop: it needs --loop unrolled")
@@ -197,7 +204,8 @@ def _compiled(
 def _face(plan: PartPlan, request: ExportRequest, pieces: TracedParts, compiler: Compiler) -> dict[str, Any]:
     """Return the manifest entries of a part that are known before it is compiled."""
     plain = plan.runtime == HOST and compiler.runtime != HOST
-    solver = {"solver": solver_entry(request.tableau, pieces.broadcast_time)} if plan.stages == ("step",) else {}
+    stepped = pieces.head is not None and plan.stages == ("step",)
+    solver = {"solver": solver_entry(request.tableau, pieces.head)} if pieces.head is not None and stepped else {}
     return {
         "name": plan.name,
         "stages": list(plan.stages),
@@ -227,10 +235,12 @@ def structure(model: ir.Model) -> str:
     return digest.hexdigest()
 
 
-def solver_entry(tableau: SolverTableau, one_time: bool) -> dict[str, Any]:
-    """Write what :class:`SolverLoop` needs to know of a tableau, as JSON can hold it."""
+def solver_entry(tableau: SolverTableau, head: TracedHead) -> dict[str, Any]:
+    """Write what :class:`SolverLoop` needs to know of a tableau and a head, as JSON can hold it."""
     return {
-        "one_time": one_time,
+        "one_time": head.broadcast_time,
+        "leading": list(head.leading),
+        "latent": list(head.latent),
         "memory": tableau.memory,
         "timesteps": tableau.timesteps.tolist(),
         "updates": [[[term.source, term.index, term.weight] for term in update] for update in tableau.updates],
@@ -261,18 +271,17 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
     spec, tableau = request.network.spec, request.tableau
     unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
     first, last = graphs[0].graph, graphs[-1].graph
-    size = request.network.latent_size
-    noise = {
-        "name": "noise",
-        "dtype": "float32",
-        "shape": ["windows", tableau.num_noises, "samples", len(request.horizons), size],
-        "meaning": "standard normal: the initial noise, then each step's draw",
-    }
+    network = request.network
+    shape = network.noise_shape(tableau)
+    noise = [_noise_port("noise", ["samples", *shape.paths], "standard normal: what paths begin with")]
+    if shape.draws[0]:
+        count, *latent = shape.draws
+        noise.append(_noise_port("draws", [count, "samples", *latent], "standard normal: what the solver draws"))
     return {
         "inputs": [
             *(_describe(value, _input_meaning(str(value.name), spec.columns))
-              for value in first.inputs if value.name != "noise"),
-            noise,
+              for value in first.inputs if value.name not in NOISE),
+            *noise,
         ],
         "outputs": [
             _describe(value, f"{value.name} of {', '.join(spec.targets)}; unit: {unit}")
@@ -281,12 +290,12 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
         "horizons": list(request.horizons),
         "quantile_levels": list(QUANTILE_LEVELS),
         "num_samples": request.num_samples,
-        "num_noises": tableau.num_noises,
-        "latent_size": size,
-        "scheduler": request.scheduler,
-        "num_inference_steps": tableau.num_inference_steps,
-        "num_calls": tableau.num_calls,
-        "tableau": tableau.digest,
+        "network_in_use": network.in_use,
+        "latent_shape": list(network.latent_shape),
+        "scheduler": request.scheduler if network.in_use else CLOSED_FORM,
+        "num_inference_steps": tableau.num_inference_steps if network.in_use else 0,
+        "num_calls": tableau.num_calls if network.in_use else 0,
+        "tableau": tableau.digest if network.in_use else "",
         "precision": request.precision,
         "loop": request.loop,
         "spec": spec.model_dump(mode="json"),
@@ -294,6 +303,10 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
         "random_walk_window": request.random_walk_window,
         "parity": None,
     }  # fmt: skip
+
+
+def _noise_port(name: str, shape: Sequence[Any], meaning: str) -> dict[str, Any]:
+    return {"name": name, "dtype": "float32", "shape": ["windows", *shape], "meaning": meaning}
 
 
 def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:

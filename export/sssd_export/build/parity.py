@@ -94,12 +94,11 @@ class _Check:
         Raises:
             SSSDError: the engine's quantiles are not those of its samples.
         """
-        manifest, horizons = self.engine.manifest, self.engine.horizons
-        noise = draw_noise(
-            _SEED, 0, len(windows), (manifest["num_noises"], count, len(horizons), manifest["latent_size"])
-        )
-        expected = live_samples(self.network, self.scheduler_factory(), self.steps, windows, horizons, noise)
-        made = self.engine(engine_inputs(windows), noise=noise)
+        engine = self.engine
+        noise, draws = draw_noise(_SEED, 0, len(windows), count, engine.noise_shape)
+        scheduler = self.scheduler_factory()
+        expected = live_samples(self.network, scheduler, self.steps, windows, engine.horizons, (noise, draws))
+        made = engine(engine_inputs(windows), noise=noise, draws=draws)
         if np.isfinite(made.samples).all():
             quantiles = np.quantile(made.samples, self.engine.quantile_levels, axis=1).swapaxes(0, 1)
             size = np.abs(made.samples).max(axis=1, keepdims=True)
@@ -159,23 +158,35 @@ def live_samples(
     num_inference_steps: int,
     windows: Windows,
     horizons: tuple[int, ...],
-    noise: npt.NDArray[np.float32],
+    noise: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
 ) -> npt.NDArray[np.float64]:
     """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``.
 
-    The loop's state is float64 here, so that these samples carry no rounding of the loop's own. Network and codec run
-    in float32 as ever.
+    The loop's state is float64 here, so that these samples carry no rounding of the loop's own. Network and colouring
+    run as ever.
+
+    Args:
+        network: of which an engine was made.
+        scheduler: a live one.
+        num_inference_steps: of it.
+        windows: B.
+        horizons: K, in bars.
+        noise: of paths, and what the scheduler draws, as an engine takes them.
     """
     values, times = to_tensors(windows, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
-    condition = network.condition(network.encode(values, times), bars)
-    draws = torch.from_numpy(noise).swapaxes(0, 1)  # (num_noises, B, S, K, D)
+    units = network.normalizer.location_scale(values, times, bars)
+    paths, draws = (torch.from_numpy(one) for one in noise)
+    rows = network.correlation.rows(bars)
+    made = network.start(paths, rows)
+    if network.in_use:
+        denoiser, first = network.denoiser(network.condition(network.encode(values, times))), network.first_latents(paths)
+        drawn = [first, *draws.unbind(dim=1)]
 
-    def denoise(_call: int, z: Tensor, timestep: float) -> Tensor:
-        t = torch.full(z.shape[:2], timestep, dtype=torch.float32)
-        return torch.as_tensor(network.head(z.float(), t, condition)).double()
+        def denoise(_call: int, z: Tensor, timestep: float) -> Tensor:
+            return denoiser(z.float(), torch.full(z.shape[:2], timestep, dtype=torch.float32)).double()
 
-    latents, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: draws[index].double())
-    samples = network.decode(latents.float(), *network.normalizer.location_scale(values, times, bars))
-    array: npt.NDArray[np.float64] = samples.numpy()
+        last, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: drawn[index].double())
+        made = network.moved(made, first, last.float(), rows)
+    array: npt.NDArray[np.float64] = network.normalizer.restore(made, *units).numpy()
     return array

@@ -52,11 +52,14 @@ class Compiler:
     refit: Callable[[ir.Model, Path, Path, str, Example], dict[str, Any]] | None = None
 
 
-def layout(runtime: str, float64: bool, loop: str, split: bool) -> tuple[PartPlan, ...]:
+def layout(runtime: str, float64: bool, loop: str, split: bool, in_use: bool = True) -> tuple[PartPlan, ...]:
     """The parts of an engine.
 
-    A runtime without float64 gets what is between normalisation and decoding; ONNX Runtime does those two.
+    A runtime without float64 gets what is between normalisation and decoding; ONNX Runtime does those two. Of a network
+    that is not in use there is nothing between.
     """
+    if not in_use:
+        return (PartPlan("model", ("normalise", "decode")),)
     if loop == "step":
         groups = [("encoder", ("encode", "prepare")), ("step", ("step",))]
     elif split:

@@ -18,12 +18,9 @@ def check_kept(pieces: TracedParts, graphs: Sequence[ir.Model]) -> None:
         SSSDError: one is not.
     """
     kept = [number for model in graphs for number in small_constants(model.graph.all_nodes())]
-    parts = parts_of(pieces.head.graph, pieces.broadcast_time)  # what depends on time alone has become its values
-    stages: dict[str, Iterable[ir.Node]] = {
-        "normaliser": pieces.normalise.graph,
-        "encoder": pieces.encode.graph,
-        "noise head": [*parts.hoisted, *parts.step],
-        "decoder": pieces.decode.graph,
-    }
+    stages: dict[str, Iterable[ir.Node]] = {"normaliser": pieces.normalise.graph, "decoder": pieces.decode.graph}
+    if (head := pieces.head) is not None:
+        parts = parts_of(head.model.graph, head.broadcast_time)  # what depends on time alone has become its values
+        stages |= {"encoder": head.encode.graph, "noise head": [*parts.hoisted, *parts.step]}
     for what, nodes in stages.items():
         refuse_lost(what, [f"{number:g}" for number in small_constants(nodes) if not among(number, kept)])

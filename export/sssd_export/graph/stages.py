@@ -1,11 +1,12 @@
 """The four stages of a forecast, as modules that are traced one by one.
 
-    normalise   values_*, times_*           -> features_*, location, scale   float64 inside: differences of prices
-    encode      features_*                  -> condition
-    denoise     condition, noise            -> latents                       the head in its loop; see graph.py
-    decode      latents, location, scale    -> samples, quantiles            float64 again
+    normalise   values_*, times_*                  -> features_*, location, scale   float64 inside: differences of prices
+    encode      features_*                         -> condition
+    denoise     condition, noise, draws            -> latents                       the head in its loop; see compose.py
+    decode      noise, latents, location, scale    -> samples, quantiles            float64 again
 
 An engine is one graph of all four, or several of one or more each: a compiler that knows no float64 takes the middle.
+Of a network that is not in use there are the first and the last, and neither features nor latents.
 """
 
 from __future__ import annotations
@@ -43,34 +44,41 @@ class Normalise(nn.Module):
         names = [tf.name for tf in self.network.spec.timeframes]
         raw = dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True))
         normalizer = self.network.normalizer
+        units = normalizer.location_scale(*raw, self.get_buffer("horizons"))
+        if not self.network.in_use:
+            return units
         features = normalizer.features(*raw)
-        return (*(features[name] for name in names), *normalizer.location_scale(*raw, self.get_buffer("horizons")))
+        return (*(features[name] for name in names), *units)
 
 
 class Encode(nn.Module):
-    """Features of each timeframe to the head's condition ``(B, K, C)``, for fixed horizons."""
+    """Features of each timeframe to the head's condition ``(B, K, C)``."""
 
-    def __init__(self, network: SSSDNetwork, horizons: Tensor) -> None:
+    def __init__(self, network: SSSDNetwork) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("horizons", horizons)
 
     def forward(self, *features: Tensor) -> Tensor:
         names = [tf.name for tf in self.network.spec.timeframes]
-        context = self.network.encoder(dict(zip(names, features, strict=True)))
-        return self.network.condition(context, self.get_buffer("horizons"))
+        return self.network.condition(self.network.encoder(dict(zip(names, features, strict=True))))
 
 
 class Decode(nn.Module):
-    """Latents to samples and quantiles, float64 in data units, for fixed quantile levels."""
+    """Noise and latents to samples and quantiles, float64 in data units, for fixed horizons and quantile levels."""
 
-    def __init__(self, network: SSSDNetwork, levels: Sequence[float]) -> None:
+    def __init__(self, network: SSSDNetwork, horizons: Tensor, levels: Sequence[float]) -> None:
         super().__init__()
         self.network = network
+        self.register_buffer("rows", network.correlation.rows(horizons))
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64))
 
-    def forward(self, latents: Tensor, location: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        samples = self.network.decode(latents, location, scale)  # (B, S, K, C)
+    def forward(self, noise: Tensor, location: Tensor, scale: Tensor, *latents: Tensor) -> tuple[Tensor, Tensor]:
+        """``latents``: those that sampling has made, where the network is in use."""
+        network, rows = self.network, self.get_buffer("rows")
+        paths = network.start(noise, rows)  # (B, S, K, C)
+        for made in latents:
+            paths = network.moved(paths, network.first_latents(noise), made, rows)
+        samples = network.normalizer.restore(paths, location, scale)
         return samples, sample_quantiles(samples, self.get_buffer("levels"))
 
 

@@ -27,20 +27,42 @@ WINDOWS, SAMPLES = "windows", "samples"
 
 
 @dataclass(frozen=True)
+class TracedHead:
+    """One call of the head, and what of a path's noise it begins with.
+
+    Attributes:
+        encode: ONNX model of the stage that makes its condition.
+        model: ``z (B, S, K, D), t, condition -> output (B, S, K, D)``, what the stage ``denoise`` calls.
+        broadcast_time: it was traced with ``t`` of shape ``(1, 1)``, else with ``(B, S)``.
+        leading: rows and columns of paths' noise that are a path's latents.
+    """
+
+    encode: ir.Model
+    model: ir.Model
+    broadcast_time: bool
+    leading: tuple[int, int]
+
+    @property
+    def latent(self) -> tuple[int, int]:
+        """``(K, D)``."""
+        _, _, tokens, size = self.model.graph.inputs[0].shape or ()
+        return int(tokens), int(size)  # type: ignore[arg-type]  # numbers, not names
+
+
+@dataclass(frozen=True)
 class TracedParts:
     """ONNX models of the stages; what each takes and gives is in :mod:`sssd_export.graph.stages`.
 
     Attributes:
-        normalise, encode, decode: the stages.
-        head: ``z (B, S, K, D), t, condition -> output (B, S, K, D)``, what the stage ``denoise`` calls.
-        broadcast_time: the head was traced with ``t`` of shape ``(1, 1)``, else with ``(B, S)``.
+        normalise, decode: the first stage and the last.
+        head: what is between them, or nothing where the network is not in use.
+        paths: shape of one path's noise, ``(P, C)``.
     """
 
     normalise: ir.Model
-    encode: ir.Model
-    head: ir.Model
     decode: ir.Model
-    broadcast_time: bool
+    head: TracedHead | None
+    paths: tuple[int, int]
 
 
 def trace(
@@ -56,29 +78,41 @@ def trace(
         dense: S4 with dense Fourier matrices throughout (:mod:`sssd_export.graph.s4_forms`).
     """
     frozen = without_fft(network, dense)
+    frozen.in_use = network.in_use
     spec = network.spec
     names = [tf.name for tf in spec.timeframes]  # saved examples may have them in another order
     raw = [tuple(part[name] for name in names) for part in to_tensors(examples.part(0, 2), torch.device("cpu"))]
     bars = torch.tensor(horizons, dtype=torch.float32)
-    normalise, encode = Normalise(frozen, bars), Encode(frozen, bars)
+    normalise, decode = Normalise(frozen, bars), Decode(frozen, bars, levels)
     with torch.no_grad():
         *features, location, scale = normalise(*raw)  # (2, L_tf, F) each, (2, K, C)
+    each = tuple({0: WINDOWS} for _ in spec.timeframes)
+    given = feature_names(spec) if network.in_use else []
+    shape = network.correlation.noise_shape
+    noise = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    sampled = {0: WINDOWS, 1: SAMPLES}
+    inputs, taken, axes = [noise, location, scale], ["noise", *UNITS], [sampled, {0: WINDOWS}, {0: WINDOWS}]
+    head = None
+    if network.in_use:
+        first = frozen.first_latents(noise).contiguous()
+        head = _trace_head(frozen, features, first)
+        inputs, taken, axes = [*inputs, first], [*taken, "latents"], [*axes, (sampled,)]
+    normaliser = _export("normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [each, each])
+    decoder = _export("decoder", decode, inputs, taken, ["samples", "quantiles"], axes)
+    return TracedParts(normaliser, decoder, head, shape)
+
+
+def _trace_head(network: SSSDNetwork, features: list[Tensor], first: Tensor) -> TracedHead:
+    """Trace encoder and head, on features of each timeframe and the latents that sampling begins with."""
+    spec, encode = network.spec, Encode(network)
+    with torch.no_grad():
         condition = encode(*features)  # (2, K, C)
     each = tuple({0: WINDOWS} for _ in spec.timeframes)
-    z = torch.randn(2, 3, len(bars), network.latent_size, generator=torch.Generator().manual_seed(0))
-    head, broadcast_time = trace_head(frozen.head, z, condition)
+    model, broadcast_time = trace_head(network.head, first, condition)
     encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
     _share_matrices(encoder.graph)
-    return TracedParts(
-        _export("normaliser", normalise, raw, raw_names(spec), [*feature_names(spec), *UNITS], [each, each]),
-        encoder,
-        head,
-        _export(
-            "decoder", Decode(frozen, levels), [z, location, scale], ["latents", *UNITS], ["samples", "quantiles"],
-            [{0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}, {0: WINDOWS}],
-        ),
-        broadcast_time,
-    )  # fmt: skip
+    leading = network.correlation.num_components, network.correlation.num_mixtures
+    return TracedHead(encoder, model, broadcast_time, leading)
 
 
 def _share_matrices(graph: ir.Graph) -> None:
