@@ -18,13 +18,16 @@ import onnxruntime
 def main(folder: Path, windows: Path, seed: int) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     with np.load(windows) as arrays:
-        feed = {entry["name"]: arrays[entry["name"]] for entry in manifest["inputs"] if entry["name"] != "noise"}
+        feed = dict(arrays)
     count = len(next(iter(feed.values())))
     # Each window has a stream of its own, so that a forecast does not depend on what it is batched with. Any standard
     # normal numbers will do; load_engine's are stratified, so that fewer samples are as good (sssd_engine/noise.py).
-    shape = (manifest["num_noises"], manifest["num_samples"], len(manifest["horizons"]), manifest["latent_size"])
     streams = [np.random.default_rng([seed, window]) for window in range(count)]
-    feed["noise"] = np.stack([stream.standard_normal(shape, dtype=np.float32) for stream in streams])
+    for entry in manifest["inputs"]:
+        if entry["name"] in ("noise", "draws"):  # draws: of a solver that draws noise on its way
+            shape = [manifest["num_samples"] if size == "samples" else size for size in entry["shape"][1:]]
+            noise = [stream.standard_normal(shape, dtype=np.float32) for stream in streams]
+            feed[entry["name"]] = np.stack(noise)
     (part,) = manifest["parts"]
     session = onnxruntime.InferenceSession(folder / part["graph"], providers=["CPUExecutionProvider"])
     samples, quantiles = session.run(["samples", "quantiles"], feed)  # (B, S, K, C), (B, Q, K, C), data units

@@ -48,7 +48,7 @@ def test_onnxruntime_alone_gives_the_engines_quantiles(tiny_engine: Path, tmp_pa
     assert "onnxruntime" in imported
     assert not {"torch", "sssd_engine", "sssd_export", "sssd_registry", "pandas"} & imported
     table = pd.read_csv(StringIO(printed))
-    shape = (engine.manifest["num_noises"], engine.manifest["num_samples"], 2, 1)
+    shape = (engine.manifest["num_samples"], *engine.noise_shape.paths)
     noise = [np.random.default_rng([7, window]).standard_normal(shape, dtype=np.float32) for window in range(3)]
     expected = engine(windows, noise=np.stack(noise)).quantiles  # (B, Q, K, C)
     seen = table.filter(like="q").to_numpy().reshape(3, 2, 1, -1)

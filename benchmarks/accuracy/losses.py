@@ -13,7 +13,7 @@ from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_table
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import solve
 from sssd_registry.sampling.tableau import SolverTableau
-from sssd_registry.training.loss import diffuse, draw_timesteps, standard_futures
+from sssd_registry.training.loss import diffuse, draw_timesteps, path_latents
 from sssd_registry.training.state import Run
 from sssd_registry.training.train import Loss, denoise
 
@@ -51,27 +51,23 @@ def logit_normal_timesteps(windows: int, draws: int, num_train_timesteps: int, g
 def _squares(run: Run, batch: Batch, t: Tensor, generator: torch.Generator) -> Tensor:
     """``(B, S, K, D)``: squared errors of the network's prediction at time steps ``t (B, S)``."""
     network = run.network.train()
-    x0 = network.codec.encode(standard_futures(network, batch)).unsqueeze(1)  # (B, 1, K, D)
+    x0 = path_latents(network, batch).unsqueeze(1)  # (B, 1, K, D)
     eps = torch.randn(*t.shape, *x0.shape[2:], generator=generator)
     z, target = diffuse(network.schedule, x0, eps, t)
     told = t.float() + float(network.schedule.timesteps[0])
-    return (run.model(batch.values, batch.times, batch.horizons, z, told) - target).square()
+    return (run.model(batch.values, batch.times, z, told) - target).square()
 
 
-def crps_loss(steps: int) -> Loss:
-    """CRPS of eight samples that DPM-Solver++ makes in ``steps``, a mean over horizons and targets.
-
-    It is the pinball loss of every quantile, and in one dimension the energy score.
-    """
+def energy_loss(steps: int) -> Loss:
+    """Energy score of eight samples' latents that DPM-Solver++ makes in ``steps``."""
 
     def loss_of(run: Run, batch: Batch, generator: torch.Generator) -> Tensor:
         network = run.network.train()
         tableau = _tableau(network.schedule, steps)
-        condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
-        shape = (tableau.num_noises, len(condition), _SAMPLES, condition.shape[1], network.latent_size)
-        noise = torch.randn(shape, generator=generator)
-        latents = solve(lambda z, t: torch.as_tensor(network.head(z, t, condition)), tableau, noise)
-        return fair_crps(network.codec.decode(latents), standard_futures(network, batch))
+        condition = network.condition(network.encode(batch.values, batch.times))
+        noise = torch.randn(1, len(condition), _SAMPLES, *network.latent_shape, generator=generator)
+        latents = solve(network.denoiser(condition), tableau, noise)
+        return fair_energy_score(latents.flatten(2), path_latents(network, batch).flatten(1))
 
     return loss_of
 
@@ -82,12 +78,17 @@ def _tableau(schedule: NoiseSchedule, steps: int) -> SolverTableau:
     return solver_tableau(make_scheduler("dpmsolver++", schedule), schedule, steps)
 
 
-def fair_crps(samples: Tensor, observed: Tensor) -> Tensor:
-    """Mean CRPS of samples ``(B, S, K, C)``, a scalar: ``E|x - y| - E|x - x'| / 2``, pairs of different ones only."""
+def fair_energy_score(samples: Tensor, observed: Tensor) -> Tensor:
+    """Mean energy score of samples ``(B, S, D)``, a scalar: ``E‖x - y‖ - E‖x - x'‖ / 2``, pairs of different ones only."""
     count = samples.shape[1]
-    error = (samples - observed.unsqueeze(1)).abs().mean()
-    spread = (samples.unsqueeze(1) - samples.unsqueeze(2)).abs().sum(dim=(1, 2)) / (count * (count - 1))
+    error = _distance(samples - observed.unsqueeze(1)).mean()
+    spread = _distance(samples.unsqueeze(1) - samples.unsqueeze(2)).sum(dim=(1, 2)) / (count * (count - 1))
     return error - spread.mean() / 2
+
+
+def _distance(difference: Tensor) -> Tensor:
+    """Euclidean norm over the last axis, whose gradient is none, and not NaN, where it is 0."""
+    return difference.square().sum(dim=-1).clamp(min=1e-12).sqrt()
 
 
 def beside_denoising(other: Loss) -> Loss:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from latents import autoencoded, whitened
-from losses import beside_denoising, crps_loss, logit_normal_loss, min_snr_loss
+from losses import beside_denoising, energy_loss, logit_normal_loss, min_snr_loss
 from start_normalizers import from_window, from_yesterday
 from tasks import Task
 
@@ -22,12 +21,12 @@ from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.training.fit_correlation import fit_correlation
 from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.place import checkpoint_of
-from sssd_registry.training.selection import validation_origins
 from sssd_registry.training.state import Run, run_of
 from sssd_registry.training.train import Loss, Report, denoise, examples, learn, train, training_record
-from sssd_registry.training.validation import validation_crps
+from sssd_registry.training.validation import validation_scores
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,10 @@ VARIANTS: dict[str, Variant] = {
     "without LR schedule": Variant({"training": {"lr_schedule": "constant_with_warmup"}}),
     "min-SNR weights": Variant(loss=min_snr_loss),
     "more of the middle time steps": Variant(loss=logit_normal_loss),
-    "CRPS of four steps beside v": Variant(loss=beside_denoising(crps_loss(4))),
-    "CRPS of one step alone": Variant({"training": {"validation_steps": 1}}, loss=crps_loss(1), steps=1),
+    "energy score of four steps beside v": Variant(loss=beside_denoising(energy_loss(4))),
+    "energy score of one step alone": Variant({"training": {"validation_steps": 1}}, loss=energy_loss(1), steps=1),
     "instance normalisation": Variant(alter=from_window, seeds=(0,)),
     "from yesterday's hours": Variant(alter=from_yesterday, seeds=(0,)),
-    "in a whitened latent": Variant(alter=whitened),
-    "in an autoencoder's latent of 7": Variant(alter=autoencoded),
-    "in an autoencoder's latent of 16": Variant({"model": {"latent_size": 16}}, alter=autoencoded, seeds=(0,)),
     "predicting noise with scaled_linear betas": Variant(
         {"model": {"prediction_type": "epsilon", "beta_schedule": "scaled_linear"}}, seeds=(0,)
     ),
@@ -76,12 +72,13 @@ VARIANTS: dict[str, Variant] = {
     "three times the learning rate": Variant({"training": {"learning_rate": 3e-3}}),
     "three times the steps": Variant({"training": {"max_steps": 6000}}),
     "twice the context": Variant({"data": {"timeframes": {"1h": 336}}}),
-    "in a latent of 16": Variant({"model": {"latent_size": 16}}, seeds=(0,)),
+    "in half the components": Variant({"model": {"components": 4}}, seeds=(0,)),
+    "in twice the components": Variant({"model": {"components": 16}}, seeds=(0,)),
     POOLED: Variant(seeds=(0,)),
     DISTILLED: Variant(seeds=(0,)),
 }
 # Of those also from the linear baseline, where nothing of the network's is too little to train: the loss is the score.
-FROM_LINEAR = ("CRPS of four steps beside v",)
+FROM_LINEAR = ("energy score of four steps beside v",)
 
 
 def train_by(variant: Variant, task: Task, config: Config, folder: Path, report: Report) -> tuple[SSSDPipeline, float]:
@@ -107,14 +104,15 @@ def _start(variant: Variant, config: Config, data: TrainingData) -> tuple[Run, W
         units = network.normalizer
         if variant.alter is not None:
             variant.alter(network, data)
+            fit_correlation(network.correlation, network.normalizer, data)
     return run_of(network, data, config, fingerprint=""), units
 
 
 @torch.no_grad()
 def _validation_crps(run: Run, tableau: SolverTableau, units: WindowNormalizer) -> float:
     """Score the chosen weights as training does, but in ``units``."""
-    normalizer, origins = run.network.normalizer, validation_origins(run)
-    scores = validation_crps(run.network, tableau, run.data, origins)  # (B, K, C)
+    normalizer, origins = run.network.normalizer, run.validation_origins
+    scores = validation_scores(run.network, tableau, run.data, origins, run.validation_sizes).standard  # (B, K, C)
     values, times = to_tensors(windows_at(run.data.source, origins), run.network.device)
     bars = torch.tensor(run.data.spec.horizons, dtype=torch.float32)
     scale, unit = (one.location_scale(values, times, bars)[1].numpy() for one in (normalizer, units))

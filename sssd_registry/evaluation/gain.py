@@ -15,8 +15,8 @@ Array = npt.NDArray[np.float64]
 _RESAMPLES, _AT_ONCE = 2000, 1 << 23
 # The central range of them that is told.
 _LEVEL = 0.9
-# Fewer clusters of either kind, of those that there are, tell nothing of chance.
-_LEAST_CLUSTERS = 4
+# Fewer series, and fewer blocks of time, tell nothing of chance.
+_LEAST_CLUSTERS = 8
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ def gain(scores: Array, baseline: Array, places: WindowPlaces, longest: float, s
     """
     share = 1 - float(scores.mean() / baseline.mean())
     better, whole, counts = _tables(scores, baseline, places, longest)
-    clusters = [size for size in whole.shape if size > 1]
-    if not clusters or min(clusters) < _LEAST_CLUSTERS:
+    if max(whole.shape) < _LEAST_CLUSTERS:
         return Gain(share, -np.inf, np.inf)
     random = np.random.default_rng(seed)
     at_once = max(1, _AT_ONCE // max(whole.shape))

@@ -14,15 +14,15 @@ import torch
 from torch import nn
 
 from sssd_engine.engine import Engine
-from sssd_engine.noise import draw_noise
+from sssd_engine.noise import NOISE, draw_noise
 from sssd_engine.part import DISABLED_OPTIMISERS, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
-from sssd_export.build.assemble import QUANTILE_LEVELS, solver_entry
+from sssd_export.build.assemble import QUANTILE_LEVELS, noise_ports, solver_entry
 from sssd_export.build.parity import largest_error, live_samples
 from sssd_export.build.part_plan import HOST, layout
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph
-from sssd_export.graph.trace import TracedParts, trace, trace_head
+from sssd_export.graph.trace import TracedHead, TracedParts, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
@@ -43,6 +43,11 @@ class Compiled:
     def horizons(self) -> tuple[int, ...]:
         return self.network.spec.horizons
 
+    @property
+    def head(self) -> TracedHead:
+        assert self.pieces.head is not None
+        return self.pieces.head
+
     def tableau(self, scheduler: str, steps: int) -> SolverTableau:
         return read_tableau(make_scheduler(scheduler, self.network.schedule), steps)
 
@@ -52,19 +57,19 @@ class Compiled:
     def engine(self, scheduler: str, steps: int, loop: str = "unrolled", split: bool = False) -> Engine:
         """As ``load_engine`` would give it, without a folder."""
         tableau = self.tableau(scheduler, steps)
-        plans = layout(HOST, True, loop, split)
+        plans = layout(HOST, True, loop, split, self.network.in_use)
         graphs = [build_graph(self.pieces, tableau, plan.stages, loop) for plan in plans]
         parts: list[Part] = [OnnxPart(session_of(graph)) for graph in graphs]
         if loop == "step":
-            parts[1] = SolverLoop(parts[1], solver_entry(tableau, self.pieces.broadcast_time))
+            parts[1] = SolverLoop(parts[1], solver_entry(tableau, self.head))
+        raw = [value for value in graphs[0].graph.inputs if value.name not in NOISE]
         manifest = {
-            "inputs": [_entry(value) for value in graphs[0].graph.inputs],
+            "inputs": [*map(_entry, raw), *noise_ports(self.network.noise_shape(tableau))],
             "outputs": [_entry(value) for value in graphs[-1].graph.outputs],
             "horizons": list(self.horizons),
             "quantile_levels": list(QUANTILE_LEVELS),
             "num_samples": 16,
-            "num_noises": tableau.num_noises,
-            "latent_size": self.network.latent_size,
+            "latent_shape": list(self.network.latent_shape),
         }
         return Engine(manifest, parts)
 
@@ -72,14 +77,18 @@ class Compiled:
         """Largest difference between the engine and the live scheduler's loop, in standard deviations."""
         part = self.windows.part(0, windows)
         measure = max(samples, 32)  # fewer can lie together by chance, and would be no measure of an error
-        shape = (engine.manifest["num_noises"], measure, len(self.horizons), self.network.latent_size)
-        noise = draw_noise(seed, 0, windows, shape)
-        live = make_scheduler(scheduler, self.network.schedule)
-        expected = live_samples(self.network, live, steps, part, self.horizons, noise)
-        seen = engine(engine_inputs(part), noise=noise[:, :, :samples]).samples
+        noise, draws = draw_noise(seed, 0, windows, measure, engine.noise_shape)
+        asked = noise[:, :samples], draws[:, :, :samples]  # a sample's stratum depends on all of them
+        measure, expected = (
+            live_samples(
+                self.network, make_scheduler(scheduler, self.network.schedule), steps, part, self.horizons, drawn
+            )
+            for drawn in ((noise, draws), asked)
+        )
+        seen = engine(engine_inputs(part), noise=asked[0], draws=asked[1]).samples
         assert seen.shape == (windows, samples, len(self.horizons), len(self.network.spec.targets))
-        assert (expected.std(axis=1) > 0).all()
-        return largest_error(seen, expected)
+        assert (measure.std(axis=1) > 0).all()
+        return largest_error(seen, expected, measure)
 
     def with_head(self, head: nn.Module) -> Compiled:
         """The same with another head, the only piece that is traced again."""
@@ -87,10 +96,10 @@ class Compiled:
         network.head = head.eval().requires_grad_(False)
         values, times = to_tensors(self.windows.part(0, 2), torch.device("cpu"))
         with torch.no_grad():
-            condition = network.condition(network.encode(values, times), torch.tensor(self.horizons).float())
-        z = torch.randn(2, 3, len(self.horizons), network.latent_size)
-        traced, single = trace_head(network.head, z, condition)
-        return replace(self, network=network, pieces=replace(self.pieces, head=traced, broadcast_time=single))
+            condition = network.condition(network.encode(values, times))
+        traced, single = trace_head(network.head, torch.randn(2, 3, *network.latent_shape), condition)
+        placed = replace(self.head, model=traced, broadcast_time=single)
+        return replace(self, network=network, pieces=replace(self.pieces, head=placed))
 
 
 def compile_network(network: SSSDNetwork, examples: Windows, windows: Windows) -> Compiled:
@@ -107,7 +116,24 @@ def liven(network: SSSDNetwork) -> SSSDNetwork:
     if isinstance(network, SSSDNetwork) and network.normalizer.linear is not None:
         network.normalizer.linear.location.normal_(std=0.03)
         network.normalizer.linear.weights.normal_(std=0.03)
+    if isinstance(network, SSSDNetwork):
+        points = len(network.correlation.points)
+        apart = (torch.arange(points).unsqueeze(1) - torch.arange(points)).abs()
+        network.correlation.set_horizons((0.8**apart).expand_as(network.correlation.over_horizons))
+        alike = torch.full_like(network.correlation.over_targets, 0.4).fill_diagonal_(1.0)
+        network.correlation.set_targets(alike)
+        network.correlation.volatility.set_spread(torch.full((len(alike),), 0.2))
     return network.eval().requires_grad_(False)
+
+
+def normal(seed: int, *shape: int) -> npt.NDArray[np.float32]:
+    """Standard normal noise of a solver, for a loop that is tried by itself."""
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def condition_size(network: SSSDNetwork) -> int:
+    """Size of what the head sees of a window."""
+    return network.config.context_size + (network.config.token_size if network.tokens else 0)
 
 
 def session_of(model: ir.Model) -> onnxruntime.InferenceSession:

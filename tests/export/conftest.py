@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
-from compiled import Compiled, compile_network, liven
+from compiled import compile_network, Compiled, liven, normal
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import all_origins, windows_at
@@ -30,8 +31,17 @@ def tiny(tiny_model: Path, tiny_frame: pd.DataFrame) -> Compiled:
 
 
 @pytest.fixture(scope="session")
+def by_token(tiny: Compiled) -> Compiled:
+    """The tiny model's data, and a head that sees a path's four components as tokens of size 1."""
+    options = {"width": 8, "blocks": 1, "heads": 2, "time_size": 8}
+    config = tiny.network.config.model_copy(update={"head": "dit", "head_options": options})
+    torch.manual_seed(0)
+    return compile_network(liven(make_network(tiny.network.spec, config)), tiny.windows, tiny.windows)
+
+
+@pytest.fixture(scope="session")
 def joint(tiny_settings: list[str]) -> Compiled:
-    """Two targets forecast jointly in a larger latent, as log-returns; no volume, no OHLC, gaps, one timeframe."""
+    """Two targets forecast jointly, two components of a path in use, as log-returns; no volume, no OHLC, gaps, one timeframe."""
     random = np.random.default_rng(3)
     times = pd.date_range("2024-01-01", periods=400, freq="D")
     values = np.exp(random.normal(scale=0.02, size=(400, 3)).cumsum(axis=0))
@@ -46,7 +56,7 @@ def joint(tiny_settings: list[str]) -> Compiled:
             "data.horizons=[1, 2, 5]",
             'data.targets=["jpy", "gbp"]',
             "data.target_kind=log-return",
-            "model.latent_size=5",
+            "model.components=2",
         ],
     )
     data = training_data(frame, config.data)

@@ -89,8 +89,8 @@ def test_it_serves_what_the_engine_gives(
     assert {folder.name for folder in (tmp_path / "repository").iterdir()} == models
     engine = load_engine(tmp_path / "fx")
     inputs = engine_inputs(tiny.windows.part(0, 3))
-    shape = (engine.manifest["num_noises"], 5, len(engine.horizons), engine.manifest["latent_size"])
-    feed = {**inputs, "noise": draw_noise(7, 0, 3, shape)}
+    noise, _ = draw_noise(7, 0, 3, 5, engine.noise_shape)
+    feed = {**inputs, "noise": noise}
     seen, expected = serve(tmp_path / "repository", "fx", 1, feed), engine(inputs, 5, seed=7)
     np.testing.assert_allclose(seen["samples"], expected.samples, rtol=1e-6)
     np.testing.assert_allclose(seen["quantiles"], expected.quantiles, rtol=1e-6)

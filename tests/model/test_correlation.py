@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sssd_registry.config import load_config
+from sssd_registry.config import ModelConfig, load_config
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.batches import training_data
 from sssd_registry.model.correlation import Correlation, correlation_points
@@ -41,50 +41,81 @@ def positive_definite(size: int, seed: int) -> Tensor:
     return covariance / (deviation.unsqueeze(1) * deviation)
 
 
-def fitted(horizons: Sequence[int], targets: int) -> Correlation:
-    correlation = Correlation(spec_of(horizons, targets))
+def correlation_of(horizons: Sequence[int], targets: int = 1, **sizes: int) -> Correlation:
+    return Correlation(spec_of(horizons, targets), ModelConfig(**sizes))  # type: ignore[arg-type]
+
+
+def fitted(horizons: Sequence[int], targets: int, **sizes: int) -> Correlation:
+    correlation = correlation_of(horizons, targets, **sizes)
     count = len(correlation.over_horizons)
     correlation.set_horizons(torch.stack([positive_definite(len(correlation.points), seed) for seed in range(count)]))
     correlation.set_targets(positive_definite(targets, 99))
     return correlation
 
 
+def paths(correlation: Correlation, white: Tensor, bars: Tensor) -> Tensor:
+    return correlation.lively(correlation.colour(white[:, :, :-1], correlation.rows(bars)), white[:, :, -1:])
+
+
 def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
 
+def every(correlation: Correlation) -> Tensor:
+    return correlation.rows(correlation.points)
+
+
 @pytest.mark.parametrize("horizons", [DENSE, SPARSE])
 def test_nothing_hangs_together_before_it_is_fitted(horizons: tuple[int, ...]) -> None:
-    correlation = Correlation(spec_of(horizons, 2))
-    white = noise(3, 4, correlation.num_noises, 2)
-    bars = torch.tensor(horizons, dtype=torch.float32)
-    torch.testing.assert_close(correlation.paths(white, bars), white[:, :, [h - 1 for h in horizons]])
-    trained = white[:, :, : len(horizons)]
-    torch.testing.assert_close(correlation.whiten(trained[0]), trained[0])
+    correlation = correlation_of(horizons, 2)
+    white = noise(3, 4, 12, 2)
+    rows = correlation.rows(torch.tensor(horizons, dtype=torch.float32))
+    torch.testing.assert_close(correlation.colour(white, rows), white[:, :, [h - 1 for h in horizons]])
+    torch.testing.assert_close(correlation.extract(white[0]), correlation.latents(white)[0])
 
 
-@pytest.mark.parametrize(("horizons", "targets"), [(DENSE, 1), (DENSE, 3), (SPARSE, 3), ((4,), 2), ((1,), 1)])
-def test_whitening_undoes_colouring(horizons: tuple[int, ...], targets: int) -> None:
-    correlation = fitted(horizons, targets)
-    white = noise(5, 7, len(horizons), targets)
-    coloured = correlation.colour_trained(white)
-    torch.testing.assert_close(correlation.whiten(coloured[:, 0]), white[:, 0], rtol=0, atol=1e-5)
-    if len(correlation.points) == len(horizons):
-        every = correlation.colour(white, torch.tensor(horizons, dtype=torch.float32))
-        torch.testing.assert_close(coloured, every, rtol=0, atol=1e-6)
+CASES = [(DENSE, 1, {}), (DENSE, 3, {}), (SPARSE, 3, {"components": 3}), ((4,), 2, {}), ((1,), 1, {}),
+         (DENSE, 5, {"target_components": 2})]  # fmt: skip
 
 
-def test_paths_are_led_through_trained_horizons() -> None:
-    """As samples of the whole have them, with noise of their own between: a random walk stays one."""
-    correlation = Correlation(spec_of(SPARSE))
-    correlation.set_horizons(walk(correlation.points.double()).unsqueeze(0))
-    trained = correlation.colour_trained(noise(1, 100_000, len(SPARSE), 1))
-    white = noise(2, 100_000, len(correlation.points), 1)[1:]
-    at_trained = correlation.through(trained, white, torch.tensor(SPARSE, dtype=torch.float32))
-    torch.testing.assert_close(at_trained, trained, rtol=0, atol=1e-5)
-    bars = torch.tensor([1.0, 2.0, 3.0, 5.0, 7.0, 11.0, 12.0])
-    paths = correlation.through(trained, white, bars)[0, :, :, 0]
-    torch.testing.assert_close(torch.cov(paths.T), walk(bars), rtol=0, atol=0.02)
+@pytest.mark.parametrize(("horizons", "targets", "sizes"), CASES)
+def test_latents_are_what_paths_were_coloured_of(
+    horizons: tuple[int, ...], targets: int, sizes: dict[str, int]
+) -> None:
+    correlation = fitted(horizons, targets, **sizes)
+    white = noise(5, 7, len(correlation.points), targets)
+    coloured = correlation.colour(white, every(correlation))
+    torch.testing.assert_close(correlation.extract(coloured[:, 0]), correlation.latents(white)[:, 0], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("horizons", "targets", "sizes"), CASES)
+def test_a_path_is_what_its_latents_are_of_it_and_the_rest(
+    horizons: tuple[int, ...], targets: int, sizes: dict[str, int]
+) -> None:
+    """So that latents can be moved and the rest stay as it is."""
+    correlation = fitted(horizons, targets, **sizes)
+    rows = correlation.rows(torch.tensor([1.0, 2.5, 12.0]))
+    white = noise(5, 7, len(correlation.points), targets)
+    rest = white.clone()
+    correlation.latents(rest).zero_()
+    whole = correlation.spread(correlation.latents(white), rows) + correlation.colour(rest, rows)
+    torch.testing.assert_close(whole, correlation.colour(white, rows), rtol=0, atol=1e-5)
+
+
+def test_few_latents_carry_most_of_a_paths_variance() -> None:
+    correlation = correlation_of(tuple(range(1, 25)), 3, target_components=1)
+    correlation.set_horizons(walk(correlation.points.double()).expand(3, -1, -1))
+    correlation.set_targets(torch.full((3, 3), 0.9).fill_diagonal_(1.0))
+    carried = every(correlation).square()  # (C, G, G)
+    assert carried[:, :, : correlation.num_components].sum(dim=-1).mean() > 0.95
+    assert carried.sum(dim=(0, 1)).diff().max() <= 1e-5, "the largest first"
+    assert correlation.over_targets[:, 0].square().mean() > 0.9
+
+
+def test_the_same_correlation_is_turned_the_same_way() -> None:
+    """Eigenvectors have no sign of their own, and a model that is trained again must not get another."""
+    one, other = (fitted(DENSE, 3, components=4) for _ in range(2))
+    torch.testing.assert_close(one.over_horizons, other.over_horizons, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("horizons", [DENSE, SPARSE])
@@ -98,7 +129,7 @@ def test_every_horizon_is_standard_normal(horizons: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("horizons", [DENSE, SPARSE, (12,)])
 def test_any_horizons_have_the_correlation_that_was_set(horizons: tuple[int, ...]) -> None:
     """A random walk's, between trained horizons too: paths there have noise of their own, though not within a bar."""
-    correlation = Correlation(spec_of(horizons))
+    correlation = correlation_of(horizons)
     correlation.set_horizons(walk(correlation.points.double()).unsqueeze(0))
     bars = torch.tensor([1.0, 1.5, 2.0, 3.25, 5.0, 7.0, 8.5, 11.0, 12.0])
     rows = correlation.rows(bars)[0]
@@ -110,7 +141,7 @@ def test_any_horizons_have_the_correlation_that_was_set(horizons: tuple[int, ...
 def test_targets_with_one_factor_have_their_correlation() -> None:
     correlation = fitted(DENSE, 3)
     correlation.set_horizons(walk(correlation.points.double()).expand(3, -1, -1))
-    samples = correlation.colour(noise(1, 100_000, 12, 3), torch.tensor([1.0, 5.0, 12.0]))[0]
+    samples = correlation.colour(noise(1, 100_000, 12, 3), correlation.rows(torch.tensor([1.0, 5.0, 12.0])))[0]
     found = torch.corrcoef(samples.flatten(1).T)
     truth = torch.kron(walk(torch.tensor([1.0, 5.0, 12.0])), correlation.over_targets @ correlation.over_targets.T)
     torch.testing.assert_close(found, truth, rtol=0, atol=0.02)
@@ -120,22 +151,21 @@ def test_targets_with_one_factor_have_their_correlation() -> None:
 def test_a_horizon_does_not_depend_on_which_others_are_asked_for(targets: int) -> None:
     correlation = fitted(SPARSE, targets)
     correlation.volatility.set_spread(torch.full((targets,), 0.3))
-    white = noise(2, 3, correlation.num_noises, targets)
-    many = correlation.paths(white, torch.tensor([1.0, 2.5, 4.0, 12.0]))
-    one = correlation.paths(white, torch.tensor([4.0]))
+    white = noise(2, 3, *correlation.noise_shape)
+    many, one = (paths(correlation, white, torch.tensor(bars)) for bars in ([1.0, 2.5, 4.0, 12.0], [4.0]))
     torch.testing.assert_close(one[:, :, 0], many[:, :, 2], rtol=0, atol=1e-6)
 
 
 def test_many_targets_share_a_factor() -> None:
     horizons = tuple(range(1, 49))
-    assert len(Correlation(spec_of(horizons, 100)).over_horizons) == 100
-    many = Correlation(spec_of(tuple(range(1, 241)), 80))
+    assert len(correlation_of(horizons, 100).over_horizons) == 100
+    many = correlation_of(tuple(range(1, 241)), 80)
     assert len(many.over_horizons) == 1
     many.set_horizons(walk(many.points.double()).unsqueeze(0))
     many.set_targets(positive_definite(80, 0))
     white = noise(2, 3, 240, 80)
-    coloured = many.colour(white, many.points)
-    torch.testing.assert_close(many.whiten(coloured[:, 0]), white[:, 0], rtol=0, atol=1e-4)
+    coloured = many.colour(white, every(many))
+    torch.testing.assert_close(many.extract(coloured[:, 0]), many.latents(white)[:, 0], rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +209,7 @@ class _Paths(nn.Module):
         self.correlation = correlation
 
     def forward(self, white: Tensor, bars: Tensor) -> Tensor:
-        return self.correlation.paths(white, bars)
+        return paths(self.correlation, white, bars)
 
 
 @pytest.mark.parametrize("targets", [1, 3])
@@ -188,7 +218,7 @@ def test_it_exports_without_loops(targets: int) -> None:
     runtime = pytest.importorskip("onnxruntime")
     correlation = fitted(SPARSE, targets)
     correlation.volatility.set_spread(torch.full((targets,), 0.3))
-    white, bars = noise(2, 3, correlation.num_noises, targets), torch.tensor([1.0, 2.5, 5.0, 12.0])
+    white, bars = noise(2, 3, *correlation.noise_shape), torch.tensor([1.0, 2.5, 5.0, 12.0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(_Paths(correlation), (white, bars), dynamo=True, verbose=False)
@@ -198,4 +228,4 @@ def test_it_exports_without_loops(targets: int) -> None:
     session = runtime.InferenceSession(program.model_proto.SerializeToString())
     names = [one.name for one in session.get_inputs()]
     (made,) = session.run(None, dict(zip(names, (white.numpy(), bars.numpy()), strict=True)))
-    np.testing.assert_allclose(made, correlation.paths(white, bars).numpy(), rtol=0, atol=1e-5)
+    np.testing.assert_allclose(made, paths(correlation, white, bars).numpy(), rtol=0, atol=1e-5)

@@ -15,9 +15,7 @@ from sssd_registry.config import load_config
 from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import TrainingData, make_batch, to_tensors, training_data
-from sssd_registry.model.codec import TargetCodec
 from sssd_registry.model.encoder import S4Encoder
-from sssd_registry.model.horizon_embedding import HorizonEmbedding
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.normalizer import growth_points, robust_rms
 from sssd_registry.plugin_api.make_network import make_network
@@ -51,30 +49,6 @@ def test_windows_do_not_mix() -> None:
     torch.nn.init.normal_(encoder.context.weight)
     features = torch.randn(4, 20, 6)
     torch.testing.assert_close(encoder({"1h": features})[1:3], encoder({"1h": features[1:3]}), atol=1e-5, rtol=1e-4)
-
-
-def test_horizon_embedding_is_continuous_and_tells_horizons_apart() -> None:
-    embedding = HorizonEmbedding(32).requires_grad_(False)
-    horizons = torch.arange(1.0, 200.0)
-    rows = embedding(horizons)
-    near = embedding(horizons + 1e-3)
-    assert (rows - near).abs().max() < 1e-2
-    distances = torch.cdist(rows, rows) + torch.eye(len(rows)) * 9
-    assert distances.min() > 1e-4
-
-
-@settings(max_examples=30, deadline=None)
-@given(channels=st.integers(1, 6), extra=st.integers(0, 20))
-def test_the_codec_decodes_what_it_encoded_and_keeps_lengths(channels: int, extra: int) -> None:
-    codec = TargetCodec(channels, channels + extra)
-    y = torch.randn(2, 3, channels)
-    torch.testing.assert_close(codec.decode(codec.encode(y)), y, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(codec.encode(y).norm(dim=-1), y.norm(dim=-1), atol=1e-5, rtol=1e-5)
-
-
-def test_a_latent_smaller_than_the_targets_is_refused() -> None:
-    with pytest.raises(ValueError, match="smaller"):
-        TargetCodec(3, 2)
 
 
 @pytest.mark.parametrize("kind", ["level", "log-return"])
@@ -151,10 +125,10 @@ def test_a_flat_window_gives_finite_features(tiny_frame: pd.DataFrame, tiny_sett
 
 
 def test_forward_follows_the_head_contract(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
-    network, data = network_for(tiny_frame, [*tiny_settings, "model.latent_size=6"])
+    network, data = network_for(tiny_frame, tiny_settings)
     batch = make_batch(data, data.split.train.take(slice(0, 3)), (1, 4), CPU)
-    z = torch.randn(3, 5, 2, 6)
-    out = network(batch.values, batch.times, batch.horizons, z, torch.full((3, 5), 7.0))
+    z = torch.randn(3, 5, *network.latent_shape)
+    out = network(batch.values, batch.times, z, torch.full((3, 5), 7.0))
     assert out.shape == z.shape
 
 
@@ -170,17 +144,31 @@ def test_the_reference_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
     assert data.spec.horizons == (3, 12, 48)
     batch = make_batch(data, data.split.train.take(slice(0, 1)), (3, 12, 48), CPU)
     with torch.no_grad():
-        condition = network.condition(network.encode(batch.values, batch.times), batch.horizons)
-    assert condition.shape == (1, 3, 640)
-    assert network.latent_size == 256
+        condition = network.condition(network.encode(batch.values, batch.times))
+    assert condition.shape == (1, 1, 512)
+    assert network.latent_shape == (1, 8)
 
 
-def test_unknown_heads_and_small_latents_are_refused(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+def test_unknown_heads_are_refused(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
     with pytest.raises(SSSDError, match="did you mean 'mlp'"):
         network_for(tiny_frame, [*tiny_settings, "model.head=mpl"])
-    frame = tiny_frame.assign(other=tiny_frame["close"] ** 2)
-    with pytest.raises(SSSDError, match="latent_size"):
-        network_for(frame, [*tiny_settings, 'data.targets=["close", "other"]', "model.latent_size=1"])
+
+
+@pytest.mark.parametrize(("head", "tokens", "size"), [("mlp", 1, 6), ("dit", 3, 2)])
+def test_a_head_sees_a_path_at_once_or_its_components_as_tokens(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], head: str, tokens: int, size: int
+) -> None:
+    settings = [*tiny_settings, f"model.head={head}", "model.head_options={}", "model.components=3"]
+    network, data = network_for(tiny_frame, [*settings, 'data.targets=["close", "open"]'])
+    assert network.latent_shape == (tokens, size)
+    condition = network.condition(torch.zeros(5, network.config.context_size))
+    assert condition.shape[:2] == (5, tokens)
+    assert len(condition[0].unique(dim=0)) == tokens, "no two tokens are told the same"
+    standard = torch.randn(5, len(network.correlation.points), 2)
+    assert network.latents(standard).shape == (5, tokens, size)
+    noise = torch.randn(5, 4, *network.correlation.noise_shape)
+    flat = noise[:, :, :3, :2].reshape(5, 4, 6)
+    assert torch.equal(network.first_latents(noise).flatten(2), flat), "in the order that they are learnt in"
 
 
 def test_the_typical_size_is_the_deviation_of_gaussian_values_and_ignores_one_far_value() -> None:

@@ -20,7 +20,6 @@ from sssd_registry.evaluation.encoded_windows import EncodedWindows, encode_wind
 from sssd_registry.model.batches import evenly_spaced, training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
-from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.tiny_model import train_tiny_model
@@ -47,8 +46,8 @@ def encoded(model: Path, frame: pd.DataFrame) -> EncodedWindows:
 
 
 def latents(windows: EncodedWindows, tableau: SolverTableau) -> torch.Tensor:
-    noise = draw_noise(0, 0, len(windows), (1, 50, *windows.shape))
-    return sample(windows.denoise, tableau, torch.from_numpy(noise))
+    noise = torch.randn(1, len(windows), 50, *windows.network.latent_shape, generator=torch.Generator().manual_seed(0))
+    return sample(windows.network.denoiser(windows.condition), tableau, noise)
 
 
 def tableau_of(model: Path, scheduler: str, steps: int) -> SolverTableau:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -15,7 +14,7 @@ from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.training.fit_normalizer import fit_normalizer
-from sssd_registry.training.loss import denoising_loss, diffuse, draw_horizons, draw_timesteps, standard_futures
+from sssd_registry.training.loss import denoising_loss, diffuse, draw_timesteps, path_latents
 
 
 @pytest.mark.parametrize("prediction", ["v_prediction", "epsilon", "sample"])
@@ -50,17 +49,6 @@ def test_timesteps_are_uniform_and_spread_over_each_windows_draws() -> None:
     assert ((t // 100).sort(dim=1).values.diff(dim=1) <= 2).all()
 
 
-def test_horizons_hold_the_trained_ones_and_others_between() -> None:
-    seen: set[int] = set()
-    for seed in range(200):
-        drawn = draw_horizons((1, 4, 24), np.random.default_rng(seed))
-        assert {1, 4, 24} <= set(drawn)
-        assert list(drawn) == sorted(drawn)
-        assert drawn[-1] == 24
-        seen |= set(drawn)
-    assert len(seen) > 15
-
-
 @pytest.mark.parametrize(("beta_schedule", "prediction"), [("cosine", "v_prediction"), ("flow", "flow_prediction")])
 def test_the_network_is_told_the_times_of_its_schedule(
     tiny_frame: pd.DataFrame, tiny_settings: list[str], beta_schedule: str, prediction: str
@@ -71,7 +59,7 @@ def test_the_network_is_told_the_times_of_its_schedule(
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
     fit_normalizer(network, data)
-    batch = make_batch(data, data.split.train.take(slice(0, 40)), (1, 4), torch.device("cpu"))
+    batch = make_batch(data, data.split.train.take(slice(0, 40)), (1, 2, 3, 4), torch.device("cpu"))
     told: list[torch.Tensor] = []
 
     def listen(*arguments: Any) -> torch.Tensor:
@@ -87,9 +75,26 @@ def test_what_is_learnt_stays_within_twelve_units(tiny_frame: pd.DataFrame, tiny
     data = training_data(tiny_frame, config.data)
     network = make_network(data.spec, config.model)
     fit_normalizer(network, data)
-    batch = make_batch(data, data.split.train.take(slice(0, 4)), (1, 4), torch.device("cpu"))
+    batch = make_batch(data, data.split.train.take(slice(0, 4)), (1, 2, 3, 4), torch.device("cpu"))
     far = replace(batch, future=batch.future * torch.tensor([1e6, 1.0, -1e6, 1.0])[:, None, None])
-    learnt = standard_futures(network, far)
-    assert learnt[0].unique().tolist() == [12.0]
-    assert learnt[2].unique().tolist() == [-12.0]
-    torch.testing.assert_close(learnt[[1, 3]], standard_futures(network, batch)[[1, 3]])
+    learnt = path_latents(network, far)
+    assert learnt.abs().max() <= 12.0
+    assert learnt[[0, 2]].abs().amax(dim=(1, 2)).min() > 6.0
+    torch.testing.assert_close(learnt[[1, 3]], path_latents(network, batch)[[1, 3]])
+
+
+def test_what_is_learnt_is_white(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    """Of unit variance and unrelated, over horizons and targets: the Gaussian that diffusion begins with."""
+    config = load_config(None, [*tiny_settings, 'data.targets=["close", "open"]', "data.horizons=[1, 6]"])
+    data = training_data(tiny_frame, config.data)
+    network = make_network(data.spec, config.model)
+    fit_normalizer(network, data)
+    points = tuple(int(point) for point in network.correlation.points)
+    batch = make_batch(data, data.split.train, points, torch.device("cpu"))
+    learnt = path_latents(network, batch).flatten(1)
+    covariance = torch.cov(learnt.T)
+    torch.testing.assert_close(covariance.diagonal(), torch.ones(len(covariance)), rtol=0, atol=0.5)
+    apart = covariance - torch.diag(covariance.diagonal())
+    assert apart.abs().max() < 0.3
+    raw = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons).flatten(1)
+    assert torch.corrcoef(raw.T)[0, 1:].abs().max() > 0.6, "what is whitened was not white"

@@ -14,64 +14,53 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.model.batches import TrainingData, evenly_spaced, training_data
+from sssd_registry.evaluation.gain import Gain
+from sssd_registry.model.batches import training_data
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.training import beside_naive, selection
 from sssd_registry.training import state as run_module
 from sssd_registry.training import train as loop
-from sssd_registry.training.selection import validate
+from sssd_registry.training.selection import choose_weights, keeps, validate
 from sssd_registry.training.state import start_run
 from sssd_registry.training.train import take_step
-from sssd_registry.training.validation import significantly_better
 
 
-@pytest.fixture
-def data(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> TrainingData:
-    return training_data(tiny_frame, load_config(None, [*tiny_settings, "data.horizons=[1, 8]"]).data)
+@pytest.mark.parametrize(
+    ("crps", "energy", "kept"),
+    [
+        ((0.01, 0.05), (-0.01, 0.02), True),
+        ((-0.01, 0.02), (0.01, 0.05), True),
+        ((0.01, 0.05), (-0.05, -0.01), False),
+        ((-0.01, 0.05), (-0.01, 0.05), False),
+        ((-np.inf, np.inf), (-np.inf, np.inf), False),
+    ],
+)
+def test_a_network_is_kept_that_is_surely_better_in_one_score_and_surely_worse_in_none(
+    crps: tuple[float, float], energy: tuple[float, float], kept: bool
+) -> None:
+    found = {name: Gain(sum(ends) / 2, *ends) for name, ends in (("CRPS", crps), ("energy score", energy))}
+    assert keeps(found) is kept
 
 
-def test_a_small_gain_in_every_window_counts(data: TrainingData) -> None:
-    origins = data.split.validation
-    start = np.random.default_rng(0).exponential(size=(len(origins), 2, 1))
-    assert significantly_better(start * 0.99, start, data, origins)
-    assert not significantly_better(start * 1.01, start, data, origins)
-    assert not significantly_better(start, start, data, origins)
-
-
-def test_a_gain_within_its_error_does_not(data: TrainingData) -> None:
-    origins = data.split.validation
-    random = np.random.default_rng(1)
-    difference = random.normal(size=(len(origins), 2, 1))
-    difference -= difference.mean() + 0.5 * difference.std() / len(origins) ** 0.5
-    start = np.zeros_like(difference)
-    assert difference.mean() < 0
-    assert not significantly_better(difference, start, data, origins)
-
-
-def test_overlapping_windows_count_as_fewer(data: TrainingData) -> None:
-    """The same differences, once from every origin and once from origins that lie a horizon apart."""
-    every = data.split.validation
-    few = evenly_spaced(every, len(every) // 8)
-    random = np.random.default_rng(2)
-    difference = random.normal(size=(len(every), 2, 1))
-    difference -= difference.mean() + 1.5 * difference.std() / len(every) ** 0.5
-    assert not significantly_better(difference, np.zeros_like(difference), data, every)
-    apart = difference[: len(few)] - difference[: len(few)].mean() - 1.5 * difference.std() / len(few) ** 0.5
-    assert significantly_better(apart, np.zeros_like(apart), data, few)
-
-
-def test_windows_of_unrelated_series_all_count(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
-    """A gain of 1.2 standard errors over eight series that know nothing of one another; as copies it would be 0.4."""
-    panel = pd.concat([tiny_frame.assign(id=f"s{number}") for number in range(8)])
-    settings = [*tiny_settings, "data.horizons=[1]", "data.id=id"]
-    data = training_data(panel, load_config(None, settings).data)
-    origins = data.split.validation
-    difference = np.random.default_rng(3).normal(size=(len(origins), 1, 1))
-    difference -= difference.mean() + 1.2 * difference.std() / len(origins) ** 0.5
-    assert significantly_better(difference, np.zeros_like(difference), data, origins)
-    copies = difference[:, 0, 0].reshape(-1, 8)[:, :1].repeat(8, axis=1).reshape(-1, 1, 1)
-    copies -= copies.mean() + 1.2 * copies.std() / len(origins) ** 0.5
-    assert not significantly_better(copies, np.zeros_like(copies), data, origins)
+@pytest.mark.parametrize("gained", [0.03, -0.03])
+def test_what_is_not_kept_is_left_out_of_forecasts(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str], monkeypatch: pytest.MonkeyPatch, gained: float
+) -> None:
+    """Weights go back to where they began, and the Gaussian is in closed form, whatever a head would give."""
+    config = load_config(None, tiny_settings)
+    run = start_run(training_data(tiny_frame, config.data), config, None)
+    tableau = solver_tableau(make_scheduler("ddim", run.network.schedule), run.network.schedule, 2)
+    validate(run, tableau)
+    take_step(run)
+    best = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
+    run.best, run.progress.best_step = best, 1
+    monkeypatch.setattr(selection, "gains", lambda *_: {"CRPS": Gain(gained, gained - 0.01, gained + 0.01)})
+    choose_weights(run, tableau)
+    kept = gained > 0
+    assert run.network.in_use is kept
+    assert (run.progress.best_step == 1) is kept
+    same = [torch.equal(best[name], tensor) for name, tensor in run.network.state_dict().items()]
+    assert all(same) is kept
 
 
 def test_a_validation_leaves_the_weights_that_are_trained_as_they_were(
@@ -106,21 +95,21 @@ def test_what_is_the_same_at_every_validation_is_found_once(
         monkeypatch.setattr(module, name, outer)
 
     for module, name in (
-        (run_module, "window_weights"), (run_module, "look_at_validation"), (beside_naive, "random_walk_window"),
-        (selection, "validation_crps"), (loop, "validation_crps"),
+        (run_module, "relative_sizes"), (run_module, "look_at_validation"), (beside_naive, "random_walk_window"),
+        (selection, "validation_scores"), (loop, "validation_scores"),
     ):  # fmt: skip
         counted(module, name)
     pipeline = loop.train(tiny_frame, load_config(None, tiny_settings), tmp_path / "model")
-    scored = calls.pop("validation_crps")
+    scored = calls.pop("validation_scores")
     assert 3 < scored <= 5
-    assert calls == {"window_weights": 1, "look_at_validation": 1, "random_walk_window": 1}
+    assert calls == {"relative_sizes": 1, "look_at_validation": 1, "random_walk_window": 1}
     record = pipeline.record
     assert record is not None
     run = start_run(training_data(tiny_frame, record.config.data), record.config, None)
     run.network.load_state_dict(pipeline.network.state_dict())
     scheduler = make_scheduler(record.config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, record.config.training.validation_steps)
-    run.progress = replace(run.progress, best_crps=record.validation_crps)
+    run.network.in_use = record.network_in_use
     again = loop.training_record(run, record.config, tableau)  # of these weights, without anything kept
     assert again.validation_scores == record.validation_scores
     assert again.random_walk_window == record.random_walk_window

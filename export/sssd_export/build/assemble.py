@@ -21,7 +21,7 @@ import onnxruntime
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import meaning, write_manifest
-from sssd_engine.noise import NOISE, draw_noise
+from sssd_engine.noise import NOISE, NoiseShape, draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
@@ -70,7 +70,7 @@ def build_engine(
     """
     if not request.network.in_use:  # nothing is left to compile but what ONNX Runtime does
         request = replace(request, precision="fp32")
-        compiler = replace(compiler, runtime=HOST, build_only_reason="", refit=None)
+        compiler = replace(compiler, runtime=HOST, compile=save_onnx, build_only_reason="", refit=None)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split, request.network.in_use)
     work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
     request.report(0, len(work), work[0])
@@ -272,16 +272,11 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
     unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
     first, last = graphs[0].graph, graphs[-1].graph
     network = request.network
-    shape = network.noise_shape(tableau)
-    noise = [_noise_port("noise", ["samples", *shape.paths], "standard normal: what paths begin with")]
-    if shape.draws[0]:
-        count, *latent = shape.draws
-        noise.append(_noise_port("draws", [count, "samples", *latent], "standard normal: what the solver draws"))
     return {
         "inputs": [
             *(_describe(value, _input_meaning(str(value.name), spec.columns))
               for value in first.inputs if value.name not in NOISE),
-            *noise,
+            *noise_ports(network.noise_shape(tableau)),
         ],
         "outputs": [
             _describe(value, f"{value.name} of {', '.join(spec.targets)}; unit: {unit}")
@@ -305,8 +300,17 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
     }  # fmt: skip
 
 
-def _noise_port(name: str, shape: Sequence[Any], meaning: str) -> dict[str, Any]:
-    return {"name": name, "dtype": "float32", "shape": ["windows", *shape], "meaning": meaning}
+def noise_ports(shape: NoiseShape) -> list[dict[str, Any]]:
+    """The inputs of an engine that are noise."""
+    ports = [_noise_port("noise", ["samples", *shape.paths], "what paths begin with")]
+    if shape.draws[0]:
+        count, *latent = shape.draws
+        ports.append(_noise_port("draws", [count, "samples", *latent], "what the solver draws on its way"))
+    return ports
+
+
+def _noise_port(name: str, shape: Sequence[Any], what: str) -> dict[str, Any]:
+    return {"name": name, "dtype": "float32", "shape": ["windows", *shape], "meaning": f"standard normal: {what}"}
 
 
 def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:

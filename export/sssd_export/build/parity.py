@@ -138,16 +138,17 @@ def _refuse_infinite(expected: Array, names: Sequence[str]) -> None:
             )
 
 
-def largest_error(seen: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]) -> float:
+def largest_error(
+    seen: npt.NDArray[np.float64], expected: npt.NDArray[np.float64], measure: npt.NDArray[np.float64] | None = None
+) -> float:
     """Largest difference of samples ``(B, S, K, C)``, in standard deviations over the S of ``expected``.
 
-    ``seen`` may be its first samples only: two or three can lie so close together that they are no measure of
-    themselves. What float64 cannot hold is no error: after a window of equal values all samples are the last value
-    but for its last digits.
+    Or over those of ``measure``: two or three can lie so close together that they are no measure of themselves. What
+    float64 cannot hold is no error: after a window of equal values all samples are the last value but for its last
+    digits.
     """
-    spread = expected.std(axis=1, keepdims=True)  # (B, 1, K, C)
-    same = expected[:, : seen.shape[1]]
-    difference = np.abs(seen - same) - _ROUNDING * np.abs(same)
+    spread = (expected if measure is None else measure).std(axis=1, keepdims=True)  # (B, 1, K, C)
+    difference = np.abs(seen - expected) - _ROUNDING * np.abs(expected)
     return float((difference.clip(min=0) / (spread + np.finfo(np.float64).tiny)).max())
 
 

@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 
 from sssd_engine import engine as runtime
 from sssd_engine import load_engine
-from sssd_engine import noise as engines_noise
 from sssd_engine.engine import Engine, EngineError
 from sssd_engine.manifest import read_manifest, write_manifest
+from sssd_engine.noise import NoiseShape, draw_noise
 from sssd_export.build.parity import TOLERANCE, largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
-from sssd_registry.sampling import noise
+from sssd_registry.sampling.noise import path_noise
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,18 @@ def engine(tiny_engine: Path) -> Engine:
     seed=st.integers(0, 2**63 - 1),
     first=st.integers(0, 10**6),
     windows=st.integers(1, 4),
-    shape=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 3), st.integers(1, 4)),
+    samples=st.integers(1, 9),
+    paths=st.tuples(st.integers(1, 12), st.integers(1, 3)),
+    draws=st.tuples(st.integers(0, 3), st.integers(1, 3), st.integers(1, 4)),
 )
 def test_a_seed_stands_for_the_pipelines_noise(
-    seed: int, first: int, windows: int, shape: tuple[int, int, int, int]
+    seed: int, first: int, windows: int, samples: int, paths: tuple[int, int], draws: tuple[int, int, int]
 ) -> None:
-    ours, cores = (module.draw_noise(seed, first, windows, shape) for module in (engines_noise, noise))
-    assert ours.dtype == cores.dtype == np.float32
-    np.testing.assert_array_equal(ours, cores.swapaxes(0, 1))
+    shape = NoiseShape(paths, draws)
+    ours, drawn = draw_noise(seed, first, windows, samples, shape)
+    cores = path_noise(seed, first, windows, samples, shape)
+    np.testing.assert_array_equal(ours, cores.paths)
+    np.testing.assert_array_equal(drawn.swapaxes(0, 1), cores.draws)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**40])
@@ -245,7 +249,7 @@ def test_however_it_is_laid_out_an_engine_gives_the_same(
 def test_a_stream_is_one_call_in_pieces(tiny: Compiled, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = engine_inputs(tiny.windows)
     whole = engine(inputs, 10, 7).samples
-    monkeypatch.setattr(runtime, "_AT_ONCE", 3 * 10 * 2)
+    monkeypatch.setattr(runtime, "_AT_ONCE", 3 * 10 * engine.noise_shape.size)
     pieces = [made.samples for made in engine.stream(inputs, 10, 7)]
     assert [len(piece) for piece in pieces] == [3, 3, 2]
     assert largest_error(np.concatenate(pieces), whole) <= TOLERANCE

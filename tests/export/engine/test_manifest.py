@@ -107,9 +107,9 @@ def test_links_are_refused(folder: Path, name: str) -> None:
     [
         "[" * 100_000,
         '{"format": ' + "9" * 5_000 + "}",
-        '{"format": 4, "a": NaN}',
-        '{"format": 4, "a": ' + "[" * 500 + "]" * 500 + "}",
-        '{"format": 4, "a": "\\ud800"}',
+        '{"format": 5, "a": NaN}',
+        '{"format": 5, "a": ' + "[" * 500 + "]" * 500 + "}",
+        '{"format": 5, "a": "\\ud800"}',
         " " * (65 << 20),
     ],
     ids=["depth", "digits", "NaN", "levels", "surrogate", "length"],
@@ -123,9 +123,9 @@ def test_a_manifest_that_would_exhaust_its_reader_is_refused(folder: Path, text:
 CHANGES: list[tuple[dict[str, Any], str]] = [
     ({"num_samples": 10**12}, r"num_samples is 1000000000000, and has to be a whole number from 1 to 1000000"),
     ({"num_samples": True}, "num_samples is True"),
-    ({"num_noises": 2}, "noise has the shape"),
-    ({"latent_size": 10**6}, "noise has the shape"),
-    ({"horizons": [1]}, "noise has the shape"),
+    ({"latent_shape": [10**6]}, r"latent_shape is \[1000000\], and has to be a list"),
+    ({"network_in_use": 1}, "network_in_use is 1, and has to be true or false"),
+    ({"horizons": [1]}, "samples has the shape"),
     ({"horizons": [4, 4]}, "horizons has one twice"),
     ({"horizons": "1, 4"}, "horizons is '1, 4', and has to be a list"),
     ({"quantile_levels": [0.5]}, "quantiles has the shape"),
@@ -194,14 +194,17 @@ def test_a_damaged_graph_that_was_signed_again_is_refused_in_one_line(
 def test_a_loop_outside_of_the_graph_is_checked() -> None:
     updates = [[["noise", 0, 1.0]], [["output", 0, 1.0]], [["state", 1, 0.5], ["output", 1, 0.5]]]
     good: dict[str, Any] = {"one_time": True, "memory": 2, "timesteps": [9.0, 1.0], "updates": updates}
+    good |= {"leading": [2, 1], "latent": [1, 2]}
     assert all(SOLVER_FIELDS[name].holds(value) for name, value in good.items())
-    assert list(solver_faults(good, 1)) == []
+    assert list(solver_faults(good, 1, (3, 1))) == []
     for update, reason in (
         ([["state", 2, 1.0]], "update 2 takes state 2, and there are 2"),
         ([["noise", 1, 1.0]], "update 2 takes noise 1, and there are 1"),
     ):
-        assert reason in next(solver_faults({**good, "updates": [*good["updates"][:2], update]}, 1))
-    assert "3 updates for 1 time steps" in next(solver_faults({**good, "timesteps": [9.0]}, 1))
+        assert reason in next(solver_faults({**good, "updates": [*good["updates"][:2], update]}, 1, (3, 1)))
+    assert "3 updates for 1 time steps" in next(solver_faults({**good, "timesteps": [9.0]}, 1, (3, 1)))
+    for wrong_latent in ({"leading": [4, 1]}, {"leading": [2, 2]}, {"latent": [1, 3]}):
+        assert "solver begins with" in next(solver_faults({**good, **wrong_latent}, 1, (3, 1)))
     for wrong in ([], [["noise", 0]], [["noise", -1, 1.0]], [["all", 0, 1.0]], [["noise", 0, "1"]], "noise"):
         assert not SOLVER_FIELDS["updates"].holds([wrong, [["noise", 0, 1.0]]])
 

@@ -8,9 +8,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from compiled import Compiled, arrays, counts, session_of
+from compiled import arrays, Compiled, condition_size, counts, normal, session_of
 
-from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.sampling.scheduler_loop import run_scheduler
@@ -19,7 +18,7 @@ SCHEDULERS = ["ddim", "ddpm", "dpmsolver++", "dpmsolver++:solver_order=3"]
 
 
 def loop(case: Compiled, scheduler: str, steps: int) -> ir.Model:
-    return build_loop(case.pieces.head, case.pieces.broadcast_time, case.tableau(scheduler, steps))
+    return build_loop(case.head.model, case.head.broadcast_time, case.tableau(scheduler, steps))
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -78,11 +77,11 @@ def test_names_are_unique_and_every_value_is_made(tiny: Compiled, joint: Compile
 
 
 def test_building_leaves_the_pieces_as_they_were(tiny: Compiled) -> None:
-    before = ir.to_proto(tiny.pieces.head).SerializeToString()
+    before = ir.to_proto(tiny.head.model).SerializeToString()
     first = ir.to_proto(tiny.model("ddim", 3)).SerializeToString()
     tiny.model("ddpm", 5)
     assert ir.to_proto(tiny.model("ddim", 3)).SerializeToString() == first
-    assert ir.to_proto(tiny.pieces.head).SerializeToString() == before
+    assert ir.to_proto(tiny.head.model).SerializeToString() == before
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -92,9 +91,9 @@ def test_the_loop_alone_is_the_live_loop(tiny: Compiled, scheduler: str) -> None
     session = session_of(loop(tiny, scheduler, 6))
     tableau = tiny.tableau(scheduler, 6)
     random = np.random.default_rng(0)
-    size = tiny.network.config.context_size + tiny.network.config.horizon_size
-    condition = random.normal(size=(3, 2, size)).astype(np.float32)
-    noise = draw_noise(0, 0, 3, (tableau.num_noises, 9, 2, 1))
+    tokens, latent = tiny.network.latent_shape
+    condition = random.normal(size=(3, tokens, condition_size(tiny.network))).astype(np.float32)
+    noise = normal(0, 3, tableau.num_noises, 9, tokens, latent)
     draws, cond = torch.from_numpy(noise).swapaxes(0, 1), torch.from_numpy(condition)
     expected, _, _ = run_scheduler(
         make_scheduler(scheduler, tiny.network.schedule),
@@ -108,12 +107,12 @@ def test_the_loop_alone_is_the_live_loop(tiny: Compiled, scheduler: str) -> None
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_a_loop_has_the_head_once_whatever_the_steps(tiny: Compiled, scheduler: str) -> None:
-    head = tiny.pieces.head, tiny.pieces.broadcast_time
+    head = tiny.head.model, tiny.head.broadcast_time
     few, many = (build_loop(*head, tiny.tableau(scheduler, steps), "loop") for steps in (20, 40))
     assert [node.op_type for node in few.graph.all_nodes()] == [node.op_type for node in many.graph.all_nodes()]
     onnx.checker.check_model(ir.to_proto(many), full_check=True)
     (node,) = (node for node in many.graph if node.op_type == "Loop")
-    assert len(node.attributes["body"].as_graph()) > len(tiny.pieces.head.graph) - 12, "the head is in the body"
+    assert len(node.attributes["body"].as_graph()) > len(tiny.head.model.graph) - 12, "the head is in the body"
     size = [len(ir.to_proto(model).SerializeToString()) for model in (few, many)]
     unrolled = len(ir.to_proto(build_loop(*head, tiny.tableau(scheduler, 40))).SerializeToString())
     assert size[0] < size[1] < unrolled
@@ -123,10 +122,9 @@ def test_a_loop_has_the_head_once_whatever_the_steps(tiny: Compiled, scheduler: 
 def test_a_loop_gives_what_its_unrolling_gives(tiny: Compiled, joint: Compiled, scheduler: str) -> None:
     for case in (tiny, joint):
         tableau = case.tableau(scheduler, 6)
-        shape = (tableau.num_noises, 5, len(case.horizons), case.network.latent_size)
-        size = case.network.config.context_size + case.network.config.horizon_size
-        condition = np.random.default_rng(1).normal(size=(2, len(case.horizons), size)).astype(np.float32)
-        feed = {"condition": condition, "noise": draw_noise(0, 0, 2, shape)}
-        head = case.pieces.head, case.pieces.broadcast_time
+        tokens, latent = case.network.latent_shape
+        condition = normal(1, 2, tokens, condition_size(case.network))
+        feed = {"condition": condition, "noise": normal(0, 2, tableau.num_noises, 5, tokens, latent)}
+        head = case.head.model, case.head.broadcast_time
         one, other = (session_of(build_loop(*head, tableau, how)).run(None, feed)[0] for how in ("unrolled", "loop"))
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5)

@@ -9,10 +9,9 @@ import onnx
 import onnx_ir as ir
 import pytest
 import torch
-from compiled import counts, session_of
+from compiled import counts, normal, session_of
 from torch import nn
 
-from sssd_engine.noise import draw_noise
 from sssd_export.graph.compose import build_loop
 from sssd_export.graph.fold_projections import fold_projections
 from sssd_export.graph.trace import trace_head
@@ -66,7 +65,7 @@ HEAD = perceptron()
 def test_every_deterministic_solver(scheduler: str) -> None:
     one = tableau(scheduler, 6)
     assert fold_projections(traced(HEAD)[0], one) is not None
-    condition, noise = torch.randn(2, HORIZONS, CONDITION), draw_noise(1, 0, 2, (1, 40, HORIZONS, LATENT))
+    condition, noise = torch.randn(2, HORIZONS, CONDITION), normal(1, 2, 1, 40, HORIZONS, LATENT)
     expected = sample(lambda z, t: HEAD(z, t, condition), one, torch.from_numpy(noise).swapaxes(0, 1)).numpy()
     model = build_loop(*traced(HEAD), one)
     onnx.checker.check_model(ir.to_proto(model), full_check=True)
@@ -133,7 +132,7 @@ def test_an_output_without_a_bias() -> None:
     folded = fold_projections(traced(head)[0], one)
     assert folded is not None
     assert not folded.bias.any()
-    condition, noise = torch.randn(2, HORIZONS, CONDITION), draw_noise(1, 0, 2, (1, 40, HORIZONS, LATENT))
+    condition, noise = torch.randn(2, HORIZONS, CONDITION), normal(1, 2, 1, 40, HORIZONS, LATENT)
     expected = sample(lambda z, t: head(z, t, condition), one, torch.from_numpy(noise).swapaxes(0, 1)).numpy()
     (seen,) = session_of(build_loop(*traced(head), one)).run(None, {"condition": condition.numpy(), "noise": noise})
     np.testing.assert_allclose(seen, expected, atol=2e-5 * float(expected.std()))

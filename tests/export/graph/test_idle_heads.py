@@ -49,8 +49,8 @@ HEADS = {"unconditional": Unconditional(), "blind": Blind(), "idle": Idle(16)}
 
 
 @pytest.fixture(scope="module", params=list(HEADS))
-def case(tiny: Compiled, request: pytest.FixtureRequest) -> Compiled:
-    return tiny.with_head(HEADS[request.param])
+def case(by_token: Compiled, request: pytest.FixtureRequest) -> Compiled:
+    return by_token.with_head(HEADS[request.param])
 
 
 @pytest.mark.parametrize("loop", ["unrolled", "loop", "step"])
@@ -83,5 +83,5 @@ def openvino_parts(case: Compiled, loop: str, folder: Path) -> list[Part]:
         entry = {side: [{"name": str(value.name)} for value in values] for side, values in sides.items()}
         part = open_openvino(folder / made["graph"], {**entry, "precision": "fp32"}, 1)
         step = plan.stages == ("step",)
-        parts.append(SolverLoop(part, solver_entry(tableau, case.pieces.broadcast_time)) if step else part)
+        parts.append(SolverLoop(part, solver_entry(tableau, case.head)) if step else part)
     return parts

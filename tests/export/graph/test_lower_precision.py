@@ -7,9 +7,8 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from compiled import Compiled, arrays, counts
+from compiled import arrays, Compiled, counts, normal
 
-from sssd_engine.noise import draw_noise
 from sssd_export.build.assemble import literal_session
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
@@ -19,7 +18,7 @@ from sssd_export.graph.lower_precision import emulate_precision, lower_precision
 
 
 def run(model: ir.Model, case: Compiled) -> np.ndarray:
-    noise = draw_noise(0, 0, 2, (1, 64, len(case.horizons), case.network.latent_size))
+    noise = normal(0, 2, 64, *case.network.correlation.noise_shape)
     session = literal_session(model)
     return session.run(["samples"], {**engine_inputs(case.windows.part(0, 2)), "noise": noise})[0]
 

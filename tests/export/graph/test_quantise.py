@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from compiled import Compiled, arrays, counts, session_of
+from compiled import arrays, Compiled, counts, normal, session_of
 from torch import nn
 
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import read_manifest
-from sssd_engine.noise import draw_noise
 from sssd_export.build.assemble import QUANTILE_LEVELS
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
@@ -27,7 +26,7 @@ from sssd_registry.plugin_api.make_network import make_network
 
 
 def feed(case: Compiled, seed: int = 0) -> dict[str, Any]:
-    noise = draw_noise(seed, 0, 3, (1, 64, len(case.horizons), case.network.latent_size))
+    noise = normal(seed, 3, 64, *case.network.correlation.noise_shape)
     return {**engine_inputs(case.windows.part(0, 3)), "noise": noise}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from compiled import Compiled, counts
+from compiled import Compiled, counts, normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -121,10 +121,12 @@ class Attentive(nn.Module):
         (Attentive, True),
     ],
 )
-def test_a_head_as_its_author_wrote_it_compiles(tiny: Compiled, head: type[nn.Module], broadcast: bool) -> None:
+def test_a_head_as_its_author_wrote_it_compiles(
+    tiny: Compiled, by_token: Compiled, head: type[nn.Module], broadcast: bool
+) -> None:
     torch.manual_seed(0)
-    case = tiny.with_head(head())
-    assert case.pieces.broadcast_time is broadcast
+    case = by_token.with_head(head())
+    assert case.head.broadcast_time is broadcast
     for scheduler, steps in (("dpmsolver++", 5), ("ddpm", 3)):
         engine = case.engine(scheduler, steps)
         for windows, samples in ((1, 2), (5, 7)):
@@ -164,7 +166,7 @@ def test_the_encoder_is_traced_without_a_second_try(joint: Compiled) -> None:
     windows = torch.export.Dim("windows")
     shapes = tuple(tuple({0: windows} for _ in tensors) for tensors in raw)
     bars = torch.tensor(joint.horizons).float()
-    normalise, encode = Normalise(network, bars).eval(), Encode(network, bars).eval()
+    normalise, encode = Normalise(network, bars).eval(), Encode(network).eval()
     program = torch.export.export(normalise, raw, dynamic_shapes=shapes, strict=False)
     more = [tuple(part.values()) for part in to_tensors(joint.windows.part(0, 5), torch.device("cpu"))]
     made = normalise(*more)
@@ -185,9 +187,10 @@ def test_layers_of_a_timeframe_share_their_fourier_matrices(joint: Compiled) -> 
     torch.manual_seed(0)
     deep = make_network(joint.network.spec, config).eval().requires_grad_(False)
     pieces = trace(deep, joint.horizons, QUANTILE_LEVELS, joint.windows)
-    names = [name for name in pieces.encode.graph.initializers if name.endswith("_matrix")]
+    assert pieces.head is not None
+    names = [name for name in pieces.head.encode.graph.initializers if name.endswith("_matrix")]
     assert len(names) == 2 * len(deep.spec.timeframes)
-    used = [node.inputs[1].name for node in pieces.encode.graph if node.op_type == "MatMul"]
+    used = [node.inputs[1].name for node in pieces.head.encode.graph if node.op_type == "MatMul"]
     assert all(used.count(name) == 2 for name in names), "by the first two of three layers"
 
 
@@ -196,8 +199,8 @@ def test_the_order_of_the_examples_timeframes_does_not_matter(tiny: Compiled) ->
     first = tiny.windows.part(0, 2)
     turned = replace(first, values=dict(reversed(first.values.items())), times=dict(reversed(first.times.items())))
     pieces = trace(tiny.network, tiny.horizons, QUANTILE_LEVELS, turned)
-    for name in ("normalise", "encode"):
-        one, other = (getattr(made, name).graph for made in (pieces, tiny.pieces))
+    assert pieces.head is not None
+    for one, other in ((pieces.normalise.graph, tiny.pieces.normalise.graph), (pieces.head.encode.graph, tiny.head.encode.graph)):
         assert [(v.name, str(v.shape)) for v in one.inputs] == [(v.name, str(v.shape)) for v in other.inputs]
 
 

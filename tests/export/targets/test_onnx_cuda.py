@@ -10,11 +10,10 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 import pytest
-from compiled import Compiled
+from compiled import Compiled, condition_size, normal
 
 from sssd_engine import EngineError, load_engine
 from sssd_engine.manifest import read_manifest
-from sssd_engine.noise import draw_noise
 from sssd_engine.nvidia import why_no_gpu
 from sssd_engine.onnx_cuda_part import PROVIDER, OnnxCudaPart, open_onnx_cuda
 from sssd_engine.part import OnnxPart
@@ -26,21 +25,18 @@ from sssd_registry.errors import SSSDError
 
 def test_memory_that_stays_bound_gives_what_a_plain_call_gives(tiny: Compiled) -> None:
     tableau = tiny.tableau("ddpm", 3)
-    model = build_loop(tiny.pieces.head, tiny.pieces.broadcast_time, tableau)
+    model = build_loop(tiny.head.model, tiny.head.broadcast_time, tableau)
     serial = ir.to_proto(model).SerializeToString()
     session = onnxruntime.InferenceSession(serial, providers=["CPUExecutionProvider"])
     bound, plain = OnnxCudaPart(session, "cpu"), OnnxPart(session)
-    config = tiny.network.config
-    rest = len(tiny.horizons), tiny.network.latent_size
+    tokens, latent = tiny.network.latent_shape
     feeds = [
         {
-            "condition": np.random.default_rng(seed).normal(
-                size=(windows, len(tiny.horizons), config.context_size + config.horizon_size)
-            ).astype(np.float32),
-            "noise": draw_noise(seed, 0, windows, (tableau.num_noises, samples, *rest)),
+            "condition": normal(seed, windows, tokens, condition_size(tiny.network)),
+            "noise": normal(seed, windows, tableau.num_noises, samples, tokens, latent),
         }
         for seed, (windows, samples) in enumerate([(1, 4), (2, 4), (1, 4), (2, 7), (2, 4)])
-    ]  # fmt: skip
+    ]
     seen = [bound(feed)["latents"] for feed in feeds]
     assert len(bound.lanes) == 3, "one for each pair of sizes"
     for feed, latents in zip(feeds, seen, strict=True):  # compared last: a later call must not write over it

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 import torch
-from compiled import Compiled, liven
+from compiled import Compiled, condition_size, liven
 
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import EngineError, read_manifest
@@ -41,13 +41,13 @@ def plan(model: ir.Model, folder: Path, name: str = "denoiser", **how: Any) -> t
 
 
 @pytest.fixture(scope="module")
-def unet(tiny: Compiled) -> Compiled:
+def unet(by_token: Compiled) -> Compiled:
     """The tiny model with a convolutional head, with attention."""
-    config, latent = tiny.network.config, tiny.network.latent_size
+    _, latent = by_token.network.latent_shape
     spec = registry().heads["film-unet"]
     torch.manual_seed(0)
-    head = spec.factory(latent, config.context_size + config.horizon_size, spec.options(widths=(8, 16)))
-    return tiny.with_head(liven(head))
+    head = spec.factory(latent, condition_size(by_token.network), spec.options(widths=(8, 16)))
+    return by_token.with_head(liven(head))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])

@@ -1,0 +1,93 @@
+"""Paths of made data have the joint law that the data have: over horizons and targets, in the model and in its engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import torch
+
+pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+
+from compiled import compile_network
+
+from sssd_export.forecaster import engine_inputs
+from sssd_registry.config import load_config
+from sssd_registry.data.windows import windows_at
+from sssd_registry.model.batches import training_data
+from sssd_registry.model_pipeline import forecast_samples
+from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.sampling.noise import path_noise
+from sssd_registry.training.fit_normalizer import fit_normalizer
+
+Array = npt.NDArray[np.float64]
+
+ROWS, SAMPLES = 8_000, 4_000
+ALIKE = np.array([[1.0, 0.7], [0.7, 1.0]])
+KEPT = np.array([[0.8, 0.3], [0.0, 0.6]])
+
+
+def innovations() -> Array:
+    return np.random.default_rng(0).normal(size=(ROWS, 2)) @ np.linalg.cholesky(ALIKE).T
+
+
+def random_walk() -> Array:
+    return 100 + np.cumsum(innovations(), axis=0)
+
+
+def autoregression() -> Array:
+    """A vector autoregression: the second target moves the first a bar later."""
+    values, noise = np.zeros((ROWS, 2)), innovations()
+    for row in range(1, ROWS):
+        values[row] = KEPT @ values[row - 1] + noise[row]
+    return values
+
+
+def seasonal() -> Array:
+    hour = np.arange(ROWS)[:, None]
+    return autoregression() + 5 * np.sin(2 * np.pi * hour / 24 + np.array([0.0, 1.0]))
+
+
+def law(horizons: list[int], kept: Array) -> Array:
+    """Correlation of forecast errors at the horizons, ``(K 2, K 2)``, where the past keeps ``kept`` for a bar."""
+    longest = max(horizons)
+    powers = [np.linalg.matrix_power(kept, lag) for lag in range(longest)]
+    errors = np.zeros((len(horizons), 2, longest, 2))
+    for row, horizon in enumerate(horizons):
+        for bar in range(horizon):
+            errors[row, :, bar] = powers[horizon - 1 - bar] @ np.linalg.cholesky(ALIKE)
+    flat = errors.reshape(2 * len(horizons), -1)
+    covariance = flat @ flat.T
+    deviation = np.sqrt(np.diag(covariance))
+    found: Array = covariance / np.outer(deviation, deviation)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("make", "kept"), [(random_walk, np.eye(2)), (autoregression, KEPT), (seasonal, KEPT)], ids=lambda one: ""
+)
+@pytest.mark.parametrize("trained", [list(range(1, 13)), [1, 4, 12]], ids=["dense", "sparse"])
+def test_samples_are_joined_as_the_data_are(make: Callable[[], Array], kept: Array, trained: list[int]) -> None:
+    """At the trained horizons and, in the model, between them; with the network left out and with an idle one in use."""
+    values = make()
+    times = pd.date_range("2020-01-01", periods=ROWS, freq="h")
+    frame = pd.DataFrame({"time": times, "a": values[:, 0], "b": values[:, 1]})
+    settings = [f"data.horizons={trained}", 'data.timeframes={"1h" = 48}', "data.targets=all", "model.feature_size=8"]
+    config = load_config(None, [*settings, "model.num_layers=1", "model.components=4"])
+    data = training_data(frame, config.data)
+    network = make_network(data.spec, config.model).eval().requires_grad_(False)
+    fit_normalizer(network, data)
+    some = windows_at(data.source, data.split.test.take(np.array([5, 300])))
+    for network.in_use in (False, True):
+        case = compile_network(network, some, some)
+        engine = case.engine("unipc", 12)
+        seen = engine(engine_inputs(some.part(0, 1)), SAMPLES, seed=1).samples[0]  # (S, K, C)
+        np.testing.assert_allclose(np.corrcoef(seen.reshape(SAMPLES, -1).T), law(trained, kept), rtol=0, atol=0.05)
+    between = [1, 2, 3, 6, 7, 12]
+    noise = path_noise(1, 0, 1, SAMPLES, network.noise_shape(None))
+    eager = forecast_samples(network, case.tableau("unipc", 12), some.part(0, 1), between, noise)[0]
+    found = torch.corrcoef(eager.reshape(SAMPLES, -1).T).numpy()
+    np.testing.assert_allclose(found, law(between, kept), rtol=0, atol=0.05)
