@@ -23,6 +23,7 @@ _FIRST_LINE, _NEXT_LINES = 10.0, 60.0
 def evaluation_bar() -> Iterator[Callable[[int, int], None]]:
     """Give a function to be told windows done and windows in all."""
     with _progress("forecasting", "windows") as show:
+        show(0, None, "")  # the rate counts from here: the first windows take as long as others
         yield lambda done, total: show(done, total, "")
 
 

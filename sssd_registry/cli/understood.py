@@ -23,12 +23,12 @@ def read_for(model: Path, data: Path) -> Panel | Path:
     from sssd_registry.data.frame import read_frame
     from sssd_registry.data.panel import to_panel
     from sssd_registry.data.summary import summary
-    from sssd_registry.model_or_engine import read_spec
+    from sssd_registry.model_or_engine import read_spec, read_split
 
     spec = read_spec(model)
     if spec is None:
         return data
     frame = read_frame(data, spec)
     panel = to_panel(frame, spec)
-    typer.echo(f"data: {summary(frame, spec)}", err=True)
+    typer.echo(f"data: {summary(frame, spec, read_split(model))}", err=True)
     return panel
