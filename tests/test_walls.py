@@ -57,7 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.plots": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
-                            "sssd_registry.forecast", "sssd_registry.sampling", "sssd_registry.comparison"},
+                            "sssd_registry.forecast", "sssd_registry.sampling", "sssd_registry.comparison",
+                            "sssd_registry.evaluation"},
     "sssd_registry.newplugin": {"sssd_registry.errors", "sssd_registry.files", "sssd_registry.plugin_api"},
     # The outermost rooms of the core: nobody but sssd_export's command line imports anything of theirs.
     "sssd_registry.adapters": {*_MODEL, "sssd_registry.training"},
