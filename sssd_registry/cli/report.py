@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -63,8 +64,7 @@ def report(
         [f"--{name}" if name != "data" else name, str(value)] for name, value in asked.items() if value is not None
     ]
     split = read_split(model) or (None, forecaster.test_start)
-    about = About(
-        f"{model.resolve().name} on {data.name}", read.summary, [*given, *settings_table(model)], split, points
-    )
+    name = f"{Path(os.path.abspath(model)).name} on {data.name}"  # not resolve(), which would follow a link
+    about = About(name, read.summary, [*given, *settings_table(model)], split, points)
     write_page(collect(made, read.frame, about, origins), out)
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

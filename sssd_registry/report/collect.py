@@ -12,16 +12,16 @@ import pandas as pd
 from sssd_registry.evaluation.evaluate import score_rivals
 from sssd_registry.evaluation.rivals import Rivals
 from sssd_registry.report.data_facts import columns_table, gaps_table, pictures
-from sssd_registry.report.fans import LEVELS, fans
+from sssd_registry.report.fans import LEVELS, evenly, fans, room_for
 from sssd_registry.report.quality import calibrations, crps_by_horizon, functional_rows
 
 # Menus of more would not be read, and take the room that forecasts need.
-_TARGETS, _SERIES = 8, 12
+_TARGETS, _SERIES, _HORIZONS = 8, 12, 96
 
 
 @dataclass(frozen=True)
 class About:
-    """What a page is about, beside forecasts.
+    """Subject of a page, beside forecasts.
 
     Attributes:
         name: of the model or engine.
@@ -49,25 +49,30 @@ def collect(made: Rivals, frame: pd.DataFrame, about: About, origins: int) -> di
     """
     spec, result = made.source.spec, score_rivals(made)
     columns = list(range(min(len(spec.targets), _TARGETS)))
+    at = evenly(len(made.horizons), _HORIZONS)
     scored = np.unique(made.origins.series)
-    series = scored[:_SERIES].tolist()
+    series = scored[: min(_SERIES, room_for(len(at) * len(columns)))].tolist()
     targets = [spec.targets[column] for column in columns]
     gaps, longest = gaps_table(made.source.panel, spec)
     return {
         "name": about.name,
         "summary": about.summary,
         "windows": f"{result.windows:,} windows, {_moment(result.start)} to {_moment(result.end)} UTC",
-        "left_out": _left_out(len(spec.targets) - len(targets), len(scored) - len(series)),
+        "left_out": _left_out(
+            targets=len(spec.targets) - len(targets),
+            series=len(scored) - len(series),
+            horizons=len(made.horizons) - len(at),
+        ),
         "unit": "log-return since the origin" if spec.target_kind == "log-return" else "",
         "targets": targets,
         "parts": [*(["all targets, scaled"] if len(spec.targets) > 1 else []), *targets],
         "series": [made.source.panel.series[index].id for index in series],
-        "horizons": list(made.horizons),
+        "horizons": [made.horizons[k] for k in at],
         "levels": list(LEVELS),
-        "fans": fans(made, columns, series, origins),
+        "fans": fans(made, columns, series, at, origins),
         "scores": {"names": list(result.scores), "rows": _rows(result.rows())},
-        "crps": crps_by_horizon(made, columns),
-        "calibration": calibrations(made, columns),
+        "crps": crps_by_horizon(made, columns, at),
+        "calibration": calibrations(made, columns, at),
         "functionals": functional_rows(result, targets),
         "data": {
             "columns": columns_table(frame, spec),
@@ -90,6 +95,6 @@ def _moment(time: np.datetime64) -> str:
     return str(time.astype("datetime64[m]")).replace("T", " ")
 
 
-def _left_out(targets: int, series: int) -> str:
-    parts = [f"{count} more {what}" for count, what in ((targets, "targets"), (series, "series")) if count > 0]
-    return f"{' and '.join(parts)} are scored and not drawn" if parts else ""
+def _left_out(**counts: int) -> str:
+    parts = [f"{count:,} more {what}" for what, count in counts.items() if count > 0]
+    return f"{', '.join(parts)} are scored and not drawn" if parts else ""

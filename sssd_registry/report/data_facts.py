@@ -16,7 +16,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.report.rounding import decimals_for, rounded, times
 
 # Numbers of all pictures together, points of one, and gaps and columns that are listed.
-_NUMBERS, _POINTS, _GAPS, _COLUMNS = 40_000, 1_000, 10, 60
+_NUMBERS, _POINTS, _GAPS, _COLUMNS = 30_000, 1_000, 10, 60
 
 
 def columns_table(frame: pd.DataFrame, spec: DataSpec) -> list[list[str]]:
@@ -39,7 +39,7 @@ def _range(column: pd.Series) -> list[str]:
 
 
 def gaps_table(panel: Panel, spec: DataSpec) -> tuple[int, list[list[str]]]:
-    """How many gaps there are, and series, beginning, end and length of the longest ones."""
+    """Number of gaps, and series, beginning, end and length of the longest ones."""
     found = []
     for series in panel.series:
         apart = np.diff(series.times)

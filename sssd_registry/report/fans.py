@@ -19,27 +19,35 @@ Array = npt.NDArray[np.float64]
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 # Of the page's megabyte beside plotly: numbers of all fans together, each of some seven bytes.
-_NUMBERS = 100_000
+_NUMBERS = 80_000
 _PATHS, _HISTORY = 20, 72
 
 
-def fans(made: Rivals, columns: Sequence[int], series: Sequence[int], most: int) -> list[dict[str, Any]]:
+def room_for(points: int) -> int:
+    """Fans that there is room for, of so many points each: horizons times targets."""
+    return max(1, _NUMBERS // (points * (len(LEVELS) + _PATHS + 2)))
+
+
+def fans(
+    made: Rivals, columns: Sequence[int], series: Sequence[int], at: npt.NDArray[np.intp], most: int
+) -> list[dict[str, Any]]:
     """Windows of the given series, evenly spaced over time, as many as there is room for.
 
     Args:
         made: forecasts.
         columns: targets that are shown, of C.
         series: series that are shown, of the panel.
+        at: horizons that are shown, of K.
         most: windows of each.
     """
     length = max(24, min(_HISTORY, 4 * made.horizons[-1]))
-    each = (length + len(made.horizons) * (len(LEVELS) + _PATHS + 2)) * len(columns)
-    room = max(1, min(most, _NUMBERS // (each * len(series))))
-    chosen = np.concatenate([_some(np.flatnonzero(made.origins.series == one), room) for one in series])
+    room = max(1, min(most, room_for(len(at) * len(columns)) // len(series)))
+    found = [np.flatnonzero(made.origins.series == one) for one in series]
+    chosen = np.concatenate([windows[evenly(len(windows), room)] for windows in found])
     origins = made.origins.take(chosen)
     history = _history(made, origins, length)  # (W, H, C)
     past = _past_times(made.source, origins, length)  # W times (up to H,)
-    ahead = forecast_times([_seconds(one) for one in past], made.source.spec, made.horizons)  # (W, K)
+    ahead = forecast_times([_seconds(one) for one in past], made.source.spec, made.horizons)[:, at]  # (W, K)
     scale = [_decimals(made.samples["model"][chosen][..., column]) for column in columns]
     return [
         {
@@ -47,7 +55,7 @@ def fans(made: Rivals, columns: Sequence[int], series: Sequence[int], most: int)
             "past": times(past[number]),
             "times": times(ahead[number]),
             "targets": [
-                _of_target(made, window, column, history[number, -len(past[number]) :, column], places)
+                _of_target(made, window, column, at, history[number, -len(past[number]) :, column], places)
                 for column, places in zip(columns, scale, strict=True)
             ],
         }
@@ -55,19 +63,21 @@ def fans(made: Rivals, columns: Sequence[int], series: Sequence[int], most: int)
     ]
 
 
-def _of_target(made: Rivals, window: int, column: int, history: Array, places: int) -> dict[str, Any]:
+def _of_target(
+    made: Rivals, window: int, column: int, at: npt.NDArray[np.intp], history: Array, places: int
+) -> dict[str, Any]:
     samples, y = made.samples["model"][window, :, :, column], made.y[window, :, column]  # (S, K), (K,)
     return {
         "history": rounded(history, places),
-        "actual": rounded(y, places),
-        "fan": rounded(np.quantile(samples, LEVELS, axis=0), places),  # (Q, K)
-        "paths": rounded(samples[:_PATHS], places),
+        "actual": rounded(y[at], places),
+        "fan": rounded(np.quantile(samples[:, at], LEVELS, axis=0), places),  # (Q, K)
+        "paths": rounded(samples[:_PATHS, at], places),
         "functionals": _functionals(samples, y, places) if len(y) > 1 else {},
     }
 
 
 def _functionals(samples: Array, y: Array, places: int) -> dict[str, list[float]]:
-    """By name the 5, 25, 50, 75 and 95 % quantiles over the paths, and what it came to be."""
+    """Functional -> its 5, 25, 50, 75 and 95 % quantiles over the paths, and what it came to be."""
     found = {}
     for name in SCORED:
         drawn = FUNCTIONALS[name](samples[:, :, None])[:, 0]  # (S,)
@@ -76,11 +86,9 @@ def _functionals(samples: Array, y: Array, places: int) -> dict[str, list[float]
     return found
 
 
-def _some(found: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
-    """As many of the windows, evenly spaced."""
-    at = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(np.intp)
-    picked: npt.NDArray[np.intp] = found[at]
-    return picked
+def evenly(count: int, most: int) -> npt.NDArray[np.intp]:
+    """Positions of at most so many of ``count``, evenly spaced, the first and the last among them."""
+    return np.linspace(0, count - 1, min(most, count)).round().astype(np.intp)
 
 
 def _history(made: Rivals, origins: Origins, length: int) -> Array:

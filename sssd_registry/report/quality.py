@@ -22,18 +22,30 @@ Array = npt.NDArray[np.float64]
 _RANGE = 1.96
 
 
-def calibrations(made: Rivals, columns: Sequence[int]) -> list[dict[str, Any]]:
-    """Calibration of all targets together, then of each of ``columns``; of one target just that."""
+def calibrations(made: Rivals, columns: Sequence[int], at: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
+    """Calibration of all targets together, then of each of ``columns``; of one target just that.
+
+    Args:
+        made: forecasts.
+        columns: targets, of C.
+        at: horizons, of K; pooled are these too.
+    """
     parts = [list(range(made.y.shape[2])), *([column] for column in columns)]
     parts = parts[1:] if made.y.shape[2] == 1 else parts
-    places = made.places
-    return [
-        calibration(made.samples["model"][..., part], made.y[..., part], made.horizons, places=places).to_dict()
-        for part in parts
-    ]
+    samples, y, places = made.samples["model"][:, :, at], made.y[:, at], made.places
+    horizons = [made.horizons[k] for k in at]
+    found = [calibration(samples[..., part], y[..., part], horizons, places=places) for part in parts]
+    return [_rounded(one.to_dict()) for one in found]
 
 
-def crps_by_horizon(made: Rivals, columns: Sequence[int]) -> list[dict[str, Any]]:
+def _rounded(value: Any) -> Any:
+    """Shares in four digits, whatever they are nested in."""
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    return rounded(value, 4)
+
+
+def crps_by_horizon(made: Rivals, columns: Sequence[int], at: npt.NDArray[np.intp]) -> list[dict[str, Any]]:
     """CRPS of every forecaster by horizon with its range, and the model's over each baseline's; parts as above.
 
     All targets together are scaled by how far each moves, as energy scores are.
@@ -43,29 +55,29 @@ def crps_by_horizon(made: Rivals, columns: Sequence[int]) -> list[dict[str, Any]
     parts = [{name: one[..., column] for name, one in values.items()} for column in columns]
     if made.y.shape[2] > 1:
         parts.insert(0, {name: (one / scales).mean(axis=2) for name, one in values.items()})
-    return [_beside_baselines(part, made) for part in parts]
+    return [_beside_baselines({name: one[:, at] for name, one in part.items()}, made, at) for part in parts]
 
 
-def _beside_baselines(values: dict[str, Array], made: Rivals) -> dict[str, Any]:
+def _beside_baselines(values: dict[str, Array], made: Rivals, at: npt.NDArray[np.intp]) -> dict[str, Any]:
     """Forecaster -> mean, range and, of baselines, the model's share with its range from paired windows."""
     model = values["model"]  # (B, K)
     places = decimals_for(float(model.mean(axis=0).min()))
     found = {}
     for name, one in values.items():
         mean = one.mean(axis=0)
-        found[name] = {"mean": rounded(mean, places), "range": rounded(_half_width(one, made), places)}
+        found[name] = {"mean": rounded(mean, places), "range": rounded(_half_width(one, made, at), places)}
         if name != "model":
             with np.errstate(divide="ignore", invalid="ignore"):
                 found[name]["share"] = rounded(model.mean(axis=0) / mean, 3)
-                found[name]["share_range"] = rounded(_half_width(model - one, made) / mean, 3)
+                found[name]["share_range"] = rounded(_half_width(model - one, made, at) / mean, 3)
     return found
 
 
-def _half_width(values: Array, made: Rivals) -> Array:
+def _half_width(values: Array, made: Rivals, at: npt.NDArray[np.intp]) -> Array:
     """Half the 95 % range of the mean of ``values (B, K)`` at each horizon; NaN of a single window."""
     if len(values) < 2:
         return np.full(values.shape[1], np.nan)
-    counts = effective_windows(values, made.horizons, made.places)
+    counts = effective_windows(values, [made.horizons[k] for k in at], made.places)
     result: Array = _RANGE * values.std(axis=0, ddof=1) / np.sqrt(counts)
     return result
 
