@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
+    "sssd_registry.search": {*_MODEL, "sssd_registry.evaluation", "sssd_registry.training"},
     "sssd_registry.plots": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
                             "sssd_registry.forecast", "sssd_registry.sampling", "sssd_registry.comparison",
                             "sssd_registry.evaluation"},
