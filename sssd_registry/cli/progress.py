@@ -49,6 +49,14 @@ def comparison_bar(doing: str = "comparing") -> Iterator[Report]:
 
 
 @contextmanager
+def parts_bar() -> Iterator[Report]:
+    """Give a function to be told parts done, parts in all, and a word on them."""
+    with _progress("forecasting", "parts") as show:
+        show(0, None, "")
+        yield show
+
+
+@contextmanager
 def tuning_bar() -> Iterator[Callable[[int, float], None]]:
     """Give a function to be told solvers tried and the least distance so far."""
     with _progress("tuning", "solvers") as show:

@@ -119,7 +119,16 @@ def print_found(found: Found) -> None:
         box=None, header_style="bold",
     )  # fmt: skip
     settings = sorted({name for row in found.rows for name in row.values})
-    for column in ("trial", "CRPS", "energy", "steps", "s", "network", *(name.partition(".")[2] for name in settings)):
+    heads = [name.partition(".")[2].replace("_", " ") for name in settings]
+    for column in (
+        "trial",
+        "CRPS",
+        "energy",
+        "steps",
+        "s",
+        "network",
+        *heads,
+    ):
         table.add_column(column, justify="right")
     complete = [row for row in found.rows if row.state == "complete"]
     for row in complete[:_SHOWN]:
