@@ -13,6 +13,7 @@ from typing import Any
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.files.json_file import read_json
+from sssd_registry.files.staging import is_hidden
 
 SETTINGS, LEFT_OUT = "batch.json", "left_out.csv"
 _PARQUET, _PACKED = (".parquet", ".pq"), (".gz", ".bz2", ".xz", ".zst", ".zip")
@@ -72,7 +73,8 @@ def settle_folder(out: Path, settings: Mapping[str, Any]) -> None:
         if read_json(file, "name another folder with --out") != settings:
             raise SSSDError(f"{out} has forecasts of another model or other options: name another folder with --out")
         return
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    # What a killed run was writing is hidden, and is no file of somebody else's.
+    if out.exists() and not (out.is_dir() and all(is_hidden(entry.name) for entry in out.iterdir())):
         raise SSSDError(f"{out} holds something else: name a new or empty folder with --out")
     out.mkdir(parents=True, exist_ok=True)
     with atomic_file(file) as new:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -31,7 +31,7 @@ def run_parts(job: Job, parts: Mapping[Path, Path], workers: int) -> Iterator[Do
             yield _alone(job, part, left.pop(part))
 
 
-def _together(job: Job, left: dict[Path, Path], workers: int) -> Iterator[Done]:
+def _together(job: Job, left: dict[Path, Path], workers: int) -> Generator[Done, None, list[Path]]:
     """Work off ``left``; returns what was being forecast when a process died."""
     running: dict[Future[Done], Path] = {}
     queue = iter(list(left.items()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,8 +70,17 @@ def begin(job: Job, threads: int) -> None:
     """Open the forecaster of this process, which takes so many threads. Ctrl-C is the parent's."""
     global _open
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # read when torch or a runtime is imported
     _open = open_forecaster(job.model, job.scheduler, job.steps), job
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end: one that is killed cannot tell its workers, who would wait for parts for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def work(part: Path, target: Path) -> Done:

@@ -12,7 +12,7 @@ from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
     from sssd_registry.config import Config
-    from sssd_registry.search.study import Found, Row
+    from sssd_registry.search.study import Found, Row, Score
 
 _SHOWN = 10
 
@@ -57,7 +57,7 @@ def search(
     from sssd_registry.training.train import TrainingInterrupted
 
     place = storage or data.with_name(f"{data.name}.search.db")
-    kind = "energy" if score == "energy" else "crps"  # a literal, for the types
+    kind: Score = "energy" if score == "energy" else "crps"  # a literal, for the types
     try:
         with comparison_bar("searching") as report:
             found = run(
