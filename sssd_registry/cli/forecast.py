@@ -40,6 +40,9 @@ def forecast(
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes, of many files; default: one for each core")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="of many files: processes of this machine, or ray, on a cluster with shared files")
+    ] = "processes",
 ) -> None:
     """Forecast every series in DATA from its last row; of many files, what OUT has not yet."""
     from sssd_registry.batch.parts import is_pattern
@@ -62,10 +65,10 @@ def forecast(
         if out is None or plot is not None:
             raise SSSDError(f"{data} means many files: name a folder with --out, and leave --plot away")
         job = Job(model, scheduler, steps, wanted, samples, seed, paths)
-        forecast_parts(job, data, out, workers)
+        forecast_parts(job, data, out, workers, engine)
         return
-    if workers is not None:
-        raise SSSDError("--workers is for many files, such as 'parts/*.parquet'; one is forecast by one process")
+    if workers is not None or engine != "processes":
+        raise SSSDError("--workers and --engine are for many files, such as 'parts/*.parquet'; DATA is one")
     if out is not None:
         check_forecast_file(out)
     if plot is not None:

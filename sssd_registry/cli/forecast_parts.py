@@ -16,17 +16,24 @@ if TYPE_CHECKING:
     from sssd_registry.batch.work import Job
 
 
-def forecast_parts(job: Job, pattern: Path, out: Path, workers: int | None) -> None:
+def forecast_parts(job: Job, pattern: Path, out: Path, workers: int | None, engine: str) -> None:
     """Forecast what is not there yet; tell what could not be.
 
     Raises:
         SSSDError: a folder of something else, a model that cannot be opened, or parts that have no forecast.
     """
     from sssd_registry.batch.parts import LEFT_OUT, find_parts, read_left_out, settle_folder, write_left_out
-    from sssd_registry.batch.pool import run_parts
     from sssd_registry.cli.progress import parts_bar
+    from sssd_registry.extras import require
     from sssd_registry.model_or_engine import open_forecaster
 
+    if engine == "ray":
+        require("ray", "--engine ray")
+        from sssd_registry.batch.ray_pool import run_parts
+    elif engine == "processes":
+        from sssd_registry.batch.pool import run_parts
+    else:
+        raise SSSDError(f"--engine takes processes or ray, got {engine!r}")
     parts = find_parts(pattern, out)
     open_forecaster(job.model, job.scheduler, job.steps)  # what is wrong with it is said once, and by this process
     settle_folder(out, settings_of(job))

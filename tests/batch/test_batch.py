@@ -119,6 +119,22 @@ def test_a_killed_process_loses_nothing(parts: Path, tmp_path: Path) -> None:
     assert all(one.series == 1 and target.exists() for one, target in zip(done, found.values(), strict=True))
 
 
+@pytest.mark.filterwarnings("ignore")  # Ray warns of its own deprecations, and leaves sockets open
+def test_ray_gives_the_same(parts: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the scale extra is not installed")
+    bad = parts.parent / "bad.csv"
+    bad.write_text("time,open,high,low,close,volume\nnever,1,1,1,1,1\n")
+    common = ["forecast", ENGINE, parts, "--samples", 8, "--workers", 2]
+    for engine in ("processes", "ray"):
+        assert sssd(*common, "--out", tmp_path / engine, "--engine", engine).code == 2
+        assert [(row["part"], row["series"]) for row in listed(tmp_path / engine)] == [("bad.csv", "")]
+    names = [path.name for path in sorted((tmp_path / "processes").iterdir())]
+    assert names == [path.name for path in sorted((tmp_path / "ray").iterdir())]
+    for name in names:
+        if name != "left_out.csv":  # the reason names the part as it was given
+            assert (tmp_path / "ray" / name).read_bytes() == (tmp_path / "processes" / name).read_bytes()
+
+
 def test_parts_have_a_name_each(tmp_path: Path) -> None:
     for name in ("a.csv", "b.csv.gz", "b.parquet"):
         (tmp_path / name).touch()
@@ -133,7 +149,10 @@ def test_parts_have_a_name_each(tmp_path: Path) -> None:
 
 def test_refusals(parts: Path, tiny_csv: Path, tmp_path: Path) -> None:
     assert "name a folder with --out" in error_line(sssd("forecast", ENGINE, parts))
-    assert "--workers is for many files" in error_line(sssd("forecast", ENGINE, tiny_csv, "--workers", 2))
+    assert "--workers and --engine are for many files" in error_line(sssd("forecast", ENGINE, tiny_csv, "--workers", 2))
+    assert "processes or ray" in error_line(
+        sssd("forecast", ENGINE, parts, "--out", tmp_path / "o", "--engine", "dask")
+    )
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "README").touch()
