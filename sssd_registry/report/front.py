@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sssd_registry.comparison.table import pareto
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.files.json_file import read_json
@@ -44,6 +43,8 @@ def points_of(tree: Mapping[str, Any]) -> dict[str, Any] | None:
     rows = search.get("engines") if isinstance(search, Mapping) else tree.get("rows")
     if not isinstance(rows, list) or not rows:
         return None
+    from sssd_registry.comparison.table import pareto  # imports torch, which the report of an engine does without
+
     points = [_point(row) for row in rows]
     if any(point is None for point in points):
         return None
