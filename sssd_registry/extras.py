@@ -7,7 +7,7 @@ import importlib.util
 from sssd_registry.errors import SSSDError
 
 # Package -> the extra of this distribution that installs it.
-_EXTRAS = {"pyarrow": "parquet", "matplotlib": "plot"}
+_EXTRAS = {"pyarrow": "parquet", "matplotlib": "plot", "plotly": "report", "optuna": "search", "ray": "scale"}
 
 
 def installed(package: str) -> bool:

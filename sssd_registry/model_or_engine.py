@@ -24,6 +24,9 @@ from sssd_registry.storage.index import CONFIG, own_file
 if TYPE_CHECKING:
     from sssd_registry.model_pipeline import ModelPipeline
 
+# Seconds since 1970 beyond which a time is no time but damage.
+_LATEST = 2**38
+
 
 @dataclass(frozen=True)
 class ModelForecaster:
@@ -72,6 +75,15 @@ def read_spec(path: Path) -> DataSpec | None:
     return None
 
 
+def read_split(path: Path) -> tuple[int, int] | None:
+    """Read when a model's validation and test parts began, in seconds since 1970 UTC; None where that is not kept."""
+    with opened(path, MODEL) as place, suppress(ValueError, KeyError, TypeError, OverflowError):
+        record = read_json(own_file(place, CONFIG), "")["record"]
+        split = int(record["validation_start"]), int(record["test_start"])
+        return split if max(map(abs, split)) < _LATEST else None
+    return None
+
+
 def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
     manifest = path / ENGINE.marker
     if not manifest.is_file():
@@ -97,6 +109,7 @@ def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelFo
     from sssd_registry.model_pipeline import ModelPipeline
 
     pipeline = ModelPipeline.from_pretrained(path, scheduler=scheduler)
+    pipeline.set_progress_bar_config(disable=None)  # none in a log: tqdm's None asks whether there is a terminal
     record = pipeline.record
     if record is None:
         raise SSSDError(f"{path} has no training record")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sssd_registry.model_or_engine import read_spec
+from sssd_registry.model_or_engine import open_forecaster, read_spec, read_split
 
 
 def pipe(file: Path) -> None:
@@ -44,3 +45,15 @@ def test_a_spec_that_asks_for_all_memory_is_none(tiny_model: Path, tmp_path: Pat
     assert '"lookback": ' in text
     (model / "config.json").write_text(text.replace('"lookback": ', '"lookback": 9999999'))
     assert read_spec(model) is None
+
+
+def test_the_split_is_told_where_it_is_kept(tiny_model: Path, tiny_engine: Path, tmp_path: Path) -> None:
+    split = read_split(tiny_model)
+    assert split is not None
+    assert split[0] < split[1] == open_forecaster(tiny_model).test_start
+    assert read_split(tiny_engine) is None
+    model = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    stored = json.loads((model / "config.json").read_text())
+    stored["record"]["validation_start"] = 1e300
+    (model / "config.json").write_text(json.dumps(stored))
+    assert read_split(model) is None

@@ -92,7 +92,9 @@ def test_the_wheels_hold_the_packages_and_nothing_else(wheel: Path, engine_wheel
     assert runtime == {f"sssd_engine/{file.name}" for file in ENGINE.iterdir() if file.is_file()}
     assert {f"{name}/py.typed" for name in PACKAGES} <= seen
     kinds = (".py", "/py.typed", ".py.txt", ".md.txt", ".toml.txt")  # the last three: templates of `sssd new-plugin`
-    assert all(name.endswith(kinds) for name in seen)
+    page = tuple(f"sssd_registry/report/page.{kind}" for kind in ("html", "css", "js"))
+    assert set(page) <= seen
+    assert all(name.endswith((*kinds, *page)) for name in seen)
 
 
 def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:

@@ -12,6 +12,8 @@ from sssd_registry.cli.exit_status import run_app
 from sssd_registry.cli.forecast import forecast
 from sssd_registry.cli.new_plugin import new_plugin
 from sssd_registry.cli.plugins import plugins
+from sssd_registry.cli.report import report
+from sssd_registry.cli.search import search
 from sssd_registry.cli.train import train
 from sssd_registry.cli.tune import tune
 
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, forecast, evaluate, compare, tune, distill, check, plugins, new_plugin):
+for command in (train, search, forecast, evaluate, report, compare, tune, distill, check, plugins, new_plugin):
     app.command()(command)
 
 

@@ -29,6 +29,7 @@ def evaluate(
         str | None, typer.Option(help="first origin; default: the end of the model's validation data")
     ] = None,
     max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw calibration: PIT, and coverage by horizon (.png)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
@@ -38,7 +39,11 @@ def evaluate(
     from sssd_registry.horizons import split_horizons
     from sssd_registry.model_or_engine import open_forecaster
 
-    since = None if start is None else _time(start)
+    since = None if start is None else time_of(start)
+    if plot is not None:
+        from sssd_registry.plots.figure_file import check_picture
+
+        check_picture(plot, "--plot")
     read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
     with evaluation_bar() as report:
@@ -52,13 +57,18 @@ def evaluate(
             max_windows=max_windows,
             report=report,
         )
+    if plot is not None:
+        from sssd_registry.plots.plot_calibration import plot_calibration
+
+        plot_calibration(result.calibration, plot, title_of(result))
     if as_json:
         typer.echo(json.dumps(result.to_dict(), indent=1))
     else:
         print_table(result)
 
 
-def _time(text: str) -> pd.Timestamp:
+def time_of(text: str) -> pd.Timestamp:
+    """Read the time after ``--start``."""
     import pandas as pd
 
     try:
@@ -75,12 +85,8 @@ def print_table(result: Evaluation) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(
-        title=f"{result.windows} windows, {result.start} to {result.end},"
-        f" horizons {', '.join(map(str, result.horizons))} bars",
-        box=None,
-        header_style="bold",
-    )
+    title = f"{title_of(result)}, horizons {', '.join(map(str, result.horizons))} bars"
+    table = Table(title=title, box=None, header_style="bold")
     table.add_column("score")
     for name in result.scores:
         table.add_column(name, justify="right")
@@ -88,3 +94,8 @@ def print_table(result: Evaluation) -> None:
     for label in next(iter(rows.values())):
         table.add_row(label, *(rows[name][label] for name in rows))
     Console().print(table)
+
+
+def title_of(result: Evaluation) -> str:
+    """Tell which windows were scored."""
+    return f"{result.windows} windows, {result.start} to {result.end}"

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 def forecast(
     model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row")],
+    data: Annotated[
+        Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row. Or many: 'parts/*.parquet'")
+    ],
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
-    out: Annotated[Path | None, typer.Option(help="write it, with more quantiles, as .csv, .parquet or .json")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="write it, with more quantiles: .csv, .parquet or .json; of many files, a folder"),
+    ] = None,
     paths: Annotated[
         bool,
         typer.Option("--paths", help="write the sample paths to --out instead: a row for each sample, horizon, target"),
@@ -32,14 +37,19 @@ def forecast(
     plot_paths: Annotated[
         int, typer.Option(min=0, help="draw so many sample paths through the fan of --plot, such as 20")
     ] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="processes, of many files; default: one for each core")
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="of many files: processes of this machine, or ray, on a cluster with shared files")
+    ] = "processes",
 ) -> None:
-    """Forecast every series in DATA from its last row."""
+    """Forecast every series in DATA from its last row; of many files, what OUT has not yet."""
+    from sssd_registry.batch.parts import is_pattern
     from sssd_registry.cli.understood import read_for
-    from sssd_registry.data.far_values import warn_of_far_values
-    from sssd_registry.data.read_windows import read_windows
-    from sssd_registry.data.windows import last_origins, warn_of_early_ends, windows_at
     from sssd_registry.forecast import check_forecast_file, write_forecast
-    from sssd_registry.horizons import forecast_of_series, split_horizons
+    from sssd_registry.forecast_ends import forecast_ends
+    from sssd_registry.horizons import split_horizons
     from sssd_registry.model_or_engine import open_forecaster
     from sssd_registry.plots.figure_file import check_picture
 
@@ -47,23 +57,30 @@ def forecast(
         raise SSSDError("--paths writes sample paths to a file: name it, such as --out paths.parquet")
     if plot_paths and plot is None:
         raise SSSDError("--plot-paths draws sample paths in a picture: name it, such as --plot forecast.png")
+    wanted = None if horizons is None else split_horizons(horizons, unit)
+    if is_pattern(data):
+        from sssd_registry.batch.work import Job
+        from sssd_registry.cli.forecast_parts import forecast_parts
+
+        if out is None or plot is not None:
+            raise SSSDError(f"{data} means many files: name a folder with --out, and leave --plot away")
+        job = Job(model, scheduler, steps, wanted, samples, seed, paths)
+        forecast_parts(job, data, out, workers, engine)
+        return
+    if workers is not None or engine != "processes":
+        raise SSSDError("--workers and --engine are for many files, such as 'parts/*.parquet'; DATA is one")
     if out is not None:
         check_forecast_file(out)
     if plot is not None:
         check_picture(plot, "--plot")
-    wanted = None if horizons is None else split_horizons(horizons, unit)
     read = read_for(model, data)
     forecaster = open_forecaster(model, scheduler, steps)
-    source = read_windows(read, forecaster.spec)
-    origins = last_origins(source)
-    warn_of_early_ends(source, origins)
-    warn_of_far_values(source, origins)
-    made = forecaster(windows_at(source, origins), horizons=wanted, num_samples=samples, seed=seed)
-    made = forecast_of_series(made, source, origins)
+    ends = forecast_ends(forecaster, read, horizons=wanted, num_samples=samples, seed=seed)
+    made = ends.forecast
     if out is not None:
         write_forecast(made, out, paths=paths)
     if plot is not None:
-        draw(made, source, origins, plot, plot_paths)
+        draw(made, ends.source, ends.origins, plot, plot_paths)
     if out is None:
         from sssd_registry.cli.forecast_table import forecast_lines
 

@@ -23,6 +23,7 @@ _FIRST_LINE, _NEXT_LINES = 10.0, 60.0
 def evaluation_bar() -> Iterator[Callable[[int, int], None]]:
     """Give a function to be told windows done and windows in all."""
     with _progress("forecasting", "windows") as show:
+        show(0, None, "")  # the rate counts from here: the first windows take as long as others
         yield lambda done, total: show(done, total, "")
 
 
@@ -44,6 +45,14 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
 def comparison_bar(doing: str = "comparing") -> Iterator[Report]:
     """Give a function to be told rows or steps done, how many in all, and what is next."""
     with _progress(doing, "") as show:
+        yield show
+
+
+@contextmanager
+def parts_bar() -> Iterator[Report]:
+    """Give a function to be told parts done, parts in all, and a word on them."""
+    with _progress("forecasting", "parts") as show:
+        show(0, None, "")
         yield show
 
 

@@ -23,7 +23,7 @@ _NEARER = 0.75
 
 
 def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None = None) -> str:
-    """Rows, series, time, bars and gaps, columns used and left out, targets, horizons and, of a training, the split.
+    """Rows, series, time, bars and gaps, columns used and left out, targets, horizons, and the split if known.
 
     Args:
         frame: as :func:`~sssd_registry.data.frame.read_frame` gives it.

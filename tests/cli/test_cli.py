@@ -275,6 +275,16 @@ def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
         assert word in text
 
 
+def test_evaluate_draws_calibration(tiny_model: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    common = ["evaluate", tiny_model, tiny_csv, "--max-windows", 3, "--samples", 8, "--steps", 2]
+    outcome = sssd(*common, "--plot", tmp_path / "calibration.png", "--json")
+    assert (outcome.code, outcome.words) == (0, "")
+    assert (tmp_path / "calibration.png").read_bytes().startswith(b"\x89PNG")
+    assert set(strict_json(outcome.out)["calibration"]["coverage"]) == {"0.5", "0.8", "0.9"}
+    assert "trained before" in outcome.err
+    assert ".gif" in error_line(sssd(*common, "--plot", tmp_path / "calibration.gif"))
+
+
 def test_evaluate_takes_a_start(tiny_model: Path, tiny_csv: Path, tiny_frame: pd.DataFrame) -> None:
     start = tiny_frame["time"].iloc[-20]
     outcome = sssd("evaluate", tiny_model, tiny_csv, "--json", "--start", start, "--samples", 4, "--steps", 2)

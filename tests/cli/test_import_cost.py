@@ -51,11 +51,18 @@ def test_an_engine_is_evaluated_without_torch(tiny_engine: Path, tiny_csv: Path)
     assert imported("evaluate", tiny_engine, tiny_csv, "--max-windows", 2) == {"pandas"}
 
 
+def test_an_engine_is_reported_on_without_torch(tiny_engine: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    pytest.importorskip("plotly", reason="the report extra is not installed")
+    page = tmp_path / "report.html"
+    assert imported("report", tiny_engine, tiny_csv, "--out", page, "--max-windows", 2) == {"pandas"}
+
+
 @pytest.mark.parametrize(
     ("command", "rest"),
     [
         ("sssd_registry.cli forecast", []),
         ("sssd_registry.cli evaluate", []),
+        ("sssd_registry.cli report", ["--out", "report.html"]),
         ("sssd_registry.cli compare", []),
         ("sssd_registry.cli tune", []),
         ("sssd_registry.cli distill", ["--out", "fast"]),

@@ -32,6 +32,14 @@ def test_without_a_terminal_a_line_now_and_then(capsys: pytest.CaptureFixture[st
     assert lines[-1].endswith("loss 0.250, validation CRPS 90.0% of the start's")
 
 
+def test_the_first_windows_count_for_the_rate(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
+    """A report that comes after a first batch tells how long the others will take."""
+    with progress.evaluation_bar() as report:
+        clock[0] += 20
+        report(64, 128)
+    assert capsys.readouterr().err == "forecasting: 64 of 128, 3.2 windows/s, 20 s left\n"
+
+
 def test_work_of_unknown_length_tells_its_rate(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:
     with progress.tuning_bar() as report:
         report(0, 0.5)

@@ -1,6 +1,6 @@
 """``make faults``: kill −9 at random moments of commands that write, and look at what is left.
 
-    python tests/faults/campaign.py [--kills 100] [--seed 0] [save train distill compare tune export …]
+    python tests/faults/campaign.py [--kills 100] [--seed 0] [save train distill compare tune export report …]
 
 Each command runs in a fork of this process, which has imported all it needs, and is killed at a random moment of the
 time that it takes. What is then there has to be the old or the new, whole; files of others are untouched; the same
@@ -48,7 +48,7 @@ class Case:
         again: has to come to the end; then what an unbroken run gives has to be there.
     """
 
-    prepare: Callable[[], None]
+    prepare: Callable[[], object]
     command: Callable[[], None]
     check: Callable[[], str]
     again: Callable[[], None]
@@ -141,7 +141,34 @@ def cases(base: Path) -> dict[str, Case]:
         check_mine(Path("e"))
         return f"{load_engine('e').manifest['num_inference_steps']} steps"
 
+    report: list[object] = ["report", model, data, "--out", "r.html", "--max-windows", 8, "--samples", 8]
+
+    def reported() -> str:
+        text = Path("r.html").read_text()
+        assert text == "old" or text.rstrip().endswith("</html>")
+        return "old" if text == "old" else "new"
+
+    search: list[object] = ["search", data, "--storage", "s.db", "--trials", 2, *OVERRIDES]
+
+    def searched() -> str:
+        return "trials" if Path("s.db").exists() else "nothing"
+
+    batch: list[object] = ["forecast", engine, "parts/*.csv", "--out", "f", "--samples", 8, "--workers", 1]
+
+    def batch_prepare() -> None:
+        Path("parts").mkdir()
+        for number in range(3):
+            shutil.copy(data, f"parts/{number}.csv")
+
+    def forecast() -> str:
+        made = sorted(Path("f").glob("[0-9].csv")) if Path("f").exists() else []
+        assert len({file.read_bytes() for file in made}) <= 1
+        return f"{len(made)} parts"
+
     return {
+        "report": Case(lambda: Path("r.html").write_text("old"), lambda: run(*report), reported, lambda: run(*report)),
+        "search": Case(lambda: None, lambda: run(*search), searched, lambda: run(*search)),
+        "batch": Case(batch_prepare, lambda: run(*batch), forecast, lambda: run(*batch)),
         "save": Case(save_prepare, save, saved, save),
         "train": trained(base / "trained", ["train", data, "--out", "m", *OVERRIDES]),
         "distill": trained(base / "distilled", ["distill", base / "working", data, "--out", "m", "--max-steps", 200]),

@@ -1,0 +1,1 @@
+"""Forecasts of many files, a part in and a part out, by several processes."""

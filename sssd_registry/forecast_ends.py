@@ -1,0 +1,47 @@
+"""Forecast of every series in data from its last row: what ``sssd forecast`` does, of one file or of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_windows
+from sssd_registry.data.windows import Origins, WindowSource, last_origins, warn_of_early_ends, windows_at
+from sssd_registry.forecast import Forecast
+from sssd_registry.forecaster import Forecaster
+from sssd_registry.horizons import forecast_of_series
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A forecast, and what it starts from."""
+
+    forecast: Forecast
+    source: WindowSource
+    origins: Origins
+
+
+def forecast_ends(
+    forecaster: Forecaster,
+    data: pd.DataFrame | str | Path | Panel,
+    *,
+    horizons: Sequence[float | str] | None,
+    num_samples: int,
+    seed: int,
+) -> Ends:
+    """Forecast every series that is long enough; warns of the others, and of what looks odd.
+
+    Raises:
+        SSSDError: unusable data, no series that is long enough, or horizons that were not trained.
+    """
+    source = read_windows(data, forecaster.spec)
+    origins = last_origins(source)
+    warn_of_early_ends(source, origins)
+    warn_of_far_values(source, origins)
+    made = forecaster(windows_at(source, origins), horizons=horizons, num_samples=num_samples, seed=seed)
+    return Ends(forecast_of_series(made, source, origins), source, origins)
