@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from sssd_registry.data.effective_windows import WindowPlaces
 
@@ -50,8 +51,8 @@ class Gain:
 def gain(scores: Array, baseline: Array, places: WindowPlaces, longest: float, seed: int = 0) -> Gain:
     """Compare two forecasters' scores ``(B,)``.
 
-    Windows are clustered by series, and by blocks of time as long as the farthest horizon, since windows that overlap
-    err together. Series and blocks are drawn anew, each by itself, and a window counts as often as its series times its
+    Windows are clustered by series, and by blocks of time twice as long as the farthest horizon, since windows that
+    overlap err together. Series and blocks are drawn anew, each by itself, and a window counts as often as its series times its
     block (the pigeonhole bootstrap, Owen 2007, "The pigeonhole bootstrap"): what series have in common at a time, and
     what a series has in common with itself, both widen the range.
 
@@ -75,7 +76,14 @@ def gain(scores: Array, baseline: Array, places: WindowPlaces, longest: float, s
         kept = summed[2] > 0
         shares.append(summed[0][kept] / summed[1][kept])
     low, high = np.quantile(np.concatenate(shares), [0.5 - _LEVEL / 2, 0.5 + _LEVEL / 2])
-    return Gain(share, float(low), float(high))
+    wider = _widening(min(size for size in whole.shape if size > 1))
+    return Gain(share, share - wider * (share - float(low)), share + wider * (float(high) - share))
+
+
+def _widening(clusters: int) -> float:
+    """Factor by which few clusters' resamples lie too close together: Student's quantile for the normal's."""
+    level = 0.5 + _LEVEL / 2
+    return float(stats.t.ppf(level, clusters - 1) / stats.norm.ppf(level) * np.sqrt(clusters / (clusters - 1)))
 
 
 def _tables(scores: Array, baseline: Array, places: WindowPlaces, longest: float) -> tuple[Array, Array, Array]:
@@ -89,13 +97,13 @@ def _tables(scores: Array, baseline: Array, places: WindowPlaces, longest: float
 
 
 def _blocks(places: WindowPlaces, longest: float) -> npt.NDArray[np.int64]:
-    """Number the blocks of time of windows: a block is as long as the farthest horizon takes in most series."""
+    """Number the blocks of time of windows: a block is twice as long as the farthest horizon takes in most series."""
     seconds = [
         np.ptp(places.time[rows]) / np.ptp(places.row[rows])
         for rows in (places.series == one for one in np.unique(places.series))
         if np.ptp(places.row[rows]) > 0
     ]
-    length = max(1.0, longest * float(np.median(seconds))) if seconds else 1.0
+    length = max(1.0, 2 * longest * float(np.median(seconds))) if seconds else 1.0
     return ((places.time - places.time.min()) // length).astype(np.int64)
 
 

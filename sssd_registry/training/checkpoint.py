@@ -22,7 +22,6 @@ from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.files.opening import opened
-from sssd_registry.evaluation.gain import Gain
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.storage.index import Digest, digest, own_file, sha256
 from sssd_registry.storage.weights import load_tensors
@@ -42,7 +41,6 @@ class Progress:
         best_step: the step it was seen at.
         stale: validations since then.
         history: ``[step, score]`` of each validation.
-        gains: of the best weights over the start, by score; known at the end.
     """
 
     fingerprint: str
@@ -51,7 +49,6 @@ class Progress:
     best_step: int = 0
     stale: int = 0
     history: list[tuple[int, float]] = field(default_factory=list)
-    gains: dict[str, Gain] = field(default_factory=dict)
 
 
 class _Stored(BaseModel):

@@ -6,6 +6,7 @@ windows that share a future are never on both sides, so that their number mislea
 
     a target's own  →  what all targets have in common  →  an autoregression's forecast errors (of two numbers)
     of targets      →  each pair alike, or unrelated
+    all together    →  the product of both
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.model.batches import TrainingData, evenly_spaced, make_batch
+from sssd_registry.model.colouring import JointColouring, separable_matrix
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.normalizer import WindowNormalizer, robust_rms
 from sssd_registry.training.fit_location import Fold, make_folds
@@ -85,8 +87,10 @@ def fit_correlation(correlation: Correlation, normalizer: WindowNormalizer, data
     residuals = _gather(correlation, normalizer, data)
     matrices = _over_horizons(residuals, correlation)
     white = _white(residuals, matrices)
-    correlation.set_horizons(matrices)
-    correlation.set_targets(_over_targets(white, residuals))
+    across = _over_targets(white, residuals)
+    correlation.set_matrices(matrices, across)
+    if isinstance(correlation.colouring, JointColouring):
+        correlation.colouring.set_matrix(_over_both(residuals, separable_matrix(matrices, across)))
     correlation.volatility.set_spread(_spread(white, residuals))
 
 
@@ -125,7 +129,9 @@ def _fill_wrong(column: Tensor) -> None:
 
 def _over_horizons(residuals: _Residuals, correlation: Correlation) -> Tensor:
     """Correlation matrices ``(C or 1, G, G)`` of the points, float64."""
-    points, count, moving = correlation.points.double(), len(correlation.over_horizons), residuals.moving
+    points, moving = correlation.points.double(), residuals.moving
+    colouring = correlation.colouring
+    count = colouring.targets if isinstance(colouring, JointColouring) else len(colouring.over_horizons)
     if not moving:
         return autoregression(points, _ENDLESS, 0.0).expand(count, -1, -1)
     pooled = _moments((residuals.weighted(target) for target in moving), residuals.folds)
@@ -163,6 +169,20 @@ def _over_targets(white: Tensor, residuals: _Residuals) -> Tensor:
     alike = min(max(alike, 0.0), 1 - _LEAST_EIGENVALUE)
     matrix = _shrunk(moments, [unrelated, (1 - alike) * unrelated + alike])
     return (1 - _LEAST_EIGENVALUE) * matrix + _LEAST_EIGENVALUE * unrelated
+
+
+def _over_both(residuals: _Residuals, separable: Tensor) -> Tensor:
+    """Correlation ``(G C, G C)`` of all horizons of all targets, float64: the sample drawn toward ``separable``.
+
+    What is in the sample alone is how one target hangs together with another later. Of targets that stand still
+    nothing is seen.
+    """
+    rows = (residuals.standard * residuals.weights.sqrt().unsqueeze(1)).flatten(1)  # (n, G C)
+    still = torch.ones(residuals.standard.shape[2], dtype=torch.bool)
+    still[residuals.moving] = False
+    if still.any() or not residuals.folds:
+        return separable
+    return _shrunk(_moments([rows], residuals.folds), [separable])
 
 
 def _spread(white: Tensor, residuals: _Residuals) -> Tensor:

@@ -44,12 +44,12 @@ def choose_weights(run: Run, tableau: SolverTableau) -> None:
     progress = run.progress
     run.network.load_state_dict(run.best)
     run.chosen = best = _scores(run, tableau, in_use=progress.best_step > 0)
-    if progress.best_step == 0:
-        return  # the best is the start
+    if progress.best_step == 0 or run.distils:
+        return  # the best is the start, or there is nothing that it has to be better than
     run.network.load_state_dict(run.start)
     start = _scores(run, tableau, in_use=False)
-    progress.gains = gains(best, start, run)
-    if keeps(progress.gains):
+    run.gains = gains(best, start, run)
+    if keeps(run.gains):
         run.network.load_state_dict(run.best)
         run.network.in_use = True
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch import Tensor
 from sssd_registry.config import Config, TrainingConfig
 from sssd_registry.data.windows import Origins, data_digest
 from sssd_registry.errors import SSSDError
+from sssd_registry.evaluation.gain import Gain
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import TrainingData, evenly_spaced
 from sssd_registry.model.network import SSSDNetwork
@@ -42,6 +43,7 @@ class Run:
     Attributes:
         distils: the network is taught by another, and is in use from the start on.
         chosen: scores of the weights that were chosen; None before.
+        gains: of the best weights over the start, by score; none before, nor where the start is the best.
     """
 
     data: TrainingData
@@ -57,6 +59,7 @@ class Run:
     start: dict[str, Tensor]
     distils: bool = False
     chosen: ValidationScores | None = None
+    gains: dict[str, Gain] = field(default_factory=dict)
 
     @cached_property
     def points(self) -> tuple[int, ...]:

@@ -151,7 +151,7 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
         best_step=run.progress.best_step,
         validation_crps=float(chosen.crps.mean()),
         validation_energy=float(chosen.energy.mean()),
-        validation_gains={name: str(one) for name, one in run.progress.gains.items()},
+        validation_gains={name: str(one) for name, one in run.gains.items()},
         validation_scores=scores_beside_naive(chosen.standard, run.validation, run.data.spec.targets),
         validation_start=split.validation_start,
         test_start=split.test_start,

@@ -19,7 +19,7 @@ def test_a_small_gain_in_every_window_is_sure() -> None:
     found = gain(start * 0.99, start, one_series(400), 8)
     assert found.share == pytest.approx(0.01)
     assert found.surely_better
-    assert str(found).startswith("better by 1.0%, surely (1.0% to 1.0%")
+    assert str(found).startswith("better by 1.0%, surely (1.0% to 1.0%)")
     assert gain(start * 1.01, start, one_series(400), 8).surely_worse
     nothing = gain(start, start, one_series(400), 8)
     assert not nothing.surely_better

@@ -25,6 +25,7 @@ from sssd_export.graph.compose import build_graph
 from sssd_export.graph.trace import TracedHead, TracedParts, trace, trace_head
 from sssd_registry.data.windows import Windows
 from sssd_registry.model.batches import to_tensors
+from sssd_registry.model.colouring import JointColouring, separable_matrix
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.sampling.read_tableau import read_tableau
@@ -119,9 +120,11 @@ def liven(network: SSSDNetwork) -> SSSDNetwork:
     if isinstance(network, SSSDNetwork):
         points = len(network.correlation.points)
         apart = (torch.arange(points).unsqueeze(1) - torch.arange(points)).abs()
-        network.correlation.set_horizons((0.8**apart).expand_as(network.correlation.over_horizons))
         alike = torch.full_like(network.correlation.over_targets, 0.4).fill_diagonal_(1.0)
-        network.correlation.set_targets(alike)
+        matrices = (0.8**apart).expand(len(alike), -1, -1).double()
+        network.correlation.set_matrices(matrices, alike)
+        if isinstance(network.correlation.colouring, JointColouring):
+            network.correlation.colouring.set_matrix(separable_matrix(matrices, alike))
         network.correlation.volatility.set_spread(torch.full((len(alike),), 0.2))
     return network.eval().requires_grad_(False)
 

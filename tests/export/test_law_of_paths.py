@@ -27,7 +27,7 @@ Array = npt.NDArray[np.float64]
 
 ROWS, SAMPLES = 8_000, 4_000
 ALIKE = np.array([[1.0, 0.7], [0.7, 1.0]])
-KEPT = np.array([[0.8, 0.3], [0.0, 0.6]])
+KEPT = np.diag([0.8, 0.6])
 
 
 def innovations() -> Array:
@@ -39,7 +39,7 @@ def random_walk() -> Array:
 
 
 def autoregression() -> Array:
-    """A vector autoregression: the second target moves the first a bar later."""
+    """A vector autoregression whose targets have correlated innovations, and each its own memory."""
     values, noise = np.zeros((ROWS, 2)), innovations()
     for row in range(1, ROWS):
         values[row] = KEPT @ values[row - 1] + noise[row]

@@ -146,7 +146,7 @@ def test_the_reference_sizes_can_be_reached(tiny_frame: pd.DataFrame) -> None:
     with torch.no_grad():
         condition = network.condition(network.encode(batch.values, batch.times))
     assert condition.shape == (1, 1, 512)
-    assert network.latent_shape == (1, 8)
+    assert network.latent_shape == (1, 32)
 
 
 def test_unknown_heads_are_refused(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:

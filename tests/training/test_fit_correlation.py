@@ -43,7 +43,7 @@ def fitted(frame: pd.DataFrame, horizons: tuple[int, ...] = DENSE, *more: str, l
     data = training_data(frame, config.data)
     network = make_network(data.spec, config.model)
     fit_normalizer(network, data)
-    correlation = Correlation(data.spec)
+    correlation = Correlation(data.spec, config.model)
     fit_correlation(correlation, network.normalizer if law is None else BestForecast(data.spec, law), data)
     return correlation
 
@@ -66,7 +66,7 @@ def matrix(correlation: Correlation, bars: Tensor) -> Tensor:
     """Of coloured samples of all targets, one after another: ``(C · K, C · K)``; what 100,000 of them have."""
     channels = len(correlation.over_targets)
     white = torch.randn(1, 100_000, len(correlation.points), channels, generator=torch.Generator().manual_seed(0))
-    samples = correlation.colour(white, bars)[0]
+    samples = correlation.colour(white, correlation.rows(bars))[0]
     return torch.corrcoef(samples.permute(2, 1, 0).flatten(0, 1))
 
 
@@ -202,9 +202,9 @@ def test_little_or_degenerate_data_give_a_correlation(rows: int, horizons: tuple
     for buffer in correlation.buffers():
         assert torch.isfinite(buffer).all()
     rows_of = correlation.rows(torch.tensor(horizons, dtype=torch.float32))
-    torch.testing.assert_close(rows_of.norm(dim=-1), torch.ones(rows_of.shape[:2]))
-    white = torch.randn(50, len(horizons), 2, generator=torch.Generator().manual_seed(0))
-    coloured = correlation.colour_trained(white.unsqueeze(1))[:, 0]
-    torch.testing.assert_close(correlation.whiten(coloured), white, rtol=0, atol=2e-3)
+    torch.testing.assert_close(rows_of.norm(dim=-1), torch.ones(rows_of.shape[:-1]))
+    white = torch.randn(50, 1, len(correlation.points), 2, generator=torch.Generator().manual_seed(0))
+    coloured = correlation.colour(white, correlation.rows(correlation.points))[:, 0]
+    torch.testing.assert_close(correlation.extract(coloured), correlation.latents(white)[:, 0], rtol=0, atol=5e-3)
     if kind == "one moves":
         torch.testing.assert_close(correlation.over_targets, torch.eye(2), rtol=0, atol=1e-3)

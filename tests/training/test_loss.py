@@ -93,7 +93,7 @@ def test_what_is_learnt_is_white(tiny_frame: pd.DataFrame, tiny_settings: list[s
     batch = make_batch(data, data.split.train, points, torch.device("cpu"))
     learnt = path_latents(network, batch).flatten(1)
     covariance = torch.cov(learnt.T)
-    torch.testing.assert_close(covariance.diagonal(), torch.ones(len(covariance)), rtol=0, atol=0.5)
+    torch.testing.assert_close(covariance.diagonal(), torch.ones(len(covariance)), rtol=0, atol=0.8)
     apart = covariance - torch.diag(covariance.diagonal())
     assert apart.abs().max() < 0.3
     raw = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons).flatten(1)
