@@ -20,10 +20,18 @@ def _order(entry: Entry) -> tuple[str, bool, str, str]:
 
 def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="NAME", help="show in full what is wrong with a plugin, or what it offers")
+    ] = None,
 ) -> None:
-    """List schedulers, noise heads and export targets, and plugins that could not be loaded."""
+    """List schedulers, samplers, noise heads and export targets, and plugins that could not be loaded."""
     from sssd_registry.plugin_api.registry import registry
 
+    if why is not None:
+        from sssd_registry.plugin_api.explain import explain
+
+        typer.echo(explain(registry(), why))
+        return
     entries = sorted(registry().entries, key=_order)
     rows = [{column: getattr(entry, column) for column in COLUMNS} | {"status": entry.status_text} for entry in entries]
     if as_json:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
-from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.plugin_api.check_spec import TUNED
+from sssd_registry.plugin_api.registry import registry
 
 Kind = Literal["scheduler", "head", "target"]
 

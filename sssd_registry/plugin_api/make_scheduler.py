@@ -8,7 +8,9 @@ import numpy as np
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options, split_options
+from sssd_registry.plugin_api.discovery import one_line, why
 from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.loop_scheduler import LoopScheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.process_check import check_tableau
 from sssd_registry.sampling.read_tableau import read_tableau
@@ -19,17 +21,28 @@ def make_scheduler(text: str, schedule: NoiseSchedule) -> Any:
     """A fresh scheduler from ``NAME`` or ``NAME:option=value,…``, for the process ``schedule``.
 
     Raises:
-        SSSDError: unknown name or option, options that do not go together, or not for this kind of process.
+        SSSDError: unknown name or option, options that do not go together, not for this kind of process, or a factory
+            that fails.
     """
     name, values = split_options(text)
     spec = registry().schedulers[name]
     options = build_options("scheduler", name, spec.options, values)
     try:
-        return spec.factory(schedule, options)
+        made = spec.factory(schedule, options)
     except SSSDError:
         raise
     except (ValueError, NotImplementedError) as error:  # diffusers', for options that do not go together
         raise SSSDError(f"scheduler {text!r}: {error}") from error
+    except Exception as error:  # whatever somebody's factory raises
+        raise SSSDError(f"{_of_plugin(name)} cannot be made: {one_line(error)}; {why(name)}") from error
+    for method in ("set_timesteps", "step"):
+        if not callable(getattr(made, method, None)):
+            raise SSSDError(f"{_of_plugin(name)} makes {type(made).__name__}, which has no {method}(): it is no scheduler")
+    return made
+
+
+def _of_plugin(name: str) -> str:
+    return f"scheduler {name!r} of {registry().schedulers.plugin_of(name)}"
 
 
 def solver_tableau(scheduler: Any, schedule: NoiseSchedule, num_inference_steps: int) -> SolverTableau:
@@ -39,8 +52,9 @@ def solver_tableau(scheduler: Any, schedule: NoiseSchedule, num_inference_steps:
         SSSDError: it samples another process, is not linear, or refuses that number of steps.
     """
     tableau = read_tableau(scheduler, num_inference_steps)
+    name = scheduler.loop.label if isinstance(scheduler, LoopScheduler) else type(scheduler).__name__
     try:
-        check_tableau(tableau, schedule, f"{type(scheduler).__name__} in {num_inference_steps} steps")
+        check_tableau(tableau, schedule, f"{name} in {num_inference_steps} steps")
     except SSSDError:
         check_process(scheduler, schedule)  # which may know the reason
         raise
