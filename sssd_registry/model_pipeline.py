@@ -31,7 +31,7 @@ from sssd_registry.data.windows import (
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.model.network import SSSDNetwork
-from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.plugin_api.make_scheduler import bound, solver_tableau
 from sssd_registry.sampling.noise import draw_noise
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.tableau import SolverTableau
@@ -49,8 +49,8 @@ class ModelPipeline:
 
     Args:
         model: the trained network.
-        scheduler: any object with the diffusers interface that samples ``model.schedule``. Assign another one at
-            any time.
+        scheduler: any object with the diffusers interface that samples ``model.schedule``, or a loop sampler
+            (``from_loop(function)``). Assign another one at any time.
         record: what training left to know; needed to save.
         examples: a few windows kept with the model, for parity checks.
         sampling_defaults: default number of steps, and solvers tuned for the model.
@@ -65,13 +65,13 @@ class ModelPipeline:
         sampling_defaults: SamplingDefaults | None = None,
     ) -> None:
         self.model = model
+        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         self.scheduler = scheduler
         self.record = record
         self.examples = examples
         self.sampling_defaults = sampling_defaults or SamplingDefaults()
-        self._default_scheduler = scheduler if self.sampling_defaults.scheduler else None
+        self._default_scheduler = self.scheduler if self.sampling_defaults.scheduler else None
         self._progress_bar_config: dict[str, Any] = {}
-        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         model.eval()
 
     @property
@@ -83,6 +83,16 @@ class ModelPipeline:
     def network(self) -> SSSDNetwork:
         """The network; its parts are ``encoder``, ``head`` and ``codec``."""
         return self.model
+
+    @property
+    def scheduler(self) -> Any:
+        """What the model is sampled with."""
+        return self._scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Any) -> None:
+        self._scheduler = bound(scheduler, self.model.schedule)
+        self._tableaus.clear()  # a function that was written anew has the name of the old one
 
     @property
     def device(self) -> torch.device:
@@ -113,7 +123,11 @@ class ModelPipeline:
                 the model was distilled for.
         """
         # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
-        key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        try:
+            key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        except (pickle.PicklingError, AttributeError, TypeError):  # made of a class or function within a function
+            self._tableaus.clear()
+            key = (b"", num_inference_steps)
         if key not in self._tableaus:
             tableau = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
             check_solver(tableau, self.distilled, self.network.schedule)

@@ -82,11 +82,11 @@ class SchedulerSpec:
 class SamplerOptions:
     """Options of a loop sampler; a subclass adds arguments of its function, by their names.
 
-    ``sigmas`` are those of evenly spaced time steps (``trailing``), spaced by Karras et al. 2022 (eq. 5), or
-    ``exponential``.
+    ``sigmas`` are spaced by Karras et al. 2022 (eq. 5), ``exponential``, or those of evenly spaced time steps
+    (``trailing``).
     """
 
-    sigmas: Literal["trailing", "karras", "exponential"] = "trailing"
+    sigmas: Literal["karras", "exponential", "trailing"] = "karras"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class LoopFunction:
 
     function: Callable[..., Any]
     label: str
-    sigmas: str = "trailing"
+    sigmas: str = "karras"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,12 +60,12 @@ class LoopFunction:
         return frozenset(inspect.signature(self.function).parameters) & frozenset(GIVEN)
 
 
-def from_loop(function: Callable[..., Any], /, *, sigmas: str = "trailing", **options: Any) -> LoopFunction:
+def from_loop(function: Callable[..., Any], /, *, sigmas: str = "karras", **options: Any) -> LoopFunction:
     """Make a scheduler of a loop sampler: ``pipe.scheduler = from_loop(sample_euler)``.
 
     Args:
         function: ``(model, x, sigmas, …) -> x0``.
-        sigmas: ``trailing`` for evenly spaced time steps, ``karras`` (Karras et al. 2022, eq. 5) or ``exponential``.
+        sigmas: ``karras`` (Karras et al. 2022, eq. 5), ``exponential``, or ``trailing`` for evenly spaced time steps.
         options: the function's own arguments, such as ``eta=0.5``.
 
     Raises:

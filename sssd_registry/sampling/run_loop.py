@@ -9,7 +9,6 @@ from torch import Tensor
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.sampling.captured_noise import CapturedNoise, Draw
-from sssd_registry.sampling.interval_noise import IntervalNoise
 from sssd_registry.sampling.loop_function import LoopFunction
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.scheduler_loop import Network
@@ -40,25 +39,8 @@ def run_loop(
     Raises:
         SSSDError: the function fails, or calls the network without end.
     """
-    intervals = _intervals(loop, schedule, num_inference_steps) if "noise_sampler" in loop.takes else []
     run = _Run(schedule, num_inference_steps, network, draw)
-    noise_sampler = IntervalNoise(intervals, run.capture.next)
-    result = run.result_of(loop, lambda sigma, sigma_next: noise_sampler(sigma, sigma_next))
-    return result, run.timesteps, run.drawn_in
-
-
-def _intervals(loop: LoopFunction, schedule: NoiseSchedule, num_inference_steps: int) -> list[tuple[float, float]]:
-    """The intervals of sigma that noise is drawn for, by a run on zeros."""
-    zero = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
-    asked: list[tuple[float, float]] = []
-
-    def noise_sampler(sigma: Any, sigma_next: Any) -> Tensor:
-        asked.append((float(sigma), float(sigma_next)))
-        return zero.clone()
-
-    run = _Run(schedule, num_inference_steps, lambda _call, _z, _t: zero.clone(), lambda _index: zero.clone())
-    run.result_of(loop, noise_sampler)
-    return asked
+    return run.result_of(loop), run.timesteps, run.drawn_in
 
 
 class _Run:
@@ -79,7 +61,11 @@ class _Run:
 
         return noted
 
-    def result_of(self, loop: LoopFunction, noise_sampler: Any) -> Tensor:
+    def _noise_sampler(self, *_interval: Any) -> Tensor:
+        """Fresh noise for an interval of sigma: samplers that go back and forth ask for independent ones."""
+        return self.capture.next()
+
+    def result_of(self, loop: LoopFunction) -> Tensor:
         sigmas = torch.from_numpy(self.grid.spaced(self.steps, loop.sigmas))
         given = {
             "sigmas": sigmas,
@@ -87,7 +73,7 @@ class _Run:
             "sigma_min": float(self.grid.sigmas[0]),
             "sigma_max": float(self.grid.sigmas[-1]),
             "n": self.steps,
-            "noise_sampler": noise_sampler,
+            "noise_sampler": self._noise_sampler,
             "disable": True,  # its progress bar
         }
         top = sigmas[0] if "sigmas" in loop.takes else given["sigma_max"]

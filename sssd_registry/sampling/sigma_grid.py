@@ -10,8 +10,8 @@ import numpy.typing as npt
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
 
-# Karras et al. 2022, table 1.
-_RHO = 7.0
+# Karras et al. 2022, table 1. Cosine betas begin at a sigma of 20,000, where a step of this grid is of no use.
+_RHO, _HIGHEST = 7.0, 80.0
 # Flow matching starts with no data at all, at an infinite sigma; this many time steps later it is finite.
 _LATER = 0.5
 
@@ -64,17 +64,18 @@ def _trailing(sigmas: Array, num_steps: int) -> Array:
 
 
 def _karras(sigmas: Array, num_steps: int) -> Array:
-    grid: Array = np.linspace(sigmas[-1] ** (1 / _RHO), sigmas[0] ** (1 / _RHO), num_steps) ** _RHO
+    highest = min(float(sigmas[-1]), _HIGHEST)
+    grid: Array = np.linspace(highest ** (1 / _RHO), sigmas[0] ** (1 / _RHO), num_steps) ** _RHO
     return grid
 
 
 def _exponential(sigmas: Array, num_steps: int) -> Array:
-    grid: Array = np.geomspace(sigmas[-1], sigmas[0], num_steps)
+    grid: Array = np.geomspace(min(float(sigmas[-1]), _HIGHEST), sigmas[0], num_steps)
     return grid
 
 
 SPACINGS: dict[str, Callable[[Array, int], Array]] = {
-    "trailing": _trailing,
     "karras": _karras,
+    "trailing": _trailing,
     "exponential": _exponential,
 }
