@@ -52,8 +52,8 @@ def sample_heun_churn(
     steps = len(sigmas) - 1
     for sigma, sigma_next in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
         gamma = min(s_churn / steps, math.sqrt(2) - 1) if s_tmin <= sigma <= s_tmax else 0.0
-        sigma_hat = sigma * (1 + gamma)
-        if gamma > 0:
+        sigma_hat = min(sigma * (1 + gamma), float(sigmas[0]))  # the network may know none above
+        if sigma_hat > sigma:
             x = x + math.sqrt(sigma_hat**2 - sigma**2) * s_noise * noise_sampler(sigma_hat, sigma)
         slope = (x - model(x, sigma_hat * each)) / sigma_hat
         euler = x + (sigma_next - sigma_hat) * slope

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from sssd_registry.sampling.captured_noise import Draw
 from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS
 from sssd_registry.sampling.loop_function import LoopFunction
 from sssd_registry.sampling.noise_schedule import Array, NoiseSchedule
-from sssd_registry.sampling.read_tableau import Reading, RunResult, read_run
+from sssd_registry.sampling.read_tableau import Run, RunResult, read_run
 from sssd_registry.sampling.run_loop import run_loop
 from sssd_registry.sampling.scheduler_loop import Network
 from sssd_registry.sampling.tableau import SolverTableau
@@ -22,13 +24,27 @@ from sssd_registry.sampling.tableau_scheduler import TableauScheduler
 if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_utils import SchedulerOutput
 
-# A share of its row's largest entry: what rounding leaves of zero.
+# Shares of the largest coefficient: what rounding leaves of zero, and of a proportion.
 _NOTHING = 1e-12
 _PROPORTIONAL = 1e-9
 
 
-def loop_tableau(loop: LoopFunction, schedule: NoiseSchedule, num_inference_steps: int) -> SolverTableau:
-    """Return what the function does in that many steps; draws that change nothing are left out.
+@dataclass(frozen=True)
+class LoopReading:
+    """What a function does in a number of steps.
+
+    Attributes:
+        tableau: as numbers; draws that change nothing are left out.
+        noises: the function's noises as sums of the tableau's, float64 ``(1 + its draws, tableau.num_noises)``; zeros
+            for a draw that was left out.
+    """
+
+    tableau: SolverTableau
+    noises: Array
+
+
+def read_loop(loop: LoopFunction, schedule: NoiseSchedule, num_inference_steps: int) -> LoopReading:
+    """Read off what the function does in that many steps.
 
     Raises:
         SSSDError: in a line with the function's name and the cause: its calls depend on the data, it is not linear,
@@ -41,51 +57,57 @@ def loop_tableau(loop: LoopFunction, schedule: NoiseSchedule, num_inference_step
         return run_loop(loop, schedule, num_inference_steps, network, draw)
 
     reading = read_run(run, loop.label)
+    where = f"{loop.label} in {num_inference_steps} steps"
     if not reading.timesteps:
-        raise SSSDError(f"{loop.label} does not call the model in {num_inference_steps} steps")
+        raise SSSDError(f"{where} does not call the model")
     if not np.isfinite(reading.coefficients).all():
-        raise SSSDError(f"{loop.label} gives coefficients that are not finite in {num_inference_steps} steps")
+        raise SSSDError(f"{where} gives coefficients that are not finite")
     if not reading.linear:
-        raise SSSDError(f"{loop.label} cannot be read off in {num_inference_steps} steps: {_cause(run)}")
-    coefficients, drawn_in = _without_unused(*_one_first_noise(reading, loop.label))
-    return SolverTableau(num_inference_steps, np.array(reading.timesteps), coefficients, tuple(drawn_in))
+        raise SSSDError(f"{where} cannot be read off: {_cause(run)}")
+    calls = len(reading.timesteps)
+    outputs, noises = np.split(np.delete(reading.coefficients, 0, axis=1), [calls], axis=1)
+    noises = np.concatenate([reading.coefficients[:, :1], noises], axis=1)  # (calls + 1, 1 + draws)
+    kept = _kept_noises(noises, np.array([-1, *reading.drawn_in]), loop.label)  # (1 + draws, kept)
+    noises = noises @ kept
+    coefficients = np.concatenate([noises[:, :1], outputs, noises[:, 1:]], axis=1)
+    drawn_in = tuple(reading.drawn_in[int(np.argmax(column)) - 1] for column in kept[:, 1:].T)
+    tableau = SolverTableau(num_inference_steps, np.array(reading.timesteps), coefficients, drawn_in)
+    return LoopReading(tableau, kept)
 
 
-def _cause(run: Any) -> str:
+def _cause(run: Run) -> str:
     """Say why two runs do not add up."""
+
     def result() -> Tensor:
-        zeros = torch.zeros(1, 1, 1, 8, dtype=torch.float64)
-        return torch.as_tensor(run(lambda _call, _z, _t: zeros.clone(), lambda _index: zeros + 1.0)[0])
+        ones = torch.ones(1, 1, 1, 8, dtype=torch.float64)
+        return run(lambda _call, _z, _t: ones.clone(), lambda _index: ones.clone())[0]
 
     if not torch.equal(result(), result()):
         return "it draws noise other than by torch.randn, torch.randn_like, torch.normal and its noise_sampler"
     return "it is not linear in the model's outputs and the noise"
 
 
-def _one_first_noise(reading: Reading, label: str) -> tuple[Array, list[int]]:
-    """Put noise that was drawn before the first call into the initial noise.
+def _kept_noises(noises: Array, drawn_in: npt.NDArray[np.int64], label: str) -> Array:
+    """Columns by which the function's noises are made of fewer: ``noises @ columns`` are what is left to draw.
 
-    Standard normal noises that enter everywhere in one proportion are one standard normal noise.
+    What enters nowhere is left out. What was drawn before the first call joins the initial noise: standard normal
+    noises that enter everywhere in one proportion are one standard normal noise.
+
+    Args:
+        noises: coefficients, ``(rows, 1 + draws)``.
+        drawn_in: for each the call it comes after, −1 before the first.
+        label: of the function, for messages.
     """
-    calls = len(reading.timesteps)
-    early = [0, *(1 + calls + k for k, call in enumerate(reading.drawn_in) if call < 0)]
-    block = reading.coefficients[:, early]
-    direction = block[0] / np.linalg.norm(block[0])
-    merged = block @ direction
-    off = np.abs(block - np.outer(merged, direction)).max()
+    early = drawn_in < 0
+    block = noises[:, early]
+    first = np.zeros(len(drawn_in))
+    first[early] = block[0] / np.linalg.norm(block[0])
+    off = np.abs(block - np.outer(noises @ first, first[early])).max()
     if off > _PROPORTIONAL * np.abs(block).max():
-        raise SSSDError(f"{label}: noise that it draws before the first call comes back later by itself")
-    coefficients = np.delete(reading.coefficients, early[1:], axis=1)
-    coefficients[:, 0] = merged
-    return coefficients, [call for call in reading.drawn_in if call >= 0]
-
-
-def _without_unused(coefficients: Array, drawn_in: list[int]) -> tuple[Array, list[int]]:
-    calls = len(coefficients) - 1
-    share = np.abs(coefficients) / np.abs(coefficients).max(axis=1, keepdims=True)
-    used = share.max(axis=0) > _NOTHING
-    used[: 1 + calls] = True
-    return coefficients[:, used], [call for call, kept in zip(drawn_in, used[1 + calls :], strict=True) if kept]
+        raise SSSDError(f"{label} draws noise before its first call that comes back later by itself")
+    used = ~early & (np.abs(noises).max(axis=0) > _NOTHING * np.abs(noises).max())
+    columns: Array = np.concatenate([first[:, None], np.eye(len(drawn_in))[:, used]], axis=1)
+    return columns
 
 
 class LoopScheduler:
@@ -107,7 +129,7 @@ class LoopScheduler:
         Raises:
             SSSDError: it cannot be read off.
         """
-        self.player = TableauScheduler([loop_tableau(self.loop, self.schedule, num_inference_steps)])
+        self.player = TableauScheduler([read_loop(self.loop, self.schedule, num_inference_steps).tableau])
         self.player.set_timesteps(num_inference_steps, device)
         self.timesteps, self.init_noise_sigma = self.player.timesteps, self.player.init_noise_sigma
 

@@ -73,7 +73,7 @@ class Reading:
         timesteps: of each of the M calls.
         coefficients: as in a tableau, float64 ``(M + 1, 1 + M + W)``.
         drawn_in: for each of the W draws the call that it comes after.
-        linear: a run on random numbers is what the coefficients say.
+        linear: the coefficients are finite, and a run on random numbers is what they say.
     """
 
     timesteps: list[float]
@@ -97,7 +97,8 @@ def read_run(run: Run, name: str) -> Reading:
     if not timesteps:
         return Reading(timesteps, np.zeros((0, 0)), drawn_in, linear=True)
     coefficients = _read(run, timesteps, drawn_in, name)
-    return Reading(timesteps, coefficients, drawn_in, witness.confirms(coefficients, result))
+    linear = bool(np.isfinite(coefficients).all()) and witness.confirms(coefficients, result)
+    return Reading(timesteps, coefficients, drawn_in, linear)
 
 
 def _check_betas(scheduler: Any) -> None:
