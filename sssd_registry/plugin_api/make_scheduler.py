@@ -44,7 +44,9 @@ def make_scheduler(text: str, schedule: NoiseSchedule) -> Any:
         raise SSSDError(f"{_of_plugin(name)} cannot be made: {one_line(error)}; {why(name)}") from error
     for method in ("set_timesteps", "step"):
         if not callable(getattr(made, method, None)):
-            raise SSSDError(f"{_of_plugin(name)} makes {type(made).__name__}, which has no {method}(): it is no scheduler")
+            raise SSSDError(
+                f"{_of_plugin(name)} makes {type(made).__name__}, which has no {method}(): it is no scheduler"
+            )
     return made
 
 

@@ -26,6 +26,4 @@ def scheduler_of_sampler(spec: SamplerSpec, plugin: str) -> SchedulerSpec:
         label = f"sampler {spec.name!r} of plugin {plugin!r}, {name}()"
         return LoopScheduler(LoopFunction(function, label, chosen.pop("sigmas"), chosen), schedule)
 
-    return SchedulerSpec(
-        spec.name, spec.summary, factory, spec.options, order=spec.order, unavailable=spec.unavailable
-    )
+    return SchedulerSpec(spec.name, spec.summary, factory, spec.options, order=spec.order, unavailable=spec.unavailable)

@@ -17,7 +17,7 @@ _LATER = 0.5
 
 
 class SigmaGrid:
-    """Sigmas ``sigma_t / alpha_t`` of a process at its time steps, ascending; between them log sigma is linear in t.
+    """Sigmas ``sigma_t / alpha_t`` of a process at its time steps, ascending, and between them.
 
     Attributes:
         times: float64 ``(T,)``.
@@ -25,7 +25,7 @@ class SigmaGrid:
     """
 
     def __init__(self, schedule: NoiseSchedule) -> None:
-        self.straight = schedule.is_flow
+        self.straight, self.last = schedule.is_flow, schedule.num_train_timesteps
         self.times = schedule.timesteps
         if self.straight:
             self.times[-1] -= _LATER
@@ -44,10 +44,14 @@ class SigmaGrid:
 
     def timestep(self, sigma: float) -> float:
         """The time step that a network is told; the nearest one for a sigma that training did not see."""
+        if self.straight:
+            return self.last * sigma / (1 + sigma)
         return float(np.interp(np.log(max(sigma, 1e-300)), np.log(self.sigmas), self.times))
 
     def sigma(self, timestep: float) -> float:
         """The sigma at a time step."""
+        if self.straight:
+            return timestep / (self.last - timestep)
         return float(np.exp(np.interp(timestep, self.times, np.log(self.sigmas))))
 
     def scales(self, sigma: float) -> tuple[float, float]:

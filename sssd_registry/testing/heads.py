@@ -174,7 +174,9 @@ class HeadConformance:
                 told[:, k] += 1.0
                 for what, made in (("latent", head(moved, t, cond)), ("condition", head(z, t, told))):
                     same = torch.allclose(made[:, :, k], before[:, :, k], rtol=RTOL, atol=ATOL)
-                    assert not same, f"{self.name}: the {what} of horizon {k} does not reach the output there: which order?"
+                    assert not same, (
+                        f"{self.name}: the {what} of horizon {k} does not reach the output there: which order?"
+                    )
 
     def test_windows_do_not_see_each_other_in_training(self) -> None:
         """Statistics over a batch, as BatchNorm takes them, would be others when a forecast is made of one window."""

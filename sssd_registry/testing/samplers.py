@@ -13,8 +13,8 @@ from sssd_registry.testing.schedulers import PARITY, SchedulerConformance, curve
 class SamplerConformance(SchedulerConformance):
     """Subclass it in a test file and name the sampler:
 
-        class TestMine(SamplerConformance):
-            name = "mine"
+    class TestMine(SamplerConformance):
+        name = "mine"
     """
 
     def test_it_is_a_function(self) -> None:

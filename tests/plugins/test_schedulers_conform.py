@@ -44,9 +44,7 @@ OPTIONS: dict[str, float | None] = {
 }
 # Options that act only beside others.
 BESIDE: dict[str, dict[str, dict[str, Any]]] = {
-    "dpmsolver++": {
-        option: {"final_sigmas_type": "sigma_min"} for option in ("lower_order_final", "euler_at_final")
-    },
+    "dpmsolver++": {option: {"final_sigmas_type": "sigma_min"} for option in ("lower_order_final", "euler_at_final")},
     "euler": {option: {"use_karras_sigmas": True} for option in ("sigma_min", "sigma_max")},
 }
 
