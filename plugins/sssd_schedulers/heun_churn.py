@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sssd_registry.plugin_api.hookspecs import SamplerOptions, SamplerSpec
@@ -50,7 +51,7 @@ def sample_heun_churn(
     """
     each = x.new_ones(len(x))
     steps = len(sigmas) - 1
-    for sigma, sigma_next in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
+    for sigma, sigma_next in pairwise(sigmas.tolist()):
         gamma = min(s_churn / steps, math.sqrt(2) - 1) if s_tmin <= sigma <= s_tmax else 0.0
         sigma_hat = min(sigma * (1 + gamma), float(sigmas[0]))  # the network may know none above
         if sigma_hat > sigma:

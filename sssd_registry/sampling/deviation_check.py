@@ -1,7 +1,7 @@
 """Check of how wide a solver's samples are, on normal data of which the truth is known.
 
-The mean, which :mod:`sssd_registry.sampling.process_check` looks at, is kept by solvers that spread it far too wide. For
-``x0 ~ N(0, std²)`` the perfect network is linear, so the deviation of what a tableau samples is exact, and cheap.
+The mean, which :mod:`sssd_registry.sampling.process_check` looks at, is kept by solvers that sample far too wide.
+For ``x0 ~ N(0, std²)`` the perfect network is linear, so the deviation of what a tableau samples is exact, and cheap.
 On data that are a point every solver that goes all the way leaves no noise at all, in however few steps.
 """
 

@@ -76,7 +76,7 @@ class _Run:
             "noise_sampler": self._noise_sampler,
             "disable": True,  # its progress bar
         }
-        top = sigmas[0] if "sigmas" in loop.takes else given["sigma_max"]
+        top = float(sigmas[0] if "sigmas" in loop.takes else self.grid.sigmas[-1])
         named = {name: given[name] for name in loop.takes} | dict(loop.options)
         try:
             with torch.no_grad(), self.capture, self.capture.inside():

@@ -5,8 +5,8 @@
     class TestMine(SchedulerConformance):
         name = "mine"
 
-Likewise ``SamplerConformance``, ``HeadConformance`` and ``TargetConformance``. Each test of the class asks the installed plugin, by its
-name, for one thing that the rest of the project relies on.
+Likewise ``SamplerConformance``, ``HeadConformance`` and ``TargetConformance``. Each test of the class asks the
+installed plugin, by its name, for one thing that the rest of the project relies on.
 """
 
 from __future__ import annotations

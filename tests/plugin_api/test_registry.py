@@ -16,7 +16,8 @@ from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.plugin_api.discovery import GROUP, find_entries
 from sssd_registry.plugin_api.explain import explain
 from sssd_registry.plugin_api.hookspecs import Hooks, NoOptions
-from sssd_registry.plugin_api.registry import Registry, load_registry, registryfrom sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.plugin_api.registry import Registry, load_registry, registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 OURS = {
     "sssd_schedulers",

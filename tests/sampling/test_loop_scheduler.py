@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sssd_schedulers.heun_churn import sample_heun_churn
 from torch import Tensor
 
 from sssd_registry import SSSDPipeline, from_loop
@@ -22,20 +22,21 @@ from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.testing.gaussian import GaussianData
 from sssd_registry.testing.tiny_model import tiny_frame
+from sssd_schedulers.heun_churn import sample_heun_churn
 
 COSINE, FLOW = NoiseSchedule(), NoiseSchedule("flow", 1000, "flow_prediction")
 SCHEDULES = [COSINE, NoiseSchedule("linear", 1000, "epsilon"), NoiseSchedule("linear", 500, "sample"), FLOW]
 
 
 def euler(model: Any, x: Tensor, sigmas: Tensor, extra_args: Any = None, disable: Any = None) -> Tensor:
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in pairwise(sigmas):
         x = x + (x - model(x, sigma * x.new_ones(len(x)), **(extra_args or {}))) / sigma * (after - sigma)
     return x
 
 
 def churned(model: Any, x: Tensor, sigmas: Tensor) -> Tensor:
     """Noise before every call, the first one too, by torch; and one draw that nobody uses."""
-    for sigma, after in zip(sigmas[:-1].tolist(), sigmas[1:].tolist(), strict=True):
+    for sigma, after in pairwise(sigmas.tolist()):
         x = x + math.sqrt(1.1**2 - 1) * sigma * torch.randn_like(x)
         torch.randn(x.shape)
         x = x + (x - model(x, 1.1 * sigma)) / (1.1 * sigma) * (after - 1.1 * sigma)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -180,7 +181,7 @@ def test_an_option_without_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 
 def euler_loop(model: Any, x: Tensor, sigmas: Tensor, eta: float = 0.0, noise_sampler: Any = None) -> Tensor:
     """Euler with some noise: nothing wrong."""
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in pairwise(sigmas):
         x0 = model(x, sigma * x.new_ones(len(x)))
         noise = eta * after * (1 - (after / sigma) ** 2).sqrt()
         x = x0 + (x - x0) * (after**2 - noise**2).sqrt() / sigma + noise * noise_sampler(sigma, after)
@@ -200,7 +201,7 @@ def test_a_good_sampler_passes_every_check(monkeypatch: pytest.MonkeyPatch) -> N
 
 def noisy_loop(model: Any, x: Tensor, sigmas: Tensor) -> Tensor:
     """Skips what lies near the data where the model's answer is small: on random numbers it never is."""
-    for sigma, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, after in pairwise(sigmas):
         x0 = model(x, sigma)
         x = x0 + (x - x0) * after / sigma + (0.1 * sigma if x0.abs().max() < 2 and after > 0 else 0.0)
     return x
