@@ -89,12 +89,14 @@ def find_entries(entry_points: Iterable[importlib.metadata.EntryPoint], disabled
     which the file system lists them. A name that is offered twice belongs to neither: both are conflicts.
     """
     blocked = {_normal(name) for name in disabled.split(",") if name.strip()}
-    entries = [entry for point in sorted(entry_points, key=_order) for entry in _load(point, blocked)]
+    points = sorted(((_dist(point), point) for point in entry_points), key=_order)
+    entries = [entry for dist, point in points for entry in _load(point, dist, blocked)]
     return tuple(_mark_conflict(entry, entries) for entry in entries)
 
 
-def _order(point: importlib.metadata.EntryPoint) -> tuple[bool, tuple[str, str], str]:
-    return _normal(_dist(point)[0]) != OURS, _dist(point), point.name
+def _order(found: tuple[tuple[str, str], importlib.metadata.EntryPoint]) -> tuple[bool, tuple[str, str], str]:
+    dist, point = found
+    return _normal(dist[0]) != OURS, dist, point.name
 
 
 def _normal(name: str) -> str:
@@ -108,8 +110,8 @@ def _dist(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     return str(metadata.get("Name", "unknown")), str(metadata.get("Version", "?"))
 
 
-def _load(point: importlib.metadata.EntryPoint, blocked: set[str]) -> list[Entry]:
-    distribution, version = _dist(point)
+def _load(point: importlib.metadata.EntryPoint, dist: tuple[str, str], blocked: set[str]) -> list[Entry]:
+    distribution, version = dist
     row = functools.partial(Entry, plugin=point.name, distribution=distribution, version=version)
     if {_normal(point.name), _normal(distribution)} & blocked:
         return [row("plugin", point.name, point.value, status=f"disabled by {DISABLE_VARIABLE}")]
