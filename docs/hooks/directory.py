@@ -21,9 +21,9 @@ _ASKED = {
 ABOUT = """\
 # Plugins
 
-Schedulers, loop samplers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is installed
-beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an entry
-point.
+Schedulers, loop samplers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is
+installed beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an
+entry point.
 
 Plugins by others: none is known to us yet. To have yours listed here, open an issue with its name and its repository.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -161,36 +161,39 @@ class SchedulerConformance:
         chosen = build_options("scheduler", self.name, self.spec.options, dict(self.options))
         for option, values in other_values(chosen):
             beside = {**self.options, **self.beside.get(option, {})}
-            before = self._sampled(beside)
-            changed = any(self._sampled({**beside, option: value}) != before for value in values)
-            assert changed or not values, (
+            assert not values or self._changes(beside, option, values), (
                 f"{self.name}: setting {option} to {', '.join(map(repr, values))} changes nothing: pass it on, or name"
                 " what it acts beside in `beside`"
             )
 
-    def _sampled(self, options: Mapping[str, Any]) -> list[SolverTableau | str]:
-        """What it does with options, in few steps and more; the refusal of those that it does not take."""
+    def _changes(self, beside: Mapping[str, Any], option: str, values: Sequence[Any]) -> bool:
+        """Tell whether one of the values makes another solver; some options act in few steps only."""
+        for steps in (self.steps[0], 5, self.steps[-1]):
+            before = self._sampled(beside, steps)
+            if any(self._sampled({**beside, option: value}, steps) != before for value in values):
+                return True
+        return False
+
+    def _sampled(self, options: Mapping[str, Any], steps: int) -> SolverTableau | str:
+        """What it does with options, or its refusal of them."""
         text = self.name + ":" + ",".join(f"{key}={json.dumps(value)}" for key, value in options.items())
-        made: list[SolverTableau | str] = []
-        for steps in (5, *self.steps):
-            try:
-                made.append(read_tableau(make_scheduler(text, self.schedule), steps))
-            except SSSDError as error:
-                made.append(str(error))
-        return made
+        try:
+            return read_tableau(make_scheduler(text, self.schedule), steps)
+        except SSSDError as error:
+            return str(error)
 
     def test_it_goes_all_the_way(self) -> None:
         """Data that are a point come out as the point: noise that more steps do not take away is never taken away."""
-        left = [float(deviations(self.tableau(steps), self.schedule, (0.0,))[0]) for steps in (25, 50, 100)]
+        left = [float(deviations(self.tableau(steps), self.schedule, (0.0,))[0]) for steps in (50, 100)]
         most = most_noise_left(self.schedule)
-        assert left[-1] <= most or left[-1] < 0.7 * left[-2], (
-            f"{self.name} ends before the data: noise of deviation {left[-1]:.2g} is left in 100 steps, as in 50; the"
+        assert left[1] <= most or left[1] < 0.7 * left[0], (
+            f"{self.name} ends before the data: noise of deviation {left[1]:.2g} is left in 100 steps, as in 50; the"
             " last step has to go to sigma = 0"
         )
 
     def test_its_samples_are_no_wider_than_the_data(self) -> None:
         """The mean may be right and the deviation far off, which forecasts would inherit."""
-        for steps in (*self.steps, 100):
+        for steps in self.steps:
             wide = deviations(self.tableau(steps), self.schedule, (0.4, 1.0)) / (0.4, 1.0)
             assert wide.max() <= 1.5, f"{self.name} in {steps} steps samples {wide.max():.1f} times as wide as the data"
 

@@ -361,7 +361,9 @@ def test_plugins_lists_everything() -> None:
 
 
 def test_plugins_tells_why() -> None:
-    assert sssd("plugins", "--why", "heun-churn").out.endswith("ok: it is listed, and can be made with its default options\n")
+    assert sssd("plugins", "--why", "heun-churn").out.endswith(
+        "ok: it is listed, and can be made with its default options\n"
+    )
     # Listed for the reason alone: diffusers' own, which cannot sample a forecast.
     assert "runs from data to noise" in sssd("plugins", "--why", "DDIMInverseScheduler").out
     assert "did you mean 'heun-churn'" in error_line(sssd("plugins", "--why", "heun-churm"))
