@@ -86,7 +86,7 @@ class ModelPipeline:
 
     @property
     def scheduler(self) -> Any:
-        """What the model is sampled with."""
+        """The scheduler that the model is sampled with."""
         return self._scheduler
 
     @scheduler.setter

@@ -31,7 +31,7 @@ _PROPORTIONAL = 1e-9
 
 @dataclass(frozen=True)
 class LoopReading:
-    """What a function does in a number of steps.
+    """Numbers read off a function in a number of steps.
 
     Attributes:
         tableau: as numbers; draws that change nothing are left out.

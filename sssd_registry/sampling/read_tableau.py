@@ -67,7 +67,7 @@ Run = Callable[[Network, Draw], RunResult]
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read off a run.
+    """Numbers read off a run.
 
     Attributes:
         timesteps: of each of the M calls.

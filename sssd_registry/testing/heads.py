@@ -163,7 +163,7 @@ class HeadConformance:
             assert torch.isfinite(made).all(), f"{self.name}: at t = {timestep:g} the output is not finite"
 
     def test_every_horizon_has_its_own(self) -> None:
-        """What is at horizon k, latent and condition, reaches the output at k; others may reach it, too."""
+        """Latent and condition at horizon k reach the output at k; those of others may, too."""
         head, horizons = self.make(), 4
         z, t, cond = self.inputs(horizons=horizons)
         with torch.no_grad():

@@ -175,7 +175,7 @@ class SchedulerConformance:
         return False
 
     def _sampled(self, options: Mapping[str, Any], steps: int) -> SolverTableau | str:
-        """What it does with options, or its refusal of them."""
+        """Read what it does with options, or its refusal of them."""
         text = self.name + ":" + ",".join(f"{key}={json.dumps(value)}" for key, value in options.items())
         try:
             return read_tableau(make_scheduler(text, self.schedule), steps)
