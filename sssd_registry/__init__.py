@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sssd_registry.config import Config as Config
     from sssd_registry.config import load_config as load_config
     from sssd_registry.errors import DataWarning as DataWarning
+    from sssd_registry.errors import SolverWarning as SolverWarning
     from sssd_registry.errors import SSSDError as SSSDError
     from sssd_registry.evaluation.evaluate import evaluate as evaluate
     from sssd_registry.forecast import Forecast as Forecast
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
     from sssd_registry.plugin_api.hookspecs import HeadSpec as HeadSpec
     from sssd_registry.plugin_api.hookspecs import NoOptions as NoOptions
+    from sssd_registry.plugin_api.hookspecs import SamplerOptions as SamplerOptions
+    from sssd_registry.plugin_api.hookspecs import SamplerSpec as SamplerSpec
     from sssd_registry.plugin_api.hookspecs import SchedulerSpec as SchedulerSpec
     from sssd_registry.plugin_api.hookspecs import TargetSpec as TargetSpec
     from sssd_registry.plugin_api.hookspecs import hookimpl as hookimpl
+    from sssd_registry.sampling.loop_function import from_loop as from_loop
     from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
     from sssd_registry.sampling.read_tableau import read_tableau as read_tableau
     from sssd_registry.sampling.sampler import sample as sample
@@ -40,14 +44,18 @@ _HOME = {
     "load_config": "config",
     "SSSDError": "errors",
     "DataWarning": "errors",
+    "SolverWarning": "errors",
     "Forecast": "forecast",
     "HeadSpec": "plugin_api.hookspecs",
     "NoOptions": "plugin_api.hookspecs",
+    "SamplerOptions": "plugin_api.hookspecs",
+    "SamplerSpec": "plugin_api.hookspecs",
     "SchedulerSpec": "plugin_api.hookspecs",
     "TargetSpec": "plugin_api.hookspecs",
     "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
     "open_forecaster": "model_or_engine",
+    "from_loop": "sampling.loop_function",
     "sample": "sampling.sampler",
     "NoiseSchedule": "sampling.noise_schedule",
     "SolverTableau": "sampling.tableau",

@@ -1,7 +1,7 @@
 """Exceptions for what the user can put right, and warnings of what the user should know.
 
-The command line turns an error into one line and exit code 2, and a :class:`DataWarning` into one line on standard
-error; anything else is a bug and keeps its traceback.
+The command line turns an error into one line and exit code 2, and a :class:`DataWarning` or :class:`SolverWarning`
+into one line on standard error; anything else is a bug and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ class UnknownNameError(SSSDError, LookupError):
 
 class DataWarning(UserWarning):
     """Data were read, but not as their owner may think: says what was done, with which column, row or series."""
+
+
+class SolverWarning(UserWarning):
+    """A solver samples, but not as exactly as it should: says which, in how many steps, and how far it is off."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

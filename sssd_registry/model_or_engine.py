@@ -18,7 +18,8 @@ from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.options import split_options
-from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.plugin_api.check_spec import TUNED
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.storage.index import CONFIG, own_file
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_s
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.paths import standard_paths
-from sssd_registry.plugin_api.make_scheduler import solver_tableau
+from sssd_registry.plugin_api.make_scheduler import bound, solver_tableau
 from sssd_registry.sampling.noise import PathNoise, path_noise
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled, check_solver
@@ -50,8 +50,8 @@ class ModelPipeline:
 
     Args:
         model: the trained network; ``record`` says whether it is in use.
-        scheduler: any object with the diffusers interface that samples ``model.schedule``. Assign another one at
-            any time.
+        scheduler: any object with the diffusers interface that samples ``model.schedule``, or a loop sampler
+            (``from_loop(function)``). Assign another one at any time.
         record: what training left to know; needed to save.
         examples: a few windows kept with the model, for parity checks.
         sampling_defaults: default number of steps, and solvers tuned for the model.
@@ -68,13 +68,13 @@ class ModelPipeline:
         self.model = model
         if record is not None:
             model.in_use = record.network_in_use
+        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         self.scheduler = scheduler
         self.record = record
         self.examples = examples
         self.sampling_defaults = sampling_defaults or SamplingDefaults()
-        self._default_scheduler = scheduler if self.sampling_defaults.scheduler else None
+        self._default_scheduler = self.scheduler if self.sampling_defaults.scheduler else None
         self._progress_bar_config: dict[str, Any] = {}
-        self._tableaus: dict[tuple[bytes, int], SolverTableau] = {}
         model.eval()
 
     @property
@@ -86,6 +86,16 @@ class ModelPipeline:
     def network(self) -> SSSDNetwork:
         """The network; its parts are ``normalizer``, ``correlation``, ``encoder`` and ``head``."""
         return self.model
+
+    @property
+    def scheduler(self) -> Any:
+        """The scheduler that the model is sampled with."""
+        return self._scheduler
+
+    @scheduler.setter
+    def scheduler(self, scheduler: Any) -> None:
+        self._scheduler = bound(scheduler, self.model.schedule)
+        self._tableaus.clear()  # a function that was written anew has the name of the old one
 
     @property
     def device(self) -> torch.device:
@@ -116,7 +126,11 @@ class ModelPipeline:
                 the model was distilled for.
         """
         # Reading a tableau takes as long as a forecast. A scheduler can be changed in place: its state is the key.
-        key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        try:
+            key = (hashlib.sha256(pickle.dumps(self.scheduler)).digest(), num_inference_steps)
+        except (pickle.PicklingError, AttributeError, TypeError):  # made of a class or function within a function
+            self._tableaus.clear()
+            key = (b"", num_inference_steps)
         if key not in self._tableaus:
             tableau = solver_tableau(self.scheduler, self.network.schedule, num_inference_steps)
             check_solver(tableau, self.distilled, self.network.schedule)

@@ -10,19 +10,20 @@ from typing import Any
 from unittest import mock
 
 OURS = "sssd-registry"
-_TITLES = {"head": "Noise heads", "scheduler": "Schedulers", "target": "Export targets"}
+_TITLES = {"head": "Noise heads", "scheduler": "Schedulers", "sampler": "Loop samplers", "target": "Export targets"}
 _ASKED = {
     "head": "`sssd train … --set model.head=NAME`",
     "scheduler": "`--scheduler NAME`, or `NAME:option=value,…`",
+    "sampler": "`--scheduler NAME`, as schedulers are",
     "target": "`sssd-export build … --target NAME`, or `NAME:option=value,…`",
 }
 
 ABOUT = """\
 # Plugins
 
-Schedulers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is installed
-beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an entry
-point.
+Schedulers, loop samplers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is
+installed beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an
+entry point.
 
 Plugins by others: none is known to us yet. To have yours listed here, open an issue with its name and its repository.
 """

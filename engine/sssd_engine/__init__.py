@@ -1,13 +1,26 @@
 """Compiled forecasters: ``load_engine(folder)`` runs one with numpy and the runtime it was compiled for.
 
-Neither torch nor pandas nor the project that builds engines is needed.
+Neither torch nor pandas nor the project that builds engines is needed. Names are loaded when they are first used: who
+only asks for a driver (``sssd plugins``) does not wait for numpy.
 """
 
 from __future__ import annotations
 
-from sssd_engine.engine import Encoded, Engine, EngineForecast, load_engine
-from sssd_engine.manifest import EngineError
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sssd_engine.engine import Encoded, Engine, EngineForecast, load_engine
+    from sssd_engine.manifest import EngineError
 
 __version__ = "0.1.0"
 
 __all__ = ["Encoded", "Engine", "EngineError", "EngineForecast", "__version__", "load_engine"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'sssd_engine' has no attribute {name!r}")
+    return getattr(
+        importlib.import_module("sssd_engine.manifest" if name == "EngineError" else "sssd_engine.engine"), name
+    )

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field
+# What pydantic checks, without importing it: listing plugins must be quick.
+from annotated_types import Ge, Interval, Lt, MinLen
 
 # Widths, numbers of blocks and of heads: one or more, and few enough for a tensor.
-Size = Annotated[int, Field(ge=1, le=65_536)]
-TimeSize = Annotated[int, Field(ge=2, le=65_536)]  # a sine and a cosine at least
-Share = Annotated[float, Field(ge=0, lt=1)]
-Columns = Annotated[int, Field(ge=1, le=4_096)]
+Size = Annotated[int, Interval(ge=1, le=65_536)]
+TimeSize = Annotated[int, Interval(ge=2, le=65_536)]  # a sine and a cosine at least
+Share = Annotated[float, Ge(0), Lt(1)]
+Columns = Annotated[int, Interval(ge=1, le=4_096)]
 
 
 @dataclass(frozen=True)
 class MLPOptions:
     """``hidden_sizes`` are the widths of the hidden layers; ``time_size`` that of the time embedding."""
 
-    hidden_sizes: Annotated[tuple[Size, ...], Field(min_length=1)] = (128, 128, 64)
+    hidden_sizes: Annotated[tuple[Size, ...], MinLen(1)] = (128, 128, 64)
     time_size: TimeSize = 64
 
 

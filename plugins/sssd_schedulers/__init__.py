@@ -1,8 +1,8 @@
-"""First-party schedulers. One algorithm a file; each is imported only when it is built."""
+"""First-party schedulers and samplers. One algorithm a file; each is imported only when it is built."""
 
 from __future__ import annotations
 
-from sssd_registry.plugin_api.hookspecs import SchedulerSpec, hookimpl
+from sssd_registry.plugin_api.hookspecs import SamplerSpec, SchedulerSpec, hookimpl
 from sssd_schedulers.ddim import DDIM
 from sssd_schedulers.ddpm import DDPM
 from sssd_schedulers.deis import DEIS
@@ -14,6 +14,7 @@ from sssd_schedulers.euler import EULER
 from sssd_schedulers.euler_ancestral import EULER_ANCESTRAL
 from sssd_schedulers.flow import FLOW_EULER, FLOW_HEUN
 from sssd_schedulers.heun import HEUN
+from sssd_schedulers.heun_churn import HEUN_CHURN
 from sssd_schedulers.ipndm import IPNDM
 from sssd_schedulers.kdpm2 import KDPM2
 from sssd_schedulers.kdpm2_ancestral import KDPM2_ANCESTRAL
@@ -35,3 +36,8 @@ def register_schedulers() -> list[SchedulerSpec]:
         KDPM2, KDPM2_ANCESTRAL, DPM_SDE, SA_SOLVER, LCM, TCD, EDM_EULER, EDM_DPM, IPNDM, FLOW_EULER, FLOW_HEUN,
         *UNSUPPORTED,
     ]  # fmt: skip
+
+
+@hookimpl
+def register_samplers() -> list[SamplerSpec]:
+    return [HEUN_CHURN]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sssd_registry.errors import SSSDError
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 Spacing = Literal["trailing", "leading", "linspace"]
 

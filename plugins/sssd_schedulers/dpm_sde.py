@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sssd_registry.plugin_api.hookspecs import SchedulerSpec
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import SigmaOptions, variance_preserving
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 def make_dpm_sde(schedule: NoiseSchedule, options: SigmaOptions) -> Any:

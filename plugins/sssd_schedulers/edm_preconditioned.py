@@ -7,15 +7,17 @@ network is told the noise level, by training's time steps, and what it predicts.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers import EDMDPMSolverMultistepScheduler, EDMEulerScheduler
 from torch import Tensor
 
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.predictions import to_x0
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 class _Preconditioning:

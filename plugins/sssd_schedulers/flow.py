@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import SchedulerSpec
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 @dataclass(frozen=True)

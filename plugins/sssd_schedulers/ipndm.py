@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sssd_registry.plugin_api.hookspecs import NoOptions, SchedulerSpec
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import require_betas
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 def make_ipndm(schedule: NoiseSchedule, options: NoOptions) -> Any:  # noqa: ARG001 - every factory takes them

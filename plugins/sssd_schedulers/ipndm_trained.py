@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from diffusers import IPNDMScheduler
 from torch import Tensor
 
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.predictions import to_eps
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 class TrainedIPNDM(IPNDMScheduler):  # type: ignore[misc]  # diffusers publishes no types

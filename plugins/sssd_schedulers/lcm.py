@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sssd_registry.plugin_api.hookspecs import SchedulerSpec
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import variance_preserving
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 @dataclass(frozen=True)

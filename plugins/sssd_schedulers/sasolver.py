@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sssd_registry.plugin_api.hookspecs import SchedulerSpec
-from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_schedulers.common import SigmaOptions, check_sigmas, require_betas
+
+if TYPE_CHECKING:
+    from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ import typer
 
 def run_app(app: typer.Typer) -> None:
     """Run a typer application; bugs keep their traceback, and what the machine refuses is no bug."""
-    from sssd_registry.errors import DataWarning, SSSDError
+    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError
 
     _prepare()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
+            warnings.simplefilter("always", SolverWarning)
             warnings.showwarning = _show
             app()
     except SSSDError as error:
@@ -66,10 +67,10 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A word about the data is one line on standard error; other warnings look as Python makes them."""
-    from sssd_registry.errors import DataWarning
+    """A word about data or a solver is one line on standard error; other warnings look as Python makes them."""
+    from sssd_registry.errors import DataWarning, SolverWarning
 
-    if issubclass(category, DataWarning):
+    if issubclass(category, DataWarning | SolverWarning):
         typer.echo("warning: " + " ".join(str(message).split()), err=True)
     else:
         _SHOW(message, category, filename, lineno, file, line)

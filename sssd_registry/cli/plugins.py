@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from sssd_registry.plugin_api.discovery import Entry
 
+# Those that are never folded.
+_WHOLE = ("kind", "name", "version")
 COLUMNS = ("kind", "name", "distribution", "version", "status", "summary")
 
 
@@ -18,25 +20,38 @@ def _order(entry: Entry) -> tuple[str, bool, str, str]:
     return entry.kind, entry.status.startswith("unavailable"), entry.name, entry.distribution
 
 
+def _row(entry: Entry) -> dict[str, str]:
+    return {column: str(getattr(entry, column)) for column in COLUMNS} | {"status": entry.status_text}
+
+
 def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="NAME", help="show in full what is wrong with a plugin, or what it offers")
+    ] = None,
 ) -> None:
-    """List schedulers, noise heads and export targets, and plugins that could not be loaded."""
+    """List schedulers, samplers, noise heads and export targets, and plugins that could not be loaded."""
     from sssd_registry.plugin_api.registry import registry
 
-    entries = sorted(registry().entries, key=_order)
-    rows = [{column: getattr(entry, column) for column in COLUMNS} | {"status": entry.status_text} for entry in entries]
+    if why is not None:
+        from sssd_registry.plugin_api.explain import explain
+
+        typer.echo(explain(registry(), why))
+        return
+    rows = [_row(entry) for entry in sorted(registry().entries, key=_order)]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from sssd_registry.cli.print_table import print_table
 
     table = Table(box=None, header_style="bold")
     for column in COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column in ("kind", "name", "version"))
+        # Told, so that rich need not measure every cell.
+        width = max(len(word) for word in (column, *(row[column] for row in rows))) if column in _WHOLE else None
+        table.add_column(column, overflow="fold", no_wrap=column in _WHOLE, width=width)
     for row in rows:
-        table.add_row(*(escape(str(row[column])) for column in COLUMNS))
+        table.add_row(*(Text(row[column]) for column in COLUMNS))
     print_table(table, width=140)

@@ -10,8 +10,9 @@ import numpy as np
 from sssd_registry.comparison.quality import Quality
 from sssd_registry.errors import SSSDError
 from sssd_registry.model_pipeline import ModelPipeline
+from sssd_registry.plugin_api.check_spec import TUNED
 from sssd_registry.plugin_api.make_scheduler import solver_tableau
-from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import check_solver
 

@@ -13,9 +13,11 @@ from typing import Literal
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
-from sssd_registry.plugin_api.registry import TUNED, registry
+from sssd_registry.plugin_api.check_spec import TUNED
+from sssd_registry.plugin_api.discovery import asked_as
+from sssd_registry.plugin_api.registry import registry
 
-Kind = Literal["scheduler", "head", "target"]
+Kind = Literal["scheduler", "sampler", "head", "target"]
 
 
 def new_plugin(name: str, kind: Kind, folder: Path) -> Path:
@@ -61,8 +63,8 @@ def check_name(name: str, kind: Kind) -> str:
             f"{there['Name']} {there['Version']} is installed, and yours would replace it: choose another name"
         )
     for entry in registry().entries:
-        if (entry.kind, entry.name) == (kind, name):
-            raise SSSDError(f"there is a {kind} {name!r} already, of {entry.origin}: choose another name")
+        if (asked_as(entry.kind), entry.name) == (asked_as(kind), name):
+            raise SSSDError(f"there is a {entry.kind} {name!r} already, of {entry.origin}: choose another name")
     return module
 
 

@@ -6,28 +6,40 @@ name. Here a plugin that fails, or claims a name already taken, is recorded like
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib.metadata
 import re
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pluggy
 
-from sssd_registry.plugin_api.hookspecs import HOOK_API, PROJECT, HeadSpec, Hooks, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.check_spec import AnySpec, check_answer
+from sssd_registry.plugin_api.hookspecs import (
+    HOOK_API,
+    PROJECT,
+    HeadSpec,
+    Hooks,
+    SamplerSpec,
+    SchedulerSpec,
+    TargetSpec,
+)
+from sssd_registry.plugin_api.sampler_scheduler import scheduler_of_sampler
 
 GROUP = "sssd_registry"
 OURS = "sssd-registry"
 DISABLE_VARIABLE = "SSSD_DISABLE_PLUGINS"
 
-Kind = Literal["scheduler", "head", "target", "plugin"]
-
-AnySpec = SchedulerSpec | HeadSpec | TargetSpec
+Kind = Literal["scheduler", "sampler", "head", "target", "plugin"]
 
 _HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
     "register_schedulers": ("scheduler", SchedulerSpec),
+    "register_samplers": ("sampler", SamplerSpec),
     "register_heads": ("head", HeadSpec),
     "register_targets": ("target", TargetSpec),
 }
@@ -35,7 +47,10 @@ _HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of ``sssd plugins``: something offered, or a plugin (kind ``plugin``) that could not offer."""
+    """One row of ``sssd plugins``: something offered, or a plugin (kind ``plugin``) that could not offer.
+
+    ``trace`` is the traceback of one that raised.
+    """
 
     kind: Kind
     name: str
@@ -45,6 +60,7 @@ class Entry:
     version: str
     status: str = "ok"
     spec: Any = field(default=None, repr=False, compare=False)
+    trace: str = field(default="", repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -58,7 +74,11 @@ class Entry:
             return self.status
         if self.status != "ok":
             return self.status.removeprefix("unavailable: ")
-        reason = self.spec.run_unavailable()
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                reason = self.spec.run_unavailable()
+        except Exception as error:  # a plugin's own code
+            reason = f"run_unavailable() of plugin {self.plugin!r} raised {one_line(error)}"
         return f"can build, cannot run here: {reason}" if reason else "available"
 
 
@@ -69,12 +89,14 @@ def find_entries(entry_points: Iterable[importlib.metadata.EntryPoint], disabled
     which the file system lists them. A name that is offered twice belongs to neither: both are conflicts.
     """
     blocked = {_normal(name) for name in disabled.split(",") if name.strip()}
-    entries = [entry for point in sorted(entry_points, key=_order) for entry in _load(point, blocked)]
+    points = sorted(((_dist(point), point) for point in entry_points), key=_order)
+    entries = [entry for dist, point in points for entry in _load(point, dist, blocked)]
     return tuple(_mark_conflict(entry, entries) for entry in entries)
 
 
-def _order(point: importlib.metadata.EntryPoint) -> tuple[bool, tuple[str, str], str]:
-    return _normal(_dist(point)[0]) != OURS, _dist(point), point.name
+def _order(found: tuple[tuple[str, str], importlib.metadata.EntryPoint]) -> tuple[bool, tuple[str, str], str]:
+    dist, point = found
+    return _normal(dist[0]) != OURS, dist, point.name
 
 
 def _normal(name: str) -> str:
@@ -88,17 +110,41 @@ def _dist(point: importlib.metadata.EntryPoint) -> tuple[str, str]:
     return str(metadata.get("Name", "unknown")), str(metadata.get("Version", "?"))
 
 
-def _load(point: importlib.metadata.EntryPoint, blocked: set[str]) -> list[Entry]:
-    distribution, version = _dist(point)
+def _load(point: importlib.metadata.EntryPoint, dist: tuple[str, str], blocked: set[str]) -> list[Entry]:
+    distribution, version = dist
     row = functools.partial(Entry, plugin=point.name, distribution=distribution, version=version)
     if {_normal(point.name), _normal(distribution)} & blocked:
         return [row("plugin", point.name, point.value, status=f"disabled by {DISABLE_VARIABLE}")]
     try:
-        offers = [(kind, spec, _availability(spec)) for kind, spec in _offers(point.load())]
-    except (Exception, SystemExit) as error:  # whatever a plugin raises must not take the others down
-        reason = " ".join(str(error).split())  # on one line
-        return [row("plugin", point.name, point.value, status=f"broken: {type(error).__name__}: {reason}")]
-    return [row(kind, spec.name, spec.summary, status=status, spec=spec) for kind, spec, status in offers]
+        # What a plugin prints would come before the output of the command that loads it.
+        with contextlib.redirect_stdout(sys.stderr):
+            offers = [(kind, spec, _availability(spec)) for kind, spec in _offers(point.load())]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a plugin raises must not take the others down
+        trace = "".join(traceback.format_exception(error))
+        return [row("plugin", point.name, point.value, status=f"broken: {one_line(error)}", trace=trace)]
+    if not offers:
+        return [row("plugin", point.name, point.value, status="empty: its hooks return nothing")]
+    return [
+        row(kind, spec.name, spec.summary, status=status, spec=_as_asked(spec, point.name))
+        for kind, spec, status in offers
+    ]
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's kind and message, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def why(name: str) -> str:
+    """Say how to see the traceback behind a message."""
+    return f"`sssd plugins --why {name}` shows where"
+
+
+def _as_asked(spec: AnySpec, plugin: str) -> AnySpec:
+    """A sampler as the scheduler that it becomes."""
+    return scheduler_of_sampler(spec, plugin) if isinstance(spec, SamplerSpec) else spec
 
 
 def _availability(spec: AnySpec) -> str:
@@ -125,30 +171,19 @@ def _offers(plugin: object) -> list[tuple[Kind, AnySpec]]:
     offers: list[tuple[Kind, AnySpec]] = []
     for hook, (kind, expected) in _HOOKS.items():
         for implementation in getattr(manager.hook, hook).get_hookimpls():
-            offers += [(kind, spec) for spec in _checked(hook, expected, implementation.function())]
+            offers += [(kind, spec) for spec in check_answer(hook, expected, implementation.function())]
     return offers
 
 
-def _checked(hook: str, expected: type[AnySpec], answer: object) -> list[AnySpec]:
-    """Return a hook's answer as a list, if it is what the hook's specification says."""
-    wanted = f"{hook}() has to return a list of {expected.__name__}"
-    if not isinstance(answer, list | tuple):
-        raise TypeError(f"{wanted}, got {type(answer).__name__}")
-    for spec in answer:
-        if not isinstance(spec, expected):
-            raise TypeError(f"{wanted}, got {type(spec).__name__} in it")
-        name, options = spec.name, spec.options
-        if not isinstance(name, str) or not re.fullmatch(r"[^\s:,]+", name):
-            raise TypeError(f"{wanted} named by text without spaces, ':' and ',', got {name!r}")
-        if not (isinstance(options, type) and dataclasses.is_dataclass(options)):
-            raise TypeError(f"{wanted} whose options are a dataclass, got {options!r} for {name!r}")
-    return list(answer)
-
-
 def _mark_conflict(entry: Entry, entries: Iterable[Entry]) -> Entry:
-    same = (entry.kind, entry.name)
-    others = [other for other in entries if (other.kind, other.name) == same and other is not entry]
+    same = (asked_as(entry.kind), entry.name)
+    others = [other for other in entries if (asked_as(other.kind), other.name) == same and other is not entry]
     if entry.kind == "plugin" or not others:
         return entry
     rivals = " and ".join(other.origin for other in others)
     return dataclasses.replace(entry, status=f"conflict: also offered by {rivals}")
+
+
+def asked_as(kind: Kind) -> Kind:
+    """The kind whose names it shares: a sampler is asked for as a scheduler."""
+    return "scheduler" if kind == "sampler" else kind

@@ -1,6 +1,6 @@
 """The menu: everything a plugin can add, and what each thing has to look like.
 
-A plugin is a module with one or more of the three functions below, marked ``@hookimpl``, and an entry point:
+A plugin is a module with one or more of the functions below, marked ``@hookimpl``, and an entry point:
 
     [project.entry-points.sssd_registry]
     my-plugin = "my_module"
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pluggy
 
@@ -75,6 +75,43 @@ class SchedulerSpec:
     options: type = NoOptions
     order: int | None = None
     consistency: bool = False
+    unavailable: Callable[[], str] = always
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """Options of a loop sampler; a subclass adds arguments of its function, by their names.
+
+    ``sigmas`` are spaced by Karras et al. 2022 (eq. 5), ``exponential``, or those of evenly spaced time steps
+    (``trailing``).
+    """
+
+    sigmas: Literal["karras", "exponential", "trailing"] = "karras"
+
+
+@dataclass(frozen=True)
+class SamplerSpec:
+    """A loop sampler: a function ``(model, x, sigmas, …) -> x0``, as k-diffusion has them.
+
+    It works on ``x = x0 + sigma eps``; ``model(x, sigma)``, with ``sigma`` a tensor ``(len(x),)``, is the data seen in
+    ``x``. Instead of ``sigmas`` it may take ``sigma_min`` and ``sigma_max``, and ``n``. Noise comes from
+    ``noise_sampler(sigma, sigma_next)``, if it has that argument, or from ``torch.randn_like``. It is read off by
+    running it, so its calls must not depend on the data, and it has to be linear in them. Then it is a scheduler like
+    any other.
+
+    Attributes:
+        name: what ``--scheduler`` calls it; schedulers and samplers share their names.
+        summary: one line for ``sssd plugins``.
+        factory: ``() -> function``; import torch in it.
+        options: frozen dataclass, :class:`SamplerOptions` or a subclass of it.
+        order, unavailable: as for schedulers.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[], Callable[..., Any]]
+    options: type = SamplerOptions
+    order: int | None = None
     unavailable: Callable[[], str] = always
 
 
@@ -182,6 +219,10 @@ class Hooks:
     @hookspec
     def register_schedulers(self) -> list[SchedulerSpec]:  # type: ignore[empty-body]
         """Schedulers to add."""
+
+    @hookspec
+    def register_samplers(self) -> list[SamplerSpec]:  # type: ignore[empty-body]
+        """Loop samplers to add: functions that become schedulers."""
 
     @hookspec
     def register_heads(self) -> list[HeadSpec]:  # type: ignore[empty-body]

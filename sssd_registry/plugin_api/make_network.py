@@ -9,6 +9,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.options import build_options
+from sssd_registry.plugin_api.discovery import one_line, why
 from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.plugin_api.registry import registry
 
@@ -28,9 +29,14 @@ def make_network(spec: DataSpec, config: ModelConfig) -> SSSDNetwork:
 
 def _make_head(spec: HeadSpec, config: ModelConfig, latent_size: int, cond_size: int) -> nn.Module:
     options = build_options("head", spec.name, spec.options, config.head_options)
+    of_plugin = f"head {spec.name!r} of {registry().heads.plugin_of(spec.name)}"
     try:
-        return spec.factory(latent_size, cond_size, options)
-    except _REFUSALS as error:  # the head's own, for options that do not go together
-        if not (config.head_options or isinstance(error, ValueError)):
-            raise  # a bug of the head
-        raise SSSDError(f"head {spec.name!r}: {error}") from error
+        made = spec.factory(latent_size, cond_size, options)
+    except Exception as error:  # whatever somebody's factory raises
+        # The head's own, for options that do not go together; else a bug of it.
+        if isinstance(error, ValueError) or (config.head_options and isinstance(error, _REFUSALS)):
+            raise SSSDError(f"head {spec.name!r}: {error}") from error
+        raise SSSDError(f"{of_plugin} cannot be made: {one_line(error)}; {why(spec.name)}") from error
+    if not isinstance(made, nn.Module):
+        raise SSSDError(f"{of_plugin} makes {type(made).__name__}, which is no torch.nn.Module")
+    return made

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
-from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, find_entries
+from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, asked_as, find_entries
 from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
-
-# The scheduler that a model has of its own (sssd_registry.storage.sampling_defaults), never a plugin's.
-TUNED = "tuned"
 
 Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec)
 
@@ -36,7 +33,7 @@ class Catalogue(Generic[Spec]):
         return name in list(self)
 
     def _offered(self) -> list[Entry]:
-        return [entry for entry in self.entries if entry.kind == self.kind]
+        return [entry for entry in self.entries if asked_as(entry.kind) == self.kind]
 
     def __getitem__(self, name: str) -> Spec:
         """The specification registered as ``name``.
@@ -58,6 +55,11 @@ class Catalogue(Generic[Spec]):
         spec: Spec = claims[0].spec
         return spec
 
+    def plugin_of(self, name: str) -> str:
+        """The plugin that offers ``name``, and its distribution, for messages."""
+        entry = next(entry for entry in self._offered() if entry.name == name)
+        return f"plugin {entry.plugin!r} of {entry.origin}"
+
     def _near(self, name: str) -> str:
         return near_matches(name, {entry.name for entry in self._offered()})
 
@@ -74,6 +76,7 @@ class Registry:
 
     @property
     def schedulers(self) -> Catalogue[SchedulerSpec]:
+        """Schedulers, and samplers as the schedulers that they become."""
         return Catalogue("scheduler", self.entries)
 
     @property

@@ -6,61 +6,20 @@ Forecasts are not made with it: :mod:`sssd_registry.sampling.sampler` is the one
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from sssd_registry.errors import SSSDError
+from sssd_registry.sampling.captured_noise import CapturedNoise, Draw
 
-Draw = Callable[[int], Tensor]
 Network = Callable[[int, Tensor, float], Tensor]
-
-_DRAWS = {torch.randn, torch.randn_like, torch.normal}
-
-
-class _Capture(TorchFunctionMode):
-    """Hands a scheduler the noise it asks torch for, and keeps float64 states from being rounded to float32.
-
-    Schedulers draw inside ``step()`` and cast their states down; both would hide what the step computes.
-    """
-
-    def __init__(self, draw: Draw) -> None:
-        super().__init__()
-        self.draw = draw
-        self.drawn = 0
-        self.active = False
-
-    @contextmanager
-    def inside(self) -> Iterator[None]:
-        """Marks the scheduler's own code: the network in between may draw and cast as it likes."""
-        self.active = True
-        try:
-            yield
-        finally:
-            self.active = False
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if self.active and func in _DRAWS:
-            self.drawn += 1
-            return self.draw(self.drawn)
-        if self.active and func in (torch.Tensor.to, torch.Tensor.float) and _is_state(args[0]):
-            wanted = torch.float32 if func is torch.Tensor.float else kwargs.get("dtype", args[1:2] and args[1])
-            if wanted in (torch.float32, torch.float16, torch.bfloat16):
-                return args[0]
-        return func(*args, **kwargs)
 
 
 def _as_it_is(sample: Tensor, _timestep: Any) -> Tensor:
     return sample
-
-
-def _is_state(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.dtype == torch.float64 and value.ndim > 0
 
 
 def prepared(scheduler: Any, num_inference_steps: int) -> Any:
@@ -111,7 +70,7 @@ def run_scheduler(
         the result, the time step of each call, and for each draw but the first the call whose step drew it.
     """
     scheduler = prepared(scheduler, num_inference_steps)
-    capture = _Capture(draw)
+    capture = CapturedNoise(draw)
     drawn_in: list[int] = []
     timesteps: list[float] = []
     with torch.no_grad(), capture:

@@ -31,8 +31,11 @@ _FIELDS = {
 }
 
 
-class TooLarge(Exception):
-    """A network is larger than it may be. No RuntimeError, which a head may raise for its options."""
+class TooLarge(BaseException):
+    """A network is larger than it may be.
+
+    No Exception: it ends the making of a head, and whatever the head or its maker catches on the way is not it.
+    """
 
 
 class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped

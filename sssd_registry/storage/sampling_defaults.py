@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.files.json_file import read_json, validated
+from sssd_registry.plugin_api.check_spec import TUNED
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
-from sssd_registry.plugin_api.registry import TUNED
 from sssd_registry.sampling.limits import MAX_INFERENCE_STEPS
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.tableau import SolverTableau

@@ -18,6 +18,8 @@ from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.files.json_file import read_json
 from sssd_registry.plugin_api.make_scheduler import check_process
 from sssd_registry.sampling.limits import MAX_TIMESTEPS
+from sssd_registry.sampling.loop_function import LoopFunction
+from sssd_registry.sampling.loop_scheduler import LoopScheduler
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.index import REMEDY, SCHEDULER
 
@@ -45,7 +47,9 @@ def save_scheduler(scheduler: Any, default: Any, schedule: NoiseSchedule, folder
             shutil.rmtree((folder / SCHEDULER).parent, ignore_errors=True)
         else:
             return "diffusers"
-    if type(scheduler) is not type(default) or (theirs and _options(scheduler) != _options(default)):
+    other = theirs and _options(scheduler) != _options(default)
+    other = other or (isinstance(scheduler, LoopScheduler) and _loop(scheduler) != _loop(default))
+    if type(scheduler) is not type(default) or other:
         raise SSSDError(
             f"a scheduler of class {type(scheduler).__module__}.{type(scheduler).__name__} cannot be saved:"
             " assign another diffusers scheduler first, and pick this one when forecasting"
@@ -56,6 +60,10 @@ def save_scheduler(scheduler: Any, default: Any, schedule: NoiseSchedule, folder
 def _options(scheduler: Any) -> dict[str, Any]:
     """Return the options it was made with; diffusers' own entries are in any order."""
     return {name: value for name, value in scheduler.config.items() if not name.startswith("_")}
+
+
+def _loop(scheduler: Any) -> LoopFunction | None:
+    return scheduler.loop if isinstance(scheduler, LoopScheduler) else None
 
 
 def read_scheduler_config(file: Path) -> dict[str, Any]:

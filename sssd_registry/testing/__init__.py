@@ -5,8 +5,8 @@
     class TestMine(SchedulerConformance):
         name = "mine"
 
-Likewise ``HeadConformance`` and ``TargetConformance``. Each test of the class asks the installed plugin, by its
-name, for one thing that the rest of the project relies on.
+Likewise ``SamplerConformance``, ``HeadConformance`` and ``TargetConformance``. Each test of the class asks the
+installed plugin, by its name, for one thing that the rest of the project relies on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ import pytest
 
 # Before they are imported, so that their assertions show what they compared.
 pytest.register_assert_rewrite(
-    "sssd_registry.testing.schedulers", "sssd_registry.testing.heads", "sssd_registry.testing.targets"
+    "sssd_registry.testing.schedulers",
+    "sssd_registry.testing.samplers",
+    "sssd_registry.testing.heads",
+    "sssd_registry.testing.targets",
 )
 
 from sssd_registry.testing.heads import HeadConformance  # noqa: E402
+from sssd_registry.testing.samplers import SamplerConformance  # noqa: E402
 from sssd_registry.testing.schedulers import SchedulerConformance  # noqa: E402
 from sssd_registry.testing.targets import TargetConformance  # noqa: E402
 
-__all__ = ["HeadConformance", "SchedulerConformance", "TargetConformance"]
+__all__ = ["HeadConformance", "SamplerConformance", "SchedulerConformance", "TargetConformance"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import threading
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
+from sssd_registry.testing.other_options import other_values
 from sssd_registry.testing.parameters import fill_zeros
 
 # Float32 sums in another order.
@@ -53,15 +55,17 @@ class HeadConformance:
     def spec(self) -> HeadSpec:
         return registry().heads[self.name]
 
-    def make(self, latent_size: int | None = None) -> nn.Module:
+    def make(
+        self, latent_size: int | None = None, seed: int = 0, options: Mapping[str, Any] | None = None
+    ) -> nn.Module:
         """Make a fresh head, none of whose parameters is zero.
 
         As after some training: a head may well start by putting out nothing.
         """
-        options = build_options("head", self.name, self.spec.options, dict(self.options))
+        chosen = build_options("head", self.name, self.spec.options, dict(self.options if options is None else options))
         with torch.random.fork_rng():
-            torch.manual_seed(0)
-            head = self.spec.factory(latent_size or self.latent_size, self.cond_size, options)
+            torch.manual_seed(seed)
+            head = self.spec.factory(latent_size or self.latent_size, self.cond_size, chosen)
         fill_zeros(head)
         return head.eval()
 
@@ -132,6 +136,61 @@ class HeadConformance:
             far = (head(z, t * 0.5, cond) - head(z, t, cond)).abs().max()
         assert near < far / 10, f"{self.name} jumps when t changes by a thousandth: does it round t to a whole number?"
 
+    def test_time_is_not_rounded(self) -> None:
+        """Every sixteenth of a time step counts: a table of whole ones moves the output in jumps, or not at all."""
+        head = self.make()
+        z, _, cond = self.inputs(windows=1, samples=1)
+        stepped = []
+        for start in (3.0, 111.0, 300.0, 512.0, 777.0, 990.0):
+            with torch.no_grad():
+                made = [head(z, torch.full((1, 1), start + k / 16), cond) for k in range(33)]
+            moves = torch.stack([(after - before).norm() for before, after in itertools.pairwise(made)])
+            stepped.append(bool((moves == 0).float().mean() > 0.2 or moves.max() > 5 * moves.mean()))
+        assert sum(stepped) <= len(stepped) / 2, (
+            f"{self.name} moves in steps while t moves evenly: it rounds t, or looks it up in a table"
+        )
+
+    def test_any_number_of_time_steps(self) -> None:
+        """Training may have had 1,000 time steps or 4,000, from 0, or from 1 with flow matching."""
+        head = self.make()
+        z, t, cond = self.inputs()
+        for timestep in (0.0, 1.0, 999.0, 1000.0, 3999.0):
+            try:
+                with torch.no_grad():
+                    made = head(z, torch.full_like(t, timestep), cond)
+            except (IndexError, RuntimeError) as error:
+                raise AssertionError(f"{self.name} does not take t = {timestep:g}: {error}") from None
+            assert torch.isfinite(made).all(), f"{self.name}: at t = {timestep:g} the output is not finite"
+
+    def test_every_horizon_has_its_own(self) -> None:
+        """Latent and condition at horizon k reach the output at k; those of others may, too."""
+        head, horizons = self.make(), 4
+        z, t, cond = self.inputs(horizons=horizons)
+        with torch.no_grad():
+            before = head(z, t, cond)
+            for k in range(horizons):
+                moved, told = z.clone(), cond.clone()
+                moved[:, :, k] += 1.0
+                told[:, k] += 1.0
+                for what, made in (("latent", head(moved, t, cond)), ("condition", head(z, t, told))):
+                    same = torch.allclose(made[:, :, k], before[:, :, k], rtol=RTOL, atol=ATOL)
+                    assert not same, (
+                        f"{self.name}: the {what} of horizon {k} does not reach the output there: which order?"
+                    )
+
+    def test_windows_do_not_see_each_other_in_training(self) -> None:
+        """Statistics over a batch, as BatchNorm takes them, would be others when a forecast is made of one window."""
+        head = self.make().train()
+        z, t, cond = self.inputs()
+        other, told = z.clone(), cond.clone()
+        other[1:], told[1:] = 3 * z[1:] + 1, 3 * cond[1:] + 1
+        made = []
+        for given in ((z, t, cond), (other, t, told)):
+            with torch.random.fork_rng(), torch.no_grad():
+                torch.manual_seed(0)  # the same dropout
+                made.append(head(*given)[:1])
+        self._same(made[1], made[0], "windows see each other in training mode (BatchNorm?): another window beside it")
+
     def test_it_is_deterministic_in_evaluation_mode(self) -> None:
         head, given = self.make(), self.inputs()
         with torch.no_grad():
@@ -162,16 +221,19 @@ class HeadConformance:
         assert not unused, f"{self.name}: no gradient reaches {', '.join(unused)}; training leaves them as they are"
 
     def test_weights_survive_a_round_trip(self, tmp_path: Path) -> None:
-        """Save and load as a model folder does: safetensors, into a fresh head of the same options."""
+        """Save and load as a model folder does: safetensors, into a fresh head of the same options and other seeds."""
         from safetensors.torch import load_file, save_file
 
-        head, other, given = self.make(), self.make(), self.inputs()
+        head, other, given = self.make(), self.make(seed=1), self.inputs()
         with torch.no_grad():
             for parameter in head.parameters():
                 parameter.add_(0.01)
             save_file({key: value.contiguous() for key, value in head.state_dict().items()}, tmp_path / "w.safetensors")
             other.load_state_dict(load_file(tmp_path / "w.safetensors"))
-            assert torch.equal(head(*given), other(*given)), f"{self.name}: something it computes with is no buffer"
+            assert torch.equal(head(*given), other(*given)), (
+                f"{self.name}: after loading it is another network: something that it computes with, such as numbers"
+                " drawn when it is made, is neither a parameter nor a buffer that is saved"
+            )
 
     def test_options_survive_a_round_trip(self) -> None:
         """Go from the dataclass to JSON, as a model keeps it, and back to the same network."""
@@ -187,6 +249,27 @@ class HeadConformance:
         first, second = (self.spec.factory(self.latent_size, self.cond_size, one) for one in (options, again))
         shapes = [{key: value.shape for key, value in head.state_dict().items()} for head in (first, second)]
         assert shapes[0] == shapes[1], f"{self.name}: two networks of the same options have other parameters"
+
+    def test_every_option_has_an_effect(self) -> None:
+        """Some other value of each makes another network, or is refused; else it reaches nothing."""
+        chosen = build_options("head", self.name, self.spec.options, dict(self.options))
+        before = self._network(self.options)
+        for option, values in other_values(chosen):
+            changed = any(not _same_network(self._network({**self.options, option: value}), before) for value in values)
+            assert changed or not values, (
+                f"{self.name}: setting {option} to {', '.join(map(repr, values))} changes nothing: pass it on"
+            )
+
+    def _network(self, options: Mapping[str, Any]) -> list[Tensor] | None:
+        """Parameters, and outputs in both modes; none where the options are refused."""
+        try:
+            head = self.make(options=options)
+        except (ValueError, RuntimeError, TypeError, ArithmeticError, LookupError):  # options that do not go together
+            return None
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(0)
+            made = [head(*self.inputs()), head.train()(*self.inputs())]
+        return [*head.state_dict().values(), *made]
 
     def test_an_unknown_option_is_refused(self) -> None:
         with pytest.raises(SSSDError, match="has no option 'no_such_option'"):
@@ -210,6 +293,13 @@ class HeadConformance:
         error = float((seen - expected).abs().max())
         close = torch.allclose(seen, expected, rtol=RTOL, atol=ATOL)
         assert close, f"{self.name}: {what} gives an output that is off by {error:.1e}"
+
+
+def _same_network(first: list[Tensor] | None, second: list[Tensor] | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    same = len(first) == len(second)
+    return same and all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
 class _InStep(TorchFunctionMode):

@@ -7,8 +7,10 @@ a scheduler gives is compared with the truth.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,17 +18,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import SolverWarning, SSSDError
 from sssd_registry.options import build_options
 from sssd_registry.plugin_api.hookspecs import SchedulerSpec
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.plugin_api.registry import registry
+from sssd_registry.sampling.deviation_check import deviations, most_noise_left
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.process_check import TOLERANCE, point_means
 from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.gaussian import GaussianData, SmoothSchedule
+from sssd_registry.testing.other_options import other_values
 
 # The live loop and the tableau run in float64; what differs is the scheduler's own rounding to float32.
 PARITY = 1e-6
@@ -43,12 +48,14 @@ class SchedulerConformance:
         name: as registered.
         options: other options than the defaults.
         steps: numbers of steps that it has to serve.
+        beside: for options that do nothing by themselves, what they act beside: ``{"eta": {"kind": "sde"}}``.
         schedule: the process to sample; a flow schedule for schedulers of flow matching.
     """
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Any]] = {}
     steps: ClassVar[tuple[int, ...]] = (10, 20)
+    beside: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     schedule: ClassVar[NoiseSchedule] = NoiseSchedule()
 
     @property
@@ -67,7 +74,9 @@ class SchedulerConformance:
         return make_scheduler(self.text, schedule or self.schedule)
 
     def tableau(self, steps: int) -> SolverTableau:
-        return solver_tableau(self.make(), self.schedule, steps)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SolverWarning)  # how wide it samples has a test of its own
+            return solver_tableau(self.make(), self.schedule, steps)
 
     def test_contract(self) -> None:
         """Check that it has the diffusers interface, makes a new object each time, and says what it is in a line."""
@@ -106,7 +115,7 @@ class SchedulerConformance:
             tableau = self.tableau(steps)
             noise = _noise(tableau, 4)
             expected, calls = self._live(steps, noise)
-            error = float((sample(_network, tableau, noise) - expected).abs().max() / expected.std())
+            error = float((sample(curved_network, tableau, noise) - expected).abs().max() / expected.std())
             assert error <= PARITY, f"{self.name} in {steps} steps: the tableau is off the live loop by {error:.1e}"
             assert calls == tableau.num_calls, f"{self.name}: {calls} network calls, the tableau says otherwise"
 
@@ -147,6 +156,64 @@ class SchedulerConformance:
         with pytest.raises(SSSDError, match="has no option 'no_such_option'"):
             make_scheduler(f"{self.name}:no_such_option=1", self.schedule)
 
+    def test_every_option_has_an_effect(self) -> None:
+        """Some other value of each changes what is sampled, or is refused; else it reaches nothing."""
+        chosen = build_options("scheduler", self.name, self.spec.options, dict(self.options))
+        for option, values in other_values(chosen):
+            beside = {**self.options, **self.beside.get(option, {})}
+            assert not values or self._changes(beside, option, values), (
+                f"{self.name}: setting {option} to {', '.join(map(repr, values))} changes nothing: pass it on, or name"
+                " what it acts beside in `beside`"
+            )
+
+    def _changes(self, beside: Mapping[str, Any], option: str, values: Sequence[Any]) -> bool:
+        """Tell whether one of the values makes another solver; some options act in few steps only."""
+        for steps in (self.steps[0], 5, self.steps[-1]):
+            before = self._sampled(beside, steps)
+            if any(self._sampled({**beside, option: value}, steps) != before for value in values):
+                return True
+        return False
+
+    def _sampled(self, options: Mapping[str, Any], steps: int) -> SolverTableau | str:
+        """Read what it does with options, or its refusal of them."""
+        text = self.name + ":" + ",".join(f"{key}={json.dumps(value)}" for key, value in options.items())
+        try:
+            return read_tableau(make_scheduler(text, self.schedule), steps)
+        except SSSDError as error:
+            return str(error)
+
+    def test_it_goes_all_the_way(self) -> None:
+        """Data that are a point come out as the point: noise that more steps do not take away is never taken away."""
+        left = [float(deviations(self.tableau(steps), self.schedule, (0.0,))[0]) for steps in (50, 100)]
+        most = most_noise_left(self.schedule)
+        assert left[1] <= most or left[1] < 0.7 * left[0], (
+            f"{self.name} ends before the data: noise of deviation {left[1]:.2g} is left in 100 steps, as in 50; the"
+            " last step has to go to sigma = 0"
+        )
+
+    def test_its_samples_are_no_wider_than_the_data(self) -> None:
+        """The mean may be right and the deviation far off, which forecasts would inherit."""
+        for steps in self.steps:
+            wide = deviations(self.tableau(steps), self.schedule, (0.4, 1.0)) / (0.4, 1.0)
+            assert wide.max() <= 1.5, f"{self.name} in {steps} steps samples {wide.max():.1f} times as wide as the data"
+
+    def test_it_takes_as_many_steps_as_training(self) -> None:
+        """The largest number of steps, where grids run over their ends; a refusal has to be its own."""
+        short = replace(self.schedule, num_train_timesteps=50)
+        refusal: SSSDError | None = None
+        try:
+            made = read_tableau(self.make(short), short.num_train_timesteps)
+        except SSSDError as error:
+            refusal = error
+        if refusal is not None:
+            own = isinstance(refusal.__cause__, SSSDError | ValueError | NotImplementedError | None)
+            assert own, f"{self.name} fails in as many steps as training has, {short.num_train_timesteps}: {refusal}"
+            return
+        inside = (made.timesteps >= 0) & (made.timesteps <= short.num_train_timesteps)
+        assert inside.all(), f"{self.name}: time steps {made.timesteps[~inside]} are outside of training's"
+        off = float(np.abs(point_means(made, short)[-1] - 1.0))
+        assert off <= TOLERANCE, f"{self.name} in as many steps as training has is off the data's mean by {off:.2g}"
+
     def test_it_converges_to_the_data(self) -> None:
         """Mean, standard deviation and energy distance to Gaussian data: small in 100 steps, and not by chance."""
         data = GaussianData(self.schedule)
@@ -184,7 +251,7 @@ class SchedulerConformance:
 
     def _live(self, steps: int, noise: Tensor, network: Any = None) -> tuple[Tensor, int]:
         """The scheduler's own loop."""
-        denoise = network or _network
+        denoise = network or curved_network
         windows, samples = noise.shape[1:3]
         result, timesteps, _ = run_scheduler(
             self.make(),
@@ -220,7 +287,7 @@ def _noise(tableau: SolverTableau, size: int) -> Tensor:
     return torch.randn(tableau.num_noises, 2, 7, 3, size, generator=generator, dtype=torch.float64)
 
 
-def _network(z: Tensor, t: Tensor) -> Tensor:
+def curved_network(z: Tensor, t: Tensor) -> Tensor:
     """Make a network that is not linear in z and t, and mixes the latent's dimensions."""
     weight = torch.linspace(-1, 1, z.shape[-1] ** 2, dtype=z.dtype).reshape(z.shape[-1], -1)
     return torch.tanh(z @ weight + t[..., None, None].to(z.dtype) / 1000)

@@ -367,7 +367,27 @@ def test_plugins_lists_everything() -> None:
     for row in rows:
         assert set(row) == {"kind", "name", "distribution", "version", "status", "summary"}
         assert row["name"] in table.out
-    assert {row["kind"] for row in rows} == {"scheduler", "head", "target"}
+    assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target"}
+
+
+def test_plugins_tells_why() -> None:
+    assert sssd("plugins", "--why", "heun-churn").out.endswith(
+        "ok: it is listed, and can be made with its default options\n"
+    )
+    # Listed for the reason alone: diffusers' own, which cannot sample a forecast.
+    assert "runs from data to noise" in sssd("plugins", "--why", "DDIMInverseScheduler").out
+    assert "did you mean 'heun-churn'" in error_line(sssd("plugins", "--why", "heun-churm"))
+
+
+def test_a_sampler_is_used_by_its_name(tiny_model: Path, tiny_csv: Path, tmp_path: Path) -> None:
+    """As a scheduler is: to forecast with, to compare and to export."""
+    by_name = ("--scheduler", "heun-churn:s_churn=5", "--steps", 6)
+    assert sssd("forecast", tiny_model, tiny_csv, *by_name, "--out", tmp_path / "f.csv").code == 0
+    some = ("--schedulers", "heun-churn", "--steps", "10", "--max-windows", 4, "--samples", 8)
+    (row,) = strict_json(sssd("compare", tiny_model, tiny_csv, *some, "--json").out)["rows"]
+    assert (row["scheduler"], row["calls"]) == ("heun-churn", 19)
+    built = sssd_export("build", tiny_model, *by_name, "--out", tmp_path / "engine", "--json")
+    assert strict_json(built.out)["parity"]["max_error"] <= 1e-4
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:

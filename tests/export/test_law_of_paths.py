@@ -1,14 +1,18 @@
-"""Paths of made data have the joint law that the data have: over horizons and targets, in the model and in its engine."""
+"""Paths of made data have the joint law that the data have: over horizons and targets, in the model and in its engine.
+
+Forecasts' locations are the best there are, so that their errors have a law that is known; the correlation is fitted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
 import torch
+from torch import Tensor
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
@@ -16,16 +20,19 @@ from compiled import compile_network
 
 from sssd_export.forecaster import engine_inputs
 from sssd_registry.config import load_config
+from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import windows_at
 from sssd_registry.model.batches import training_data
+from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.model_pipeline import forecast_samples
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise import path_noise
-from sssd_registry.training.fit_normalizer import fit_normalizer
+from sssd_registry.training.fit_correlation import fit_correlation
 
 Array = npt.NDArray[np.float64]
 
 ROWS, SAMPLES = 8_000, 4_000
+START = 438_288  # hours from 1970 to 2020
 ALIKE = np.array([[1.0, 0.7], [0.7, 1.0]])
 KEPT = np.diag([0.8, 0.6])
 
@@ -47,7 +54,7 @@ def autoregression() -> Array:
 
 
 def seasonal() -> Array:
-    hour = np.arange(ROWS)[:, None]
+    hour = START + np.arange(ROWS)[:, None]
     return autoregression() + 5 * np.sin(2 * np.pi * hour / 24 + np.array([0.0, 1.0]))
 
 
@@ -66,6 +73,26 @@ def law(horizons: list[int], kept: Array) -> Array:
     return found
 
 
+class BestForecast(WindowNormalizer):
+    """Of a seasonal wave of some height, and what the past keeps of the distance from it."""
+
+    def __init__(self, spec: DataSpec, kept: Array, height: float) -> None:
+        super().__init__(spec)
+        self.kept, self.height = torch.from_numpy(np.diag(kept).copy()), height
+
+    def location_scale(
+        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        hour = (times["1h"][:, -1:, None] / 3600.0).double()  # (B, 1, 1)
+        ahead = horizons.double().reshape(1, -1, 1)
+        away = self.origin(values).unsqueeze(1) - self._wave(hour)
+        location = self._wave(hour + ahead) + away * self.kept**ahead
+        return location, torch.ones_like(location)
+
+    def _wave(self, hour: Tensor) -> Tensor:
+        return self.height * torch.sin(2 * torch.pi * hour / 24 + torch.tensor([0.0, 1.0], dtype=torch.float64))
+
+
 @pytest.mark.parametrize(
     ("make", "kept"), [(random_walk, np.eye(2)), (autoregression, KEPT), (seasonal, KEPT)], ids=lambda one: ""
 )
@@ -79,7 +106,9 @@ def test_samples_are_joined_as_the_data_are(make: Callable[[], Array], kept: Arr
     config = load_config(None, [*settings, "model.num_layers=1", "model.components=4"])
     data = training_data(frame, config.data)
     network = make_network(data.spec, config.model).eval().requires_grad_(False)
-    fit_normalizer(network, data)
+    height = 5.0 if make is seasonal else 0.0
+    network.normalizer = BestForecast(data.spec, kept, height)
+    fit_correlation(network.correlation, network.normalizer, data)
     some = windows_at(data.source, data.split.test.take(np.array([5, 300])))
     for network.in_use in (False, True):
         case = compile_network(network, some, some)

@@ -14,7 +14,7 @@ from sssd_registry.plugin_api.registry import registry
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "at_least"), [("scheduler", 22), ("head", 25), ("target", 10)])
+@pytest.mark.parametrize(("kind", "at_least"), [("scheduler", 30), ("sampler", 36), ("head", 35), ("target", 10)])
 def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path: Path) -> None:
     name = f"some-{kind}"
     written = sssd("new-plugin", name, "--kind", kind, "--out", tmp_path)
@@ -34,7 +34,7 @@ def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path
 
 
 def test_every_file_of_it_is_filled_in(tmp_path: Path) -> None:
-    for kind in ("scheduler", "head", "target"):
+    for kind in ("scheduler", "sampler", "head", "target"):
         assert sssd("new-plugin", f"a-{kind}", "--kind", kind, "--out", tmp_path).code == 0
         files = {path.relative_to(tmp_path / f"a-{kind}").as_posix() for path in tmp_path.rglob(f"a-{kind}/**/*.*")}
         module = f"a_{kind}"
@@ -58,6 +58,9 @@ def test_names_that_are_taken(tmp_path: Path) -> None:
     assert "python-dateutil" in error_line(sssd("new-plugin", "python-dateutil", "--out", tmp_path))
     assert "yours would replace it" in error_line(sssd("new-plugin", "pyyaml", "--out", tmp_path))
     assert "a model's own solvers" in error_line(sssd("new-plugin", "tuned", "--out", tmp_path))
+    assert f"already, of {ours.origin}" in error_line(
+        sssd("new-plugin", "ddim", "--kind", "sampler", "--out", tmp_path)
+    )
     assert sssd("new-plugin", "ddim", "--kind", "head", "--out", tmp_path).code == 0  # another kind is another name
     assert "is there already" in error_line(sssd("new-plugin", "ddim", "--kind", "head", "--out", tmp_path))
     assert "did you mean 'scheduler'" in error_line(sssd("new-plugin", "x-y", "--kind", "schedular"))

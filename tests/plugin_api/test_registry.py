@@ -14,8 +14,10 @@ import pytest
 
 from sssd_registry.errors import SSSDError, UnknownNameError
 from sssd_registry.plugin_api.discovery import GROUP, find_entries
+from sssd_registry.plugin_api.explain import explain
 from sssd_registry.plugin_api.hookspecs import Hooks, NoOptions
 from sssd_registry.plugin_api.registry import Registry, load_registry, registry
+from sssd_registry.sampling.noise_schedule import NoiseSchedule
 
 OURS = {
     "sssd_schedulers",
@@ -148,6 +150,42 @@ BROKEN = {
         "does not say which hook API it was written for; this version has SSSD_HOOK_API = 1",
     ),
     "other version": (HEADER + "SSSD_HOOK_API = 2", "was written for hook API 2; this version has SSSD_HOOK_API = 1"),
+    "base exception": ("class Stop(BaseException): pass\nraise Stop('gone')", "Stop: gone"),
+    "cancelled": ("import asyncio\nraise asyncio.CancelledError", "CancelledError"),
+    "tuned": (
+        HEADER + "@hookimpl\ndef register_schedulers(): return [SchedulerSpec('tuned', 'b', print)]",
+        "none of them named 'tuned': a model's own solvers are called that",
+    ),
+    "all": (
+        HEADER + "@hookimpl\ndef register_schedulers(): return [SchedulerSpec('all', 'b', print)]",
+        "none of them named 'all'",
+    ),
+    "no factory": (
+        HEADER + "@hookimpl\ndef register_schedulers(): return [SchedulerSpec('a', 'b', None)]",
+        "SchedulerSpec 'a': factory=None is not a function",
+    ),
+    "order in words": (
+        HEADER + "@hookimpl\ndef register_schedulers(): return [SchedulerSpec('a', 'b', print, order='two')]",
+        "SchedulerSpec 'a': order='two' is not a whole number from 1, or None",
+    ),
+    "no summary": (
+        HEADER + "@hookimpl\ndef register_heads(): return [HeadSpec('a', None, print)]",
+        "HeadSpec 'a': summary=None is not text",
+    ),
+    "no default": (
+        HEADER + "from dataclasses import dataclass\n@dataclass\nclass O: width: int\n"
+        "@hookimpl\ndef register_heads(): return [HeadSpec('a', 'b', print, O)]",
+        "whose options have defaults, got none for 'width' of 'a'",
+    ),
+    "options of another kind": (
+        HEADER + "from sssd_registry import NoOptions, SamplerSpec\n"
+        "@hookimpl\ndef register_samplers(): return [SamplerSpec('a', 'b', print, NoOptions)]",
+        "whose options are SamplerOptions or a subclass",
+    ),
+    "unavailable": (
+        HEADER + "@hookimpl\ndef register_heads(): return [HeadSpec('a', 'b', print, unavailable='no')]",
+        "HeadSpec 'a': unavailable='no' is not a function",
+    ),
     "unknown hook": (HEADER + "@hookimpl\ndef register_head(): return []", "unknown hook 'register_head'"),
 }
 
@@ -165,6 +203,78 @@ def test_a_broken_plugin_is_recorded_and_takes_nothing_down(site: Site, source: 
     assert set(found.heads) == set(registry().heads)
     with pytest.raises(UnknownNameError, match=r"plugin 'bad_plugin' of bad-plugin 1\.0 is broken: "):
         found.schedulers["goood"]
+
+
+def test_a_keyboard_interrupt_ends_the_listing(site: Site) -> None:
+    site.install("slow-plugin", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        site.load()
+
+
+def test_a_plugin_that_offers_nothing_is_listed(site: Site) -> None:
+    site.install("bare-plugin", HEADER + "@hookimpl\ndef register_heads(): return []")
+    assert broken(site.load(), "bare_plugin") == "empty: its hooks return nothing"
+
+
+def test_what_a_plugin_prints_is_not_on_standard_output(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    loud = "print('hello')\n" + HEADER + "@hookimpl\ndef register_heads():\n    print('hooked')\n    return []"
+    site.install("loud-plugin", loud)
+    site.load()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "hello\nhooked\n")
+
+
+def test_the_trace_of_a_broken_plugin_is_kept(site: Site) -> None:
+    site.install("bad-plugin", "def f():\n    raise RuntimeError('dog ate it')\nf()")
+    site.install("good-plugin", scheduler("good_plugin", "good"))
+    found = site.load()
+    told = explain(found, "bad_plugin")
+    assert told.startswith("plugin bad_plugin, bad-plugin 1.0: broken: RuntimeError: dog ate it\nTraceback")
+    assert "bad_plugin.py" in told
+    assert told == explain(found, "bad-plugin")
+    assert explain(found, "ddim").endswith("ok: it is listed, and can be made with its default options")
+    with pytest.raises(UnknownNameError, match="did you mean 'bad-plugin' or 'bad_plugin'"):
+        explain(found, "bad-plugn")
+
+
+def test_the_trace_of_a_factory_that_fails(site: Site) -> None:
+    source = "SchedulerSpec('bad', 'b', lambda schedule, options: {}['weights'])"
+    site.install("bad-plugin", HEADER + f"@hookimpl\ndef register_schedulers(): return [{source}]")
+    told = explain(site.load(), "bad")
+    assert told.startswith("scheduler bad, bad-plugin 1.0: cannot be made with its default options\nTraceback")
+    assert told.endswith("KeyError: 'weights'")
+
+
+SAMPLER = """
+from sssd_registry import SamplerSpec, hookimpl
+
+SSSD_HOOK_API = 1
+
+def sample_mean(model, x, sigmas):
+    return model(x, sigmas[0] * x.new_ones(len(x)))
+
+@hookimpl
+def register_samplers():
+    return [SamplerSpec({name!r}, "for a test", lambda: sample_mean)]
+"""
+
+
+def test_a_sampler_is_a_scheduler_and_shares_its_names(site: Site) -> None:
+    site.install("loop-plugin", SAMPLER.format(name="mean"))
+    site.install("other-plugin", scheduler("other_plugin", "twin"))
+    site.install("twin-plugin", SAMPLER.format(name="twin"))
+    found = site.load()
+    (entry,) = [entry for entry in found.entries if entry.name == "mean"]
+    assert (entry.kind, entry.status, entry.summary) == ("sampler", "ok", "for a test")
+    assert "mean" in found.schedulers
+    made = found.schedulers["mean"].factory(NoiseSchedule(), found.schedulers["mean"].options())
+    assert made.loop.label == "sampler 'mean' of plugin 'loop_plugin', sample_mean()"
+    assert [entry.status for entry in found.entries if entry.name == "twin"] == [
+        "conflict: also offered by twin-plugin 1.0",
+        "conflict: also offered by other-plugin 1.0",
+    ]
+    with pytest.raises(SSSDError, match="offered by other-plugin"):
+        found.schedulers["twin"]
 
 
 def test_what_cannot_be_used_here_is_listed_with_the_reason_and_raises_when_asked_for(site: Site) -> None:

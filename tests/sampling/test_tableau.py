@@ -19,6 +19,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.plots.plot_tableau import plot_tableau
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.sampling.process_check import check_tableau
 from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.sampler import sample
 from sssd_registry.sampling.scheduler_loop import run_scheduler
@@ -226,7 +227,9 @@ def test_the_banded_form_is_found_for_every_solver_of_finite_memory(name: str) -
 @pytest.mark.parametrize("name", ["dpmsolver++", "deis", "unipc", "sa-solver", "kdpm2", "heun", "lms", "euler"])
 def test_cosine_betas_with_other_sigmas_neither_crash_nor_go_astray(name: str, option: str) -> None:
     """Their last time steps coincide; looked up by value, diffusers raises IndexError or starts in the wrong place."""
-    tableau = solver_tableau(make_scheduler(f"{name}:{option}=true", NoiseSchedule("cosine")), SCHEDULE, 15)
+    # How wide they sample is looked at elsewhere: SA-Solver's are 6 times too wide.
+    tableau = read_tableau(make_scheduler(f"{name}:{option}=true", NoiseSchedule("cosine")), 15)
+    check_tableau(tableau, SCHEDULE, name)
     assert np.isfinite(tableau.coefficients).all()
 
 
