@@ -76,7 +76,10 @@ class ModelConfig(_Section):
     num_layers: int = Field(2, ge=1, le=_MAX_LAYERS, description="S4 layers in each timeframe's stack")
     context_size: int = Field(64, ge=1, le=_MAX_SIZE, description="size E of the encoder's output")
     components: int = Field(
-        8, ge=1, le=_MAX_SIZE, description="leading components of a path over horizons that are diffused; the rest is Gaussian"
+        8,
+        ge=1,
+        le=_MAX_SIZE,
+        description="leading components of a path over horizons that are diffused; the rest is Gaussian",
     )
     target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
     token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")

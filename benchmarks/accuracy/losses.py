@@ -79,7 +79,7 @@ def _tableau(schedule: NoiseSchedule, steps: int) -> SolverTableau:
 
 
 def fair_energy_score(samples: Tensor, observed: Tensor) -> Tensor:
-    """Mean energy score of samples ``(B, S, D)``, a scalar: ``E‖x - y‖ - E‖x - x'‖ / 2``, pairs of different ones only."""
+    """Mean energy score of samples ``(B, S, D)``, a scalar: ``E‖x - y‖ - E‖x - x'‖ / 2``, of different ones only."""
     count = samples.shape[1]
     error = _distance(samples - observed.unsqueeze(1)).mean()
     spread = _distance(samples.unsqueeze(1) - samples.unsqueeze(2)).sum(dim=(1, 2)) / (count * (count - 1))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sssd_engine.noise import NOISE
 from sssd_engine.manifest import EngineError
+from sssd_engine.noise import NOISE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -167,7 +167,9 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     for name, port in ports["inputs"].items():
         shape = port["shape"]
         rank = {"values": 3, "times": 2}.get(name.partition("_")[0], 0)
-        if name not in NOISE and (len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)):
+        if name not in NOISE and (
+            len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)
+        ):
             yield f"the input {name!r} has the shape {_shown(shape)}, which does not fit {columns} columns"
     if fault := next(_noise_faults(manifest, ports["inputs"]), None):
         yield fault

@@ -61,12 +61,16 @@ def register_heads() -> list[HeadSpec]:
         HeadSpec("mlp", "multi-layer perceptron on all of a path at once; small and fast", make_mlp, MLPOptions),
         HeadSpec("adaln", "residual MLP with adaptive layer norm, on all of a path at once", make_adaln, AdaLNOptions),
         HeadSpec("dit", "diffusion transformer over a path's components", make_dit, DiTOptions, tokens=True),
-        HeadSpec("film-unet", "1-D U-Net modulated by time and condition", make_film_unet, FiLMUNetOptions, tokens=True),
-        HeadSpec("unet1d", "diffusers' UNet1DModel along a path's components", make_unet1d, UNet1DOptions, tokens=True),
         HeadSpec(
-            "unet1d-attn", "the same with attention in every level", make_unet1d_attn, UNet1DOptions, tokens=True
+            "film-unet", "1-D U-Net modulated by time and condition", make_film_unet, FiLMUNetOptions, tokens=True
         ),
+        HeadSpec("unet1d", "diffusers' UNet1DModel along a path's components", make_unet1d, UNet1DOptions, tokens=True),
+        HeadSpec("unet1d-attn", "the same with attention in every level", make_unet1d_attn, UNet1DOptions, tokens=True),
         HeadSpec(
-            "unet2d", "diffusers' UNet2DModel on an image of a path's components", make_unet2d, UNet2DOptions, tokens=True
+            "unet2d",
+            "diffusers' UNet2DModel on an image of a path's components",
+            make_unet2d,
+            UNet2DOptions,
+            tokens=True,
         ),
     ]

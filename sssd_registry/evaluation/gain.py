@@ -52,9 +52,9 @@ def gain(scores: Array, baseline: Array, places: WindowPlaces, longest: float, s
     """Compare two forecasters' scores ``(B,)``.
 
     Windows are clustered by series, and by blocks of time twice as long as the farthest horizon, since windows that
-    overlap err together. Series and blocks are drawn anew, each by itself, and a window counts as often as its series times its
-    block (the pigeonhole bootstrap, Owen 2007, "The pigeonhole bootstrap"): what series have in common at a time, and
-    what a series has in common with itself, both widen the range.
+    overlap err together. Series and blocks are drawn anew, each by itself, and a window counts as often as its series
+    times its block (Owen 2007, "The pigeonhole bootstrap"): what series have in common at a time, and what a series has
+    in common with itself, both widen the range.
 
     Args:
         scores, baseline: lower is better.

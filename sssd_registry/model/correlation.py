@@ -58,7 +58,7 @@ class Correlation(ExactBuffers):
         latents = self.num_components, self.num_mixtures
         self.register_buffer("points", torch.tensor(points, dtype=torch.float32))
         self.colouring: JointColouring | SeparableColouring
-        if 1 < channels and count * channels <= _MOST_JOINT:
+        if channels > 1 and count * channels <= _MOST_JOINT:
             self.colouring = JointColouring(count, channels, latents)
         else:
             self.colouring = SeparableColouring(count, channels, latents, channels * count**2 > _MOST_NUMBERS)

@@ -109,7 +109,7 @@ class SSSDNetwork(nn.Module):
         return self.correlation.latents(noise).reshape(*noise.shape[:2], *self.latent_shape)
 
     def start(self, noise: Tensor, rows: Tensor) -> Tensor:
-        """Paths that are joint and Gaussian, float32 ``(B, S, K, C)`` in standard units: all of a forecast in closed form.
+        """Joint Gaussian paths in closed form, in standard units: float32 ``(B, S, K, C)``.
 
         Stratified over the samples. Where the network is in use, whose part that is, no path has a volatility of its
         own.

@@ -72,6 +72,7 @@ def _are_texts(value: object) -> bool:
 
 
 _FUNCTION = (callable, "a function")
+_FLAG = (lambda value: isinstance(value, bool), "true or false")
 _FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "name": (_is_text, "text"),
     "summary": (_is_text, "text"),
@@ -82,6 +83,7 @@ _FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "unavailable": _FUNCTION,
     "run_unavailable": _FUNCTION,
     "order": (_is_order, "a whole number from 1, or None"),
-    "consistency": (lambda value: isinstance(value, bool), "true or false"),
+    "consistency": _FLAG,
+    "tokens": _FLAG,
     "precisions": (_are_texts, "a tuple of texts, the default first"),
 }

@@ -21,8 +21,8 @@ def start_from(network: SSSDNetwork, model: str | Path) -> None:
 
     The data may differ. Timeframes are matched in order, finest first; what is left over on either side stays as it
     is. The first layer of a stack depends on the number of features, and is copied where those agree; the layer that
-    makes the context of all timeframes, where their number does. The head is copied where both models have the same one,
-    and as many latents of a path.
+    makes the context of all timeframes, where their number does. The head is copied where both models have the same
+    one, and as many latents of a path.
 
     Raises:
         SSSDError: no such model, or one whose encoder has other sizes.

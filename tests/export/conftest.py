@@ -11,7 +11,7 @@ import torch
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
-from compiled import compile_network, Compiled, liven, normal
+from compiled import Compiled, compile_network, liven
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import all_origins, windows_at
@@ -41,7 +41,7 @@ def by_token(tiny: Compiled) -> Compiled:
 
 @pytest.fixture(scope="session")
 def joint(tiny_settings: list[str]) -> Compiled:
-    """Two targets forecast jointly, two components of a path in use, as log-returns; no volume, no OHLC, gaps, one timeframe."""
+    """Two targets as log-returns, two components of a path diffused; no volume, no OHLC, gaps, one timeframe."""
     random = np.random.default_rng(3)
     times = pd.date_range("2024-01-01", periods=400, freq="D")
     values = np.exp(random.normal(scale=0.02, size=(400, 3)).cumsum(axis=0))

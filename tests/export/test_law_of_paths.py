@@ -31,7 +31,7 @@ from sssd_registry.training.fit_correlation import fit_correlation
 
 Array = npt.NDArray[np.float64]
 
-ROWS, SAMPLES = 8_000, 4_000
+ROWS, SAMPLES = 40_000, 8_000
 START = 438_288  # hours from 1970 to 2020
 ALIKE = np.array([[1.0, 0.7], [0.7, 1.0]])
 KEPT = np.diag([0.8, 0.6])
@@ -98,7 +98,7 @@ class BestForecast(WindowNormalizer):
 )
 @pytest.mark.parametrize("trained", [list(range(1, 13)), [1, 4, 12]], ids=["dense", "sparse"])
 def test_samples_are_joined_as_the_data_are(make: Callable[[], Array], kept: Array, trained: list[int]) -> None:
-    """At the trained horizons and, in the model, between them; with the network left out and with an idle one in use."""
+    """At the trained horizons and, in the model, between them; with a network left out, and an idle one in use."""
     values = make()
     times = pd.date_range("2020-01-01", periods=ROWS, freq="h")
     frame = pd.DataFrame({"time": times, "a": values[:, 0], "b": values[:, 1]})

@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from sssd_registry.config import load_config
 from sssd_registry.data.windows import windows_at
@@ -159,7 +157,7 @@ def test_a_head_sees_a_path_at_once_or_its_components_as_tokens(
     tiny_frame: pd.DataFrame, tiny_settings: list[str], head: str, tokens: int, size: int
 ) -> None:
     settings = [*tiny_settings, f"model.head={head}", "model.head_options={}", "model.components=3"]
-    network, data = network_for(tiny_frame, [*settings, 'data.targets=["close", "open"]'])
+    network, _ = network_for(tiny_frame, [*settings, 'data.targets=["close", "open"]'])
     assert network.latent_shape == (tokens, size)
     condition = network.condition(torch.zeros(5, network.config.context_size))
     assert condition.shape[:2] == (5, tokens)

@@ -181,7 +181,10 @@ def live_samples(
     rows = network.correlation.rows(bars)
     made = network.start(paths, rows)
     if network.in_use:
-        denoiser, first = network.denoiser(network.condition(network.encode(values, times))), network.first_latents(paths)
+        denoiser, first = (
+            network.denoiser(network.condition(network.encode(values, times))),
+            network.first_latents(paths),
+        )
         drawn = [first, *draws.unbind(dim=1)]
 
         def denoise(_call: int, z: Tensor, timestep: float) -> Tensor:

@@ -14,8 +14,8 @@ import onnx_ir as ir
 from sssd_export.graph.inline import Inliner
 from sssd_export.graph.onnx_loop import append_loop
 from sssd_export.graph.single_step import append_prepare, append_step, prepared_values
-from sssd_export.graph.solver_noise import append_solver_noise
 from sssd_export.graph.solver_nodes import latent_shape
+from sssd_export.graph.solver_noise import append_solver_noise
 from sssd_export.graph.trace import OPSET, SAMPLES, WINDOWS, TracedParts
 from sssd_export.graph.unroll import unroll
 from sssd_registry.sampling.tableau import SolverTableau
@@ -34,8 +34,8 @@ def build_graph(
     """Compose the graph of some consecutive stages, by default of all.
 
     Inputs are what the stages need and do not make, among them paths' ``noise``, float32 ``(B, S, P, C)``, and, with
-    ``denoise``, what the solver ``draws`` on its way, if it does, ``(B, M, S, K, D)``. Outputs are what they make and later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)``
-    and ``quantiles`` float64 ``(B, Q, K, C)``.
+    ``denoise``, what the solver ``draws`` on its way, if it does, ``(B, M, S, K, D)``. Outputs are what they make and
+    later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)`` and ``quantiles`` float64 ``(B, Q, K, C)``.
 
     Args:
         pieces: the traced stages.

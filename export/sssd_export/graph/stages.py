@@ -1,9 +1,9 @@
 """The four stages of a forecast, as modules that are traced one by one.
 
-    normalise   values_*, times_*                  -> features_*, location, scale   float64 inside: differences of prices
-    encode      features_*                         -> condition
-    denoise     condition, noise, draws            -> latents                       the head in its loop; see compose.py
-    decode      noise, latents, location, scale    -> samples, quantiles            float64 again
+    normalise   values_*, times_*                -> features_*, location, scale   float64 inside: differences of prices
+    encode      features_*                       -> condition
+    denoise     condition, noise, draws          -> latents                       the head in its loop; see compose.py
+    decode      noise, latents, location, scale  -> samples, quantiles            float64 again
 
 An engine is one graph of all four, or several of one or more each: a compiler that knows no float64 takes the middle.
 Of a network that is not in use there are the first and the last, and neither features nor latents.

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from compiled import arrays, Compiled, condition_size, counts, normal, session_of
+from compiled import Compiled, arrays, condition_size, counts, normal, session_of
 
 from sssd_export.graph.compose import build_loop
 from sssd_registry.plugin_api.make_scheduler import make_scheduler

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from compiled import arrays, Compiled, counts, normal
+from compiled import Compiled, arrays, counts, normal
 
 from sssd_export.build.assemble import literal_session
 from sssd_export.build.parity import largest_error

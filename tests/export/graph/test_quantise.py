@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from compiled import arrays, Compiled, counts, normal, session_of
+from compiled import Compiled, arrays, counts, normal, session_of
 from torch import nn
 
 from sssd_engine.engine import load_engine

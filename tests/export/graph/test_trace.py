@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from compiled import Compiled, counts, normal
+from compiled import Compiled, counts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -200,7 +200,10 @@ def test_the_order_of_the_examples_timeframes_does_not_matter(tiny: Compiled) ->
     turned = replace(first, values=dict(reversed(first.values.items())), times=dict(reversed(first.times.items())))
     pieces = trace(tiny.network, tiny.horizons, QUANTILE_LEVELS, turned)
     assert pieces.head is not None
-    for one, other in ((pieces.normalise.graph, tiny.pieces.normalise.graph), (pieces.head.encode.graph, tiny.head.encode.graph)):
+    for one, other in (
+        (pieces.normalise.graph, tiny.pieces.normalise.graph),
+        (pieces.head.encode.graph, tiny.head.encode.graph),
+    ):
         assert [(v.name, str(v.shape)) for v in one.inputs] == [(v.name, str(v.shape)) for v in other.inputs]
 
 
