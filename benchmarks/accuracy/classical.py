@@ -26,7 +26,7 @@ _CONTEXT = {"exchange_rate": 1000, "etth1": 336, "eurusd": 500, "gbpusd": 500}
 def random_walk(task: Task) -> Array:
     """Gaussian, volatility from a trailing window chosen on validation for each horizon."""
     source, horizons = task.prepared.source, task.horizons
-    longest = min(max(_WINDOWS), int(min(task.origin_rows)) - 1)
+    longest = min(max(_WINDOWS), int(task.origins.row.min()) - 1)
     windows = [window for window in _WINDOWS if window <= longest]
     validation = task.prepared.split.validation
     sigmas = {part: _sigmas(task, at, windows) for part, at in (("validation", validation), ("test", task.origins))}
