@@ -78,8 +78,10 @@ class ModelConfig(_Section):
     horizon_size: int = Field(32, ge=2, le=_MAX_SIZE, multiple_of=2, description="size of the horizon embedding")
     latent_size: int | None = Field(None, ge=1, le=_MAX_SIZE, description="D; default: the number of targets")
     dropout: float = Field(0.1, ge=0, lt=1)
-    location_scale: Literal["random-walk", "linear"] = Field(
-        "linear", description="what diffusion starts from: a linear fit, or the last value and the window's volatility"
+    location_scale: Literal["random-walk", "linear", "direct"] = Field(
+        "linear",
+        description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"
+        " averaged with a small network's where it is surely better",
     )
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)

@@ -49,7 +49,9 @@ class SSSDNetwork(nn.Module):
         super().__init__()
         size = latent_size(spec, config)
         self.spec, self.config = spec, config
-        self.normalizer = WindowNormalizer(spec, linear=config.location_scale == "linear")
+        self.normalizer = WindowNormalizer(
+            spec, linear=config.location_scale == "linear", direct=config.location_scale == "direct"
+        )
         self.encoder = S4Encoder(
             [tf.name for tf in spec.timeframes],
             self.normalizer.num_features,
