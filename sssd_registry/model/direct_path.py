@@ -103,6 +103,13 @@ class DirectPath(ExactBuffers):
         self.stretch.copy_(stretch)
         self.in_use = share > 0
 
+    @property
+    def told(self) -> str:
+        """Words on the part that it takes."""
+        if not self.in_use:
+            return "the linear forecast; the direct path is left out, as it was not surely better"
+        return f"the linear forecast and the direct path, averaged {1 - float(self.share):.0%} to {float(self.share):.0%}"
+
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self.in_use = self.share.device.type != "meta" and bool(self.share > 0)

@@ -26,7 +26,8 @@ from sssd_registry.model.normalizer import WindowNormalizer
 # Steps done, steps in all, and how validation goes.
 Told = Callable[[int, int, str], None]
 
-_STEPS, _WARMUP, _VALIDATE_EVERY, _PATIENCE = 3000, 100, 100, 5
+# So many passes over the training part, but not more steps; validations are evenly spaced among them.
+_PASSES, _MOST_STEPS, _WARMUP, _VALIDATIONS, _PATIENCE = 15, 3000, 0.05, 25, 5
 _LEARNING_RATE, _WEIGHT_DECAY, _MAX_GRAD_NORM, _EMA, _DROP = 1e-3, 1e-2, 1.0, 0.995, 0.2
 # Windows times targets of a step, but not fewer windows than the last; and of the validation part, times horizons.
 _ROWS, _MOST_WINDOWS, _LEAST_WINDOWS = 1024, 128, 16
@@ -104,10 +105,12 @@ def _train(
     weights = {name: direct.get_buffer(name).clone().requires_grad_() for name in direct.weight_names()}
     average = {name: weight.detach().clone() for name, weight in weights.items()}
     optimizer = torch.optim.AdamW(weights.values(), lr=_LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    schedule = get_cosine_schedule_with_warmup(optimizer, _WARMUP, _STEPS)
     count = max(_LEAST_WINDOWS, min(_MOST_WINDOWS, _ROWS // len(data.spec.targets)))
+    steps = max(_VALIDATIONS, min(_MOST_STEPS, _PASSES * len(data.split.train) // count))
+    every = -(-steps // _VALIDATIONS)
+    schedule = get_cosine_schedule_with_warmup(optimizer, round(_WARMUP * steps), steps)
     best, least, stale = average, math.inf, 0
-    for step in range(1, _STEPS + 1):
+    for step in range(1, steps + 1):
         chosen = data.split.train.take(random.integers(len(data.split.train), size=count))
         batch = make_batch(data, chosen, horizons, _CPU)
         location, log_scale = functional_call(direct, weights, (batch.values, batch.times, batch.horizons, _DROP))
@@ -121,14 +124,14 @@ def _train(
             decay = min(_EMA, step / (step + 9))
             for name, weight in weights.items():
                 average[name].lerp_(weight, 1 - decay)
-        if step % _VALIDATE_EVERY == 0:
+        if step % every == 0 or step == steps:
             score = _score(normalizer, direct, average, data, origins)
             if score < least:
                 best, least, stale = {name: value.clone() for name, value in average.items()}, score, 0
             else:
                 stale += 1
             if tell is not None:
-                tell(step, _STEPS, f"validation CRPS {least:.4f}")
+                tell(step, steps, f"validation CRPS {least:.4f}")
             if stale >= _PATIENCE:
                 break
     return best

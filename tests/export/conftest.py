@@ -47,6 +47,7 @@ def joint(tiny_settings: list[str]) -> Compiled:
             'data.targets=["jpy", "gbp"]',
             "data.target_kind=log-return",
             "model.latent_size=5",
+            "model.location_scale=direct",
         ],
     )
     data = training_data(frame, config.data)
