@@ -108,7 +108,9 @@ class DirectPath(ExactBuffers):
         """Words on the part that it takes."""
         if not self.in_use:
             return "the linear forecast; the direct path is left out, as it was not surely better"
-        return f"the linear forecast and the direct path, averaged {1 - float(self.share):.0%} to {float(self.share):.0%}"
+        return (
+            f"averaged {1 - float(self.share):.0%} to {float(self.share):.0%}, the linear forecast and the direct path"
+        )
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
@@ -178,12 +180,13 @@ class DirectPath(ExactBuffers):
         ahead = (bars.double() * self.spec.bar_seconds).long()  # (K,)
         waves = self._waves(origin.unsqueeze(1) + ahead)  # (B, K, W)
         bias = self.trunk0_bias[:, None, None]
-        trunk = torch.einsum("mrt,mbkt->mbkr", self.trunk1, gelu(torch.einsum("mtw,bkw->mbkt", self.trunk0, waves) + bias))
+        inner = gelu(torch.einsum("mtw,bkw->mbkt", self.trunk0, waves) + bias)
+        trunk = torch.einsum("mrt,mbkt->mbkr", self.trunk1, inner)
         branch = torch.einsum("mjrh,mbch->mjbcr", self.branch, hidden)
         return torch.einsum("mjbcr,mbkr->jmbkc", branch, trunk)
 
     def _waves(self, moments: Tensor) -> Tensor:
-        """Sines and cosines of the time of day and of the week, as far as the data repeat them: ``(…)`` to ``(…, W)``."""
+        """Sines and cosines of times of day and of the week, as far as the data repeat them: ``(…)`` to ``(…, W)``."""
         waves = []
         for period in self._periods():
             angle = phase(moments, [period]) * torch.arange(1, _HARMONICS[period] + 1, device=moments.device)
