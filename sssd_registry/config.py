@@ -79,7 +79,7 @@ class ModelConfig(_Section):
     latent_size: int | None = Field(None, ge=1, le=_MAX_SIZE, description="D; default: the number of targets")
     dropout: float = Field(0.1, ge=0, lt=1)
     location_scale: Literal["random-walk", "linear", "direct"] = Field(
-        "linear",
+        "direct",
         description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"
         " averaged with a small network's where it is surely better",
     )

@@ -27,7 +27,7 @@ from sssd_registry.model.normalizer import WindowNormalizer
 Told = Callable[[int, int, str], None]
 
 # So many passes over the training part, but not more steps; validations are evenly spaced among them.
-_PASSES, _MOST_STEPS, _WARMUP, _VALIDATIONS, _PATIENCE = 15, 3000, 0.05, 25, 5
+_PASSES, _MOST_STEPS, _WARMUP, _VALIDATIONS, _PATIENCE = 15, 8000, 0.05, 25, 5
 _LEARNING_RATE, _WEIGHT_DECAY, _MAX_GRAD_NORM, _EMA, _DROP = 1e-3, 1e-2, 1.0, 0.995, 0.2
 # Windows times targets of a step, but not fewer windows than the last; and of the validation part, times horizons.
 _ROWS, _MOST_WINDOWS, _LEAST_WINDOWS = 1024, 128, 16
@@ -37,6 +37,8 @@ _SHARES = tuple(round(0.1 * tenth, 1) for tenth in range(1, 11))
 _POWER, _MOST_WEIGHT = 0.5, 10.0
 # Ninety percent of a Gaussian lie within so many deviations.
 _COVERED, _DEVIATIONS = 0.9, 1.6448536
+# In typical scores of the linear forecast, the most that one counts for where the two are compared.
+_FARTHEST = 10.0
 # A gain of so many standard errors has one chance in twenty of being none.
 _ERRORS = 1.64
 _LEAST_STRETCH, _MOST_STRETCH = 0.5, 2.0
@@ -74,11 +76,12 @@ def fit_direct_path(network: SSSDNetwork, data: TrainingData, tell: Told | None 
         for name, value in best.items():
             direct.get_buffer(name).copy_(value)
         found = _forecasts(network.normalizer, direct, data, origins)
-        share, stretch, scores = min(
-            (_averaged(found, share) for share in _SHARES), key=lambda one: float(one[2].mean())
-        )
         linear = gaussian_crps(*found.linear, found.moved) * found.weights
-        better = _surely_better(scores - linear, direct, data, origins)
+        limit = _limit(linear)
+        share, stretch, scores = min(
+            (_averaged(found, share, limit) for share in _SHARES), key=lambda one: float(one[2].mean())
+        )
+        better = _surely_better(scores - linear.minimum(limit), direct, data, origins)
         direct.use(share if better else 0.0, stretch if better else torch.ones_like(stretch))
 
 
@@ -163,13 +166,20 @@ def _forecasts(normalizer: WindowNormalizer, direct: DirectPath, data: TrainingD
     return _Forecasts(torch.cat(moved), (first[0], first[1]), (second[0], second[1]), torch.cat(weights))
 
 
-def _averaged(found: _Forecasts, share: float) -> tuple[float, Tensor, Tensor]:
+def _limit(scores: Tensor) -> Tensor:
+    """What no score counts for more than, ``(K, C)``: windows with one wrong reading of 1e9 would decide alone."""
+    typical = torch.nanmedian(scores.masked_fill(scores <= 0, torch.nan), dim=0).values
+    return (_FARTHEST * typical).nan_to_num(0.0)
+
+
+def _averaged(found: _Forecasts, share: float, limit: Tensor) -> tuple[float, Tensor, Tensor]:
     """Return the share, each target's stretch and the weighted scores ``(n, K, C)`` of an average."""
     location, log_scale = (torch.lerp(*pair, share) for pair in zip(found.linear, found.direct, strict=True))
     size = ((found.moved - location).abs() / log_scale.exp()).flatten(0, 1)  # (n K, C)
     counted = found.weights.expand_as(found.moved).flatten(0, 1)
     stretch = (_weighted_quantile(size, counted, _COVERED) / _DEVIATIONS).clamp(_LEAST_STRETCH, _MOST_STRETCH)
-    return share, stretch, gaussian_crps(location, log_scale + stretch.log(), found.moved) * found.weights
+    scores = gaussian_crps(location, log_scale + stretch.log(), found.moved) * found.weights
+    return share, stretch, scores.minimum(limit)
 
 
 def _weighted_quantile(values: Tensor, weights: Tensor, level: float) -> Tensor:

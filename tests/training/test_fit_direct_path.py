@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -12,10 +14,12 @@ from torch import Tensor
 from sssd_registry.config import load_config
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training import fit_direct_path as module
 from sssd_registry.training.fit_direct_path import gaussian_crps
 from sssd_registry.training.fit_normalizer import fit_normalizer
+from sssd_registry.training.train import train
 
 CPU = torch.device("cpu")
 SETTINGS = ["data.horizons=[1, 2]", 'data.timeframes={"1h" = 12}', "model.feature_size=8"]
@@ -82,6 +86,18 @@ def test_a_random_walk_keeps_its_linear_forecast_bit_for_bit() -> None:
     assert not direct.in_use
     assert "left out" in direct.told
     torch.testing.assert_close(units(network, data), units(*fitted(walk, "linear")), rtol=0, atol=0)
+
+
+def test_a_model_is_saved_and_forecasts_with_it(tmp_path: Path) -> None:
+    frame = hourly(logistic_map(1500))
+    more = ["training.max_steps=1", "training.validation_windows=8", "training.batch_size=4"]
+    pipeline = train(frame, load_config(None, [*SETTINGS, *more]), tmp_path / "model")
+    again = SSSDPipeline.from_pretrained(tmp_path / "model")
+    for one in (pipeline, again):
+        assert one.network.normalizer.direct is not None
+        assert one.network.normalizer.direct.in_use
+    first, second = (one(frame, num_samples=8, generator=0).samples for one in (pipeline, again))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_no_value_of_the_test_part_changes_it() -> None:
