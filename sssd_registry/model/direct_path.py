@@ -143,11 +143,13 @@ class DirectPath(ExactBuffers):
             known.append(self._waves(origin).unsqueeze(1).expand(-1, window.shape[1], -1))
         hidden = self._perceptron(torch.cat(known, dim=-1).clamp(-_FARTHEST, _FARTHEST), drop)  # (M, B, C, H)
         picked = interpolation(self.horizons, bars)  # (K, G)
-        leave, bias = (torch.einsum("kg,mjg...->mjk...", picked, one) for one in (self.leave, self.leave_bias))
+        leave, bias = (
+            torch.einsum("kg,mjg...->mjk...", picked, one) for one in map(self.get_buffer, ("leave", "leave_bias"))
+        )
         made = torch.einsum("mjkh,mbch->jmbkc", leave, hidden) + bias.transpose(0, 1)[:, :, None, :, None]
         if self.num_waves:
             made = made + self._by_hour(hidden, origin, bars)
-        location = made[0] + torch.einsum("kg,gl,bcl->bkc", picked, self.linear, window)
+        location = made[0] + torch.einsum("kg,gl,bcl->bkc", picked, self.get_buffer("linear"), window)
         size = (deviation / unit).unsqueeze(0)  # (1, B, 1, C)
         log_scale = (made[1] + _FIRST_GUESS).clamp(_LOWEST, _HIGHEST).double() + size.log()
         return location.double() * size + (mean / unit).unsqueeze(0), log_scale
@@ -165,24 +167,25 @@ class DirectPath(ExactBuffers):
 
     def _perceptron(self, known: Tensor, drop: float) -> Tensor:
         """What is known of each target ``(B, C, N)`` to hidden units ``(M, B, C, H)``."""
-        hidden = torch.einsum("mhn,bcn->mbch", self.enter, known) + self.enter_bias[:, None, None]
+        hidden = torch.einsum("mhn,bcn->mbch", self.get_buffer("enter"), known)
+        hidden = hidden + self.get_buffer("enter_bias")[:, None, None]
         for block in range(_BLOCKS):
             inner = gelu(self._layer(f"inner{block}", layer_norm(hidden, hidden.shape[-1:])))
             hidden = hidden + self._layer(f"outer{block}", dropout(inner, drop, training=drop > 0))
         return dropout(layer_norm(hidden, hidden.shape[-1:]), drop, training=drop > 0)
 
     def _layer(self, name: str, hidden: Tensor) -> Tensor:
-        weights, bias = getattr(self, name), getattr(self, f"{name}_bias")
+        weights, bias = self.get_buffer(name), self.get_buffer(f"{name}_bias")
         return torch.einsum("moh,mbch->mbco", weights, hidden) + bias[:, None, None]
 
     def _by_hour(self, hidden: Tensor, origin: Tensor, bars: Tensor) -> Tensor:
         """Return what the hours that are forecast mean after such windows, ``(2, M, B, K, C)``."""
         ahead = (bars.double() * self.spec.bar_seconds).long()  # (K,)
         waves = self._waves(origin.unsqueeze(1) + ahead)  # (B, K, W)
-        bias = self.trunk0_bias[:, None, None]
-        inner = gelu(torch.einsum("mtw,bkw->mbkt", self.trunk0, waves) + bias)
-        trunk = torch.einsum("mrt,mbkt->mbkr", self.trunk1, inner)
-        branch = torch.einsum("mjrh,mbch->mjbcr", self.branch, hidden)
+        bias = self.get_buffer("trunk0_bias")[:, None, None]
+        inner = gelu(torch.einsum("mtw,bkw->mbkt", self.get_buffer("trunk0"), waves) + bias)
+        trunk = torch.einsum("mrt,mbkt->mbkr", self.get_buffer("trunk1"), inner)
+        branch = torch.einsum("mjrh,mbch->mjbcr", self.get_buffer("branch"), hidden)
         return torch.einsum("mjbcr,mbkr->jmbkc", branch, trunk)
 
     def _waves(self, moments: Tensor) -> Tensor:
