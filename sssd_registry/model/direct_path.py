@@ -166,7 +166,7 @@ class DirectPath(ExactBuffers):
         return past, mean, torch.maximum((past - mean).square().mean(dim=1, keepdim=True).sqrt(), unit), unit
 
     def _perceptron(self, known: Tensor, drop: float) -> Tensor:
-        """What is known of each target ``(B, C, N)`` to hidden units ``(M, B, C, H)``."""
+        """Perceptron of what is known of each target ``(B, C, N)``: to hidden units ``(M, B, C, H)``."""
         hidden = torch.einsum("mhn,bcn->mbch", self.get_buffer("enter"), known)
         hidden = hidden + self.get_buffer("enter_bias")[:, None, None]
         for block in range(_BLOCKS):

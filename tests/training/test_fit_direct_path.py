@@ -17,7 +17,8 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training import fit_direct_path as module
-from sssd_registry.training.fit_direct_path import gaussian_crps
+from sssd_registry.training.choose_share import weighted_quantile
+from sssd_registry.training.direct_path_windows import gaussian_crps
 from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.train import train
 
@@ -150,6 +151,6 @@ def test_it_tells_how_it_goes_and_touches_no_random_numbers(monkeypatch: pytest.
 def test_a_weighted_quantile_leaves_so_much_weight_below() -> None:
     values = torch.tensor([[3.0], [1.0], [2.0], [4.0]], dtype=torch.float64)
     weights = torch.tensor([[1.0], [6.0], [1.0], [2.0]], dtype=torch.float64)
-    assert module._weighted_quantile(values, weights, 0.5).item() == 1.0
-    assert module._weighted_quantile(values, weights, 0.75).item() == 3.0
-    assert module._weighted_quantile(values, weights, 0.9).item() == 4.0
+    assert weighted_quantile(values, weights, 0.5).item() == 1.0
+    assert weighted_quantile(values, weights, 0.75).item() == 3.0
+    assert weighted_quantile(values, weights, 0.9).item() == 4.0
