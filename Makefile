@@ -61,11 +61,14 @@ bench: $(INSTALLED)
 
 # Peers and heads on public data, given on the command line; goes on where it was stopped:
 #   make accuracy EXCHANGE_RATE=exchange_rate.txt.gz ETTH1=ETTh1.csv GBPUSD=GBPUSD-1min.csv
+#   make accuracy M4_HOURLY=m4_hourly_train.csv.gz BIKE=bike_hour.csv.gz VIC_ELEC=vic_elec.csv.gz
 accuracy: $(INSTALLED) runs/eurusd
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ./engine --editable '.[accuracy]'
 	$(BIN)/python benchmarks/accuracy/measure.py --eurusd runs/eurusd.csv \
 		$(if $(EXCHANGE_RATE),--exchange-rate $(EXCHANGE_RATE)) \
-		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD))
+		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD)) \
+		$(if $(M4_HOURLY),--m4-hourly $(M4_HOURLY)) $(if $(BIKE),--bike $(BIKE)) \
+		$(if $(VIC_ELEC),--vic-elec $(VIC_ELEC))
 
 # The claims this project grew from and what was measured, and all tables of accuracy, into docs/.
 claims: $(INSTALLED)

@@ -84,8 +84,10 @@ class ModelConfig(_Section):
     target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
     token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")
     dropout: float = Field(0.1, ge=0, lt=1)
-    location_scale: Literal["random-walk", "linear"] = Field(
-        "linear", description="what diffusion starts from: a linear fit, or the last value and the window's volatility"
+    location_scale: Literal["random-walk", "linear", "direct"] = Field(
+        "direct",
+        description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"
+        " averaged with a small network's where it is surely better",
     )
     head: str = Field("mlp", description="name of a noise head, as listed by `sssd plugins`")
     head_options: dict[str, Any] = Field(default_factory=dict)

@@ -1,7 +1,8 @@
 """``make accuracy``: every peer and every head on every task whose data are given; goes on where it stopped.
 
     python benchmarks/accuracy/measure.py --exchange-rate exchange_rate.txt.gz --etth1 ETTh1.csv.gz \
-        --eurusd EURUSD.csv --gbpusd GBPUSD-1min.csv.gz
+        --eurusd EURUSD.csv --gbpusd GBPUSD-1min.csv --m4-hourly m4_hourly_train.csv.gz \
+        --bike bike_hour.csv.gz --vic-elec vic_elec.csv.gz
 
 A result is a file in ``--results``, named by task, forecaster, seed and a digest of data and configuration: what has
 one is not run again, and a changed configuration runs anew.
@@ -55,6 +56,7 @@ class Job:
 def jobs(task: Task) -> Iterator[Job]:
     """Ranked: first what is quick, then the smallest heads, the trained peers, the other heads, other seeds."""
     import classical
+    import direct_paths
     import entries
     import neural
 
@@ -65,6 +67,9 @@ def jobs(task: Task) -> Iterator[Job]:
     start = {"revision": entries.revision(task, "linear"), "samples": entries.NUM_SAMPLES, **scored}
     start |= _set(entries.start_configuration(task))
     yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}))
+    for name, one in direct_paths.STARTS.items():
+        fitted = {"revision": direct_paths.REVISION, **_set(direct_paths.configuration(task, one)), **scored}
+        yield Job(task, name, 0, 0, fitted, lambda _, one=one: direct_paths.forecast(task, one))  # type: ignore[misc]
     for entry in entries.entries(task):
         mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **scored}
         for seed in entry.seeds:
@@ -154,11 +159,17 @@ def main(
     etth1: Annotated[Path | None, typer.Option(help="ETTh1.csv")] = None,
     eurusd: Annotated[Path | None, typer.Option(help="hourly bars")] = None,
     gbpusd: Annotated[Path | None, typer.Option(help="one-minute bars")] = None,
+    m4_hourly: Annotated[Path | None, typer.Option(help="training parts of M4 Hourly, beside its test parts")] = None,
+    bike: Annotated[Path | None, typer.Option(help="hour.csv of UCI's bike sharing")] = None,
+    vic_elec: Annotated[Path | None, typer.Option(help="tsibbledata's vic_elec")] = None,
     results: Annotated[Path, typer.Option(help="where results are kept")] = Path("runs/accuracy"),
     only: Annotated[str, typer.Option(help="forecasters whose name contains this")] = "",
 ) -> None:
     """Run what has no result yet, then write the summary. Several processes can share the work."""
-    given = {"etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd, "exchange_rate": exchange_rate}
+    given = {
+        "etth1": etth1, "eurusd": eurusd, "gbpusd": gbpusd, "exchange_rate": exchange_rate, "m4_hourly": m4_hourly,
+        "bike": bike, "vic_elec": vic_elec,
+    }  # fmt: skip
     todo = [
         job
         for name, path in given.items()

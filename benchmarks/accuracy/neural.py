@@ -16,8 +16,14 @@ from tasks import Task
 
 Array = npt.NDArray[np.float64]
 
-_FREQUENCY = {"exchange_rate": "D", "etth1": "h", "eurusd": "h", "gbpusd": "5min"}
-_CONTEXT = {"exchange_rate": (60, 90), "etth1": (72, 168), "eurusd": (72, 168), "gbpusd": (96, 192)}
+_FREQUENCY = {
+    "exchange_rate": "D", "etth1": "h", "eurusd": "h", "gbpusd": "5min", "m4_hourly": "h", "bike": "h",
+    "vic_elec": "30min",
+}  # fmt: skip
+_CONTEXT = {
+    "exchange_rate": (60, 90), "etth1": (72, 168), "eurusd": (72, 168), "gbpusd": (96, 192), "m4_hourly": (72, 168),
+    "bike": (72, 168), "vic_elec": (96, 336),
+}  # fmt: skip
 _EPOCHS = 20
 
 

@@ -183,10 +183,26 @@ def _transfer(entry: Mapping[str, Any]) -> str:
     return table(["oil temperature from 60 days of it", f"{DECILES} ± standard error", "90 % coverage"], rows)
 
 
+def _seasonal(title: str, unit: str) -> Any:
+    def made(entry: Mapping[str, Any]) -> str:
+        rows = []
+        for name, runs in _ordered(entry, "CRPS9"):
+            shown = (("CRPS9", 1), ("wQL", 4), ("MASE", 3))
+            cells = [f"{mean_score(runs, score):.{digits}f}" for score, digits in shown]
+            rows.append([name, *cells, f"{mean_score(runs, 'coverage 90'):.1%}", _minutes(runs)])
+        head = [title, f"{DECILES}, {unit}", "wQL", "MASE", "90 % coverage", "training, one core"]
+        return _task_table(head, rows, entry)
+
+    return made
+
+
 _TABLES: dict[str, Any] = {
     "transfer": _transfer,
     "exchange_rate": _exchange_rate,
     "etth1": _etth1,
     "eurusd": _currency("EURUSD, hourly, CRPS in bp ± standard error (to the random walk, 95 %)"),
+    "m4_hourly": _seasonal("M4 Hourly, 48 hours of 414 series", "of all sizes"),
+    "bike": _seasonal("rentals of bicycles, 24 hours", "bicycles"),
+    "vic_elec": _seasonal("electricity in Victoria, 48 half hours", "MW"),
     "gbpusd": _currency("GBPUSD, minutes, CRPS in bp ± standard error (to the random walk, 95 %)"),
 }

@@ -48,6 +48,8 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
         "coverage 80": coverage(samples, observed, 0.8),
         "coverage 90": total.coverage_90,
     }
+    if task.season > 1 and not task.log:
+        tree["MASE"] = float((np.abs(np.median(samples, axis=1) - observed).mean(axis=1) / _naive_error(task)).mean())
     tree |= _path_scores(task, samples, observed, origin, places)
     if task.log:
         tree["CRPS by window"] = dict(zip(named, by_window.T.tolist(), strict=True))
@@ -65,6 +67,12 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
             for k, horizon in enumerate(task.horizons)
         }
     return tree
+
+
+def _naive_error(task: Task) -> Array:
+    """Mean error of the seasonal naive forecast over each window's own past, ``(B, C)``: the unit of MASE."""
+    pasts = (task.history(index) for index in range(len(task.origins)))
+    return np.stack([np.abs(past[task.season :] - past[: -task.season]).mean(axis=0) for past in pasts])
 
 
 def _path_scores(task: Task, samples: Array, observed: Array, origin: Array, places: WindowPlaces) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from sssd_engine.settling import settled
 
 FORMAT = 5
 _MEANING = ("inputs", "outputs", "horizons", "quantile_levels", "latent_shape", "network_in_use", "scheduler",
-            "tableau", "num_inference_steps", "num_calls", "precision", "spec", "test_start", "random_walk_window")  # fmt: skip
+            "tableau", "num_inference_steps", "num_calls", "precision", "spec", "test_start",
+            "random_walk_window")  # fmt: skip
 _PART_MEANING = ("name", "stages", "runtime", "precision", "solver")
 _LARGEST_MANIFEST = 64 << 20
 # A protocol buffer's own limit.

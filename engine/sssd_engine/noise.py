@@ -35,7 +35,7 @@ class NoiseShape:
 
     @property
     def size(self) -> int:
-        """How many numbers that is."""
+        """All of these numbers."""
         (points, channels), (count, tokens, latent) = self.paths, self.draws
         return points * channels + count * tokens * latent
 

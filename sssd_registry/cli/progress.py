@@ -41,6 +41,11 @@ def training_bar(total: int) -> Iterator[Callable[[Progress, float], None]]:
         yield report
 
 
+def fitting_lines() -> Callable[[int, int, str], None]:
+    """Return a function to be told steps of the direct path's fit, which goes before the bar of the training."""
+    return _lines("fitting the direct path", "steps")
+
+
 @contextmanager
 def comparison_bar(doing: str = "comparing") -> Iterator[Report]:
     """Give a function to be told rows or steps done, how many in all, and what is next."""

@@ -26,7 +26,7 @@ def train(
 ) -> None:
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
     from sssd_registry.cli.horizons import horizon_list
-    from sssd_registry.cli.progress import training_bar
+    from sssd_registry.cli.progress import fitting_lines, training_bar
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.config import load_config
     from sssd_registry.data.training_data import training_data
@@ -44,7 +44,7 @@ def train(
 
     with training_bar(settings.training.max_steps) as report:
         try:
-            pipeline = run(prepared, settings, out, init=init, resume=resume, report=report)
+            pipeline = run(prepared, settings, out, init=init, resume=resume, report=report, tell=fitting_lines())
         except TrainingInterrupted:
             typer.echo("interrupted; the same command with --resume goes on from here", err=True)
             raise typer.Exit(130) from None
@@ -52,6 +52,8 @@ def train(
     if record is not None:
         typer.echo(f"{out}: {record.steps} steps")
         tell_scores(record.validation_scores)
+        if (direct := pipeline.network.normalizer.direct) is not None:
+            typer.echo(f"location and scale: {direct.told}")
         for name, found in record.validation_gains.items():
             typer.echo(f"network against the Gaussian it starts from, {name} on the validation part: {found}")
         if not record.network_in_use:

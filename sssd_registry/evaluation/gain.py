@@ -104,11 +104,12 @@ def _blocks(places: WindowPlaces, longest: float) -> npt.NDArray[np.int64]:
         if np.ptp(places.row[rows]) > 0
     ]
     length = max(1.0, 2 * longest * float(np.median(seconds))) if seconds else 1.0
-    return ((places.time - places.time.min()) // length).astype(np.int64)
+    blocks: npt.NDArray[np.int64] = ((places.time - places.time.min()) // length).astype(np.int64)
+    return blocks
 
 
 def _times_drawn(random: np.random.Generator, size: int, count: int) -> Array:
-    """How often each of ``size`` clusters is drawn, in each of ``count`` resamples; a single one always once."""
+    """Draw clusters anew: how often each of ``size`` comes, in each of ``count`` resamples; one alone always once."""
     if size == 1:
         return np.ones((count, 1))
     return random.multinomial(size, np.full(size, 1 / size), size=count).astype(np.float64)

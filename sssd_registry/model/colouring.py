@@ -45,15 +45,17 @@ class JointColouring(ExactBuffers):
 
     def colour(self, white: Tensor, rows: Tensor) -> Tensor:
         """White noise ``(B, S, G, C)`` to standard units ``(B, S, K, C)``."""
-        return (white.flatten(2) @ rows.T.to(white.dtype)).unflatten(-1, (-1, self.targets))
+        coloured = white.flatten(2) @ rows.T.to(white.dtype)  # (B, S, K C)
+        return coloured.reshape(*coloured.shape[:2], -1, self.targets)
 
     def spread(self, latents: Tensor, rows: Tensor) -> Tensor:
         """Return what latents ``(B, S, R, D)`` are of a path, ``(B, S, K, C)``."""
-        return (latents.flatten(2) @ rows[:, self._leading()].T).unflatten(-1, (-1, self.targets))
+        coloured = latents.flatten(2) @ rows[:, self._leading()].T  # (B, S, K C)
+        return coloured.reshape(*coloured.shape[:2], -1, self.targets)
 
     def extract(self, standard: Tensor) -> Tensor:
         """Standard units at all points ``(B, G, C)`` to latents ``(B, R, D)``."""
-        return (standard.flatten(1) @ self.to_latents.T).unflatten(-1, self.latents)
+        return (standard.flatten(1) @ self.to_latents.T).reshape(-1, *self.latents)
 
     @torch.no_grad()
     def set_matrix(self, matrix: Tensor) -> None:
@@ -67,7 +69,7 @@ class JointColouring(ExactBuffers):
         self.to_latents.copy_((vectors / values.sqrt()).T[: len(order)])
 
     def _leading(self) -> list[int]:
-        """Which of the noises, row after row, are latents."""
+        """Return which of the noises, row after row, are latents."""
         rows, columns = self.latents
         return [row * self.targets + column for row in range(rows) for column in range(columns)]
 

@@ -44,7 +44,9 @@ class SSSDNetwork(nn.Module):
         super().__init__()
         self.spec, self.config, self.tokens = spec, config, tokens
         self.in_use = True
-        self.normalizer = WindowNormalizer(spec, linear=config.location_scale == "linear")
+        self.normalizer = WindowNormalizer(
+            spec, linear=config.location_scale == "linear", direct=config.location_scale == "direct"
+        )
         self.correlation = Correlation(spec, config)
         self.encoder = S4Encoder(
             [tf.name for tf in spec.timeframes],

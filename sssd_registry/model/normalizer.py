@@ -14,6 +14,7 @@ from torch import Tensor
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import STILL_SHARE, Changes
+from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
@@ -31,12 +32,13 @@ class WindowNormalizer(ExactBuffers):
         spec: columns, roles, targets and timeframes.
         linear: standard units are what a linear forecast of location and scale leaves, see
             :class:`LinearLocationScale`, instead of the above.
+        direct: that linear forecast may be averaged with a network's, see :class:`DirectPath`.
     """
 
     growth_horizons: Tensor  # (G,) bars, ascending
     growth: Tensor  # (G, C)
 
-    def __init__(self, spec: DataSpec, linear: bool = False) -> None:
+    def __init__(self, spec: DataSpec, linear: bool = False, direct: bool = False) -> None:
         super().__init__()
         self.spec = spec
         self.movement = Changes(spec)
@@ -46,7 +48,8 @@ class WindowNormalizer(ExactBuffers):
         self.register_buffer(
             "growth", torch.tensor(points, dtype=torch.float32).sqrt().unsqueeze(-1).repeat(1, channels)
         )
-        self.linear = LinearLocationScale(spec, self.movement, self.growth_horizons) if linear else None
+        self.linear = LinearLocationScale(spec, self.movement, self.growth_horizons) if linear or direct else None
+        self.direct = DirectPath(spec, self.movement) if direct else None
 
     @property
     def num_features(self) -> int:
@@ -117,14 +120,26 @@ class WindowNormalizer(ExactBuffers):
         Data units are levels, or for a log-return target the log-return since the origin.
         """
         unit = self.scale(values).unsqueeze(1)  # (B, 1, C)
-        share = interpolation(self.growth_horizons, horizons)
-        if self.linear is None:
-            location, growth = torch.zeros_like(unit), (share @ self.growth).double()
-        else:
-            location, growth = self.linear(values, times, horizons, share)
+        location, growth = self.linear_location_scale(values, times, horizons)
+        if self.direct is not None and self.direct.in_use:
+            location, growth = self.direct.blend((location, growth), values, times, horizons)
         scale = unit * growth  # (B, K, C)
         location = (unit * location).expand_as(scale)
         return location if self.movement.log else location + self.origin(values).unsqueeze(1), scale
+
+    def linear_location_scale(
+        self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return location and scale without the direct path, in units of the window's one-bar movement.
+
+        Float64, that broadcast to ``(B, K, C)``; location is that of changes since the origin.
+        """
+        share = interpolation(self.growth_horizons, horizons)
+        if self.linear is None:
+            origin = self.origin(values).unsqueeze(1)
+            return torch.zeros_like(origin), (share @ self.growth).double()
+        location, scale = self.linear(values, times, horizons, share)
+        return location, scale
 
     def standardize(
         self, future: Tensor, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor

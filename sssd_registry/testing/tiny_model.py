@@ -13,6 +13,7 @@ from sssd_registry.pipeline import SSSDPipeline
 SETTINGS = (
     'data.timeframes={"1h" = 24, "4h" = 6}',
     "data.horizons=[1, 4]",
+    'model.location_scale="linear"',
     "model.feature_size=8",
     "model.state_size=4",
     "model.num_layers=1",

@@ -29,6 +29,7 @@ _STILL_IN_SCALE = 0.3
 # Nothing that came to be counts for more than this many times what all but a fiftieth of the windows stay below: the
 # squares of one wrong reading of 1e9, or of a change from kWh to Wh, would be all that is fitted.
 _FARTHEST_MOVE, _NEARLY_ALL, _LOOKED_AT = 4.0, 0.98, 4096
+_PRODUCTS_AT_ONCE = 4096
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -176,17 +177,28 @@ def _log_scale(
     for c in range(channels):
         row, missed, own = x[:, :, c].contiguous(), size[:, :, c].contiguous(), beta[:, :, c]
         share = counted[:, [c]]
-        pairs = (row.unsqueeze(2) * row.unsqueeze(1)).flatten(1)  # (n, (1 + F)^2): all steps weigh the same products
         for _ in range(steps):
             relative = share * (missed * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
             pull = own @ ridge
             pull[:, 0] = 0.0
             gradient = (share - relative).T @ row / count + pull  # (G, 1 + F)
-            curvature = (relative.T @ pairs).reshape(-1, *ridge.shape) / count + ridge  # (G, 1 + F, 1 + F)
+            curvature = _weighted_products(row, relative) / count + ridge  # (G, 1 + F, 1 + F)
             move = torch.linalg.solve(curvature, gradient)
             longest = (move @ row.T).abs().amax(dim=1, keepdim=True)  # a Newton step may overshoot
             own -= move * (2 / longest.clamp(min=2))
     return beta[:, 1:], beta[:, 0]
+
+
+def _weighted_products(row: Tensor, weights: Tensor) -> Tensor:
+    """Sums over rows ``(n, F)`` of their products, weighted by each of ``weights (n, G)``: ``(G, F, F)``.
+
+    Some rows at a time: the products of all of a panel's would be gigabytes.
+    """
+    total = torch.zeros(weights.shape[1], row.shape[1] ** 2, dtype=row.dtype)
+    for first in range(0, len(row), _PRODUCTS_AT_ONCE):
+        some = row[first : first + _PRODUCTS_AT_ONCE]
+        total += weights[first : first + len(some)].T @ (some.unsqueeze(2) * some.unsqueeze(1)).flatten(1)
+    return total.reshape(-1, row.shape[1], row.shape[1])
 
 
 def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, moving: Tensor, gap: int) -> float:

@@ -12,6 +12,7 @@ from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make
 from sssd_registry.model.changes import Changes, root_mean_square
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.fit_correlation import fit_correlation
+from sssd_registry.training.fit_direct_path import Told, fit_direct_path
 from sssd_registry.training.fit_location_scale import fit_location_scale
 
 Array = npt.NDArray[np.float64]
@@ -25,13 +26,18 @@ _STEADIER = 0.5
 _AT_ZERO = 1e-3
 
 
-def fit_normalizer(network: SSSDNetwork, data: TrainingData) -> None:
-    """Fit what ``model.location_scale`` says, and then how what it leaves hangs together."""
+def fit_normalizer(network: SSSDNetwork, data: TrainingData, tell: Told | None = None) -> None:
+    """Fit what ``model.location_scale`` says, and then how what it leaves hangs together.
+
+    ``tell`` is told how a long fit goes.
+    """
     fit_movement(network.normalizer.movement, data)
     if network.normalizer.linear is None:
         fit_growth(network, data)
     else:
         fit_location_scale(network, data)
+    if network.normalizer.direct is not None:
+        fit_direct_path(network, data, tell)
     fit_correlation(network.correlation, network.normalizer, data)
 
 

@@ -26,6 +26,7 @@ from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
+from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.fit_normalizer import fit_normalizer
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.validation import ValidationScores, relative_sizes
@@ -73,7 +74,7 @@ class Run:
 
     @cached_property
     def validation_sizes(self) -> Array:
-        """What standard units are in the validation windows, ``(B, K, C)``, beside what is typical."""
+        """Standard units of the validation windows, ``(B, K, C)``, beside what is typical."""
         return relative_sizes(self.validation.scale, self.validation_origins)
 
     @cached_property
@@ -82,7 +83,7 @@ class Run:
         return look_at_validation(self.network, self.data, self.validation_origins)
 
 
-def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Run:
+def start_run(data: TrainingData, config: Config, init: str | Path | None, tell: Told | None = None) -> Run:
     """A run that trains a new network.
 
     Raises:
@@ -96,7 +97,7 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None) -> Ru
     _check_prediction(network.schedule)
     if init is not None:
         start_from(network, init)
-    fit_normalizer(network, data)
+    fit_normalizer(network, data, tell)
     return run_of(network, data, config, _fingerprint(data, config))
 
 

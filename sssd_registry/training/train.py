@@ -25,6 +25,7 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
@@ -49,6 +50,7 @@ def train(
     init: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
+    tell: Told | None = None,
 ) -> SSSDPipeline:
     """Train a forecaster, save it to ``out`` and return it.
 
@@ -62,6 +64,7 @@ def train(
         init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
         resume: go on from the checkpoint.
         report: told progress and loss after every step.
+        tell: told how the fit of the direct path goes, before the first step.
 
     Raises:
         SSSDError: bad data or configuration, units that forecast worse than naive forecasts, or nothing to resume.
@@ -69,7 +72,7 @@ def train(
     """
     out = Path(out)
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
-    run = start_run(prepared, config, None if resume else init)
+    run = start_run(prepared, config, None if resume else init, tell)
     if not resume:
         check_start(run.network, prepared, validation_origins(run), run.validation)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)

@@ -34,7 +34,7 @@ class ValidationScores:
 
     @property
     def mean(self) -> float:
-        """What weights are chosen by: the mean of both."""
+        """Mean of both, by which weights are chosen."""
         return float(self.crps.mean() + self.energy.mean()) / 2
 
 

@@ -23,6 +23,7 @@ def accuracy() -> Iterator[Any]:
     try:
         import claims
         import classical
+        import direct_paths
         import goals
         import latents
         import losses
@@ -38,6 +39,7 @@ def accuracy() -> Iterator[Any]:
         modules = (
             claims,
             classical,
+            direct_paths,
             goals,
             latents,
             losses,

@@ -117,6 +117,10 @@ def liven(network: SSSDNetwork) -> SSSDNetwork:
     if isinstance(network, SSSDNetwork) and network.normalizer.linear is not None:
         network.normalizer.linear.location.normal_(std=0.03)
         network.normalizer.linear.weights.normal_(std=0.03)
+    if isinstance(network, SSSDNetwork) and (direct := network.normalizer.direct) is not None:
+        for name in direct.weight_names():
+            direct.get_buffer(name).normal_(std=0.05)
+        direct.use(0.6, torch.linspace(0.9, 1.1, len(network.spec.targets)))
     if isinstance(network, SSSDNetwork):
         points = len(network.correlation.points)
         apart = (torch.arange(points).unsqueeze(1) - torch.arange(points)).abs()

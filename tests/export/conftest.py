@@ -57,6 +57,7 @@ def joint(tiny_settings: list[str]) -> Compiled:
             'data.targets=["jpy", "gbp"]',
             "data.target_kind=log-return",
             "model.components=2",
+            "model.location_scale=direct",
         ],
     )
     data = training_data(frame, config.data)

@@ -81,7 +81,7 @@ def _frame(values: npt.NDArray[np.float64]) -> pd.DataFrame:
 
 
 def _start(values: npt.NDArray[np.float64], *settings: str) -> tuple[SSSDNetwork, TrainingData]:
-    config = load_config(None, list(settings))
+    config = load_config(None, ["model.location_scale=linear", *settings])
     data = training_data(_frame(values), config.data)
     network = make_network(data.spec, config.model)
     fit_normalizer(network, data)

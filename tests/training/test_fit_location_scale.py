@@ -16,7 +16,7 @@ from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_normalizer import fit_normalizer
 
 CPU = torch.device("cpu")
-HOURLY = ["data.horizons=[1, 6]", 'data.timeframes={"1h" = 48}', "model.feature_size=8"]
+HOURLY = ["data.horizons=[1, 6]", 'data.timeframes={"1h" = 48}', "model.feature_size=8", "model.location_scale=linear"]
 
 
 def fitted(frame: pd.DataFrame, *more: str) -> tuple[SSSDNetwork, TrainingData]:

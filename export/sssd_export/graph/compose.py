@@ -21,6 +21,7 @@ from sssd_export.graph.unroll import unroll
 from sssd_registry.sampling.tableau import SolverTableau
 
 STAGES = ("normalise", "encode", "denoise", "decode")
+# Of a network that is not in use.
 STAGES_WITHOUT_HEAD = ("normalise", "decode")
 # With the loop outside of the graphs.
 STAGES_BY_STEP = ("normalise", "encode", "prepare", "step", "decode")
@@ -54,7 +55,7 @@ def build_graph(
         results = _append(graph, pieces, tableau, stage, values, how)
         made += results
         values |= results
-    order = STAGES if stages[-1] in STAGES else STAGES_BY_STEP
+    order: Sequence[str] = STAGES if stages[-1] in STAGES else STAGES_BY_STEP
     if pieces.head is None:
         order = STAGES_WITHOUT_HEAD
     later = order[order.index(stages[-1]) + 1 :]

@@ -29,7 +29,7 @@ def append_solver_noise(graph: ir.Graph, head: TracedHead, paths: ir.Value, draw
     noise = node("Unsqueeze", [first, numbers("axis", 1)], "noise")
     drawn = 0
     if draws is not None:
-        drawn = int((draws.shape or ())[1])  # type: ignore[call-overload]  # a number, not a name
+        drawn = int(str((draws.shape or ir.Shape([1, 0]))[1]))
         noise = node("Concat", [noise, draws], "all_noise", {"axis": 1})
     noise.type = ir.TensorType(ir.DataType.FLOAT)
     noise.shape = ir.Shape([WINDOWS, 1 + drawn, SAMPLES, *head.latent])

@@ -45,8 +45,10 @@ class TracedHead:
     @property
     def latent(self) -> tuple[int, int]:
         """``(K, D)``."""
-        _, _, tokens, size = self.model.graph.inputs[0].shape or ()
-        return int(tokens), int(size)  # type: ignore[arg-type]  # numbers, not names
+        tokens, size = (self.model.graph.inputs[0].shape or ir.Shape([1, 1])).dims[-2:]
+        assert isinstance(tokens, int)
+        assert isinstance(size, int)
+        return tokens, size
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def trace(
     shape = network.correlation.noise_shape
     noise = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(0))
     sampled = {0: WINDOWS, 1: SAMPLES}
-    inputs, taken, axes = [noise, location, scale], ["noise", *UNITS], [sampled, {0: WINDOWS}, {0: WINDOWS}]
+    inputs, taken = [noise, location, scale], ["noise", *UNITS]
+    axes: list[Any] = [sampled, {0: WINDOWS}, {0: WINDOWS}]
     head = None
     if network.in_use:
         first = frozen.first_latents(noise).contiguous()
