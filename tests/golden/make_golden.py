@@ -19,7 +19,7 @@ from sssd_registry.data.windows import Windows
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.storage.model_folder import read_model_folder
 from sssd_registry.testing.parameters import fill_zeros
-from sssd_registry.testing.tiny_model import SETTINGS, tiny_frame
+from sssd_registry.testing.tiny_model import SETTINGS, put_to_use, tiny_frame
 from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
@@ -36,6 +36,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     pipeline = train(tiny_frame(), load_config(None, [*SETTINGS, "data.horizons=[1, 4, 60]"]), MODEL)
     fill_zeros(pipeline.network)
+    put_to_use(pipeline)
     pipeline.save_pretrained(MODEL)
     export()
     save_file({"model": forecast_of_model(), "engine": forecast_of_engine()}, FORECASTS)
