@@ -54,18 +54,22 @@ def eager(workload: Workload, scheduler: str, steps: int, head: Head, device: st
     made = make_scheduler(scheduler, workload.network.schedule)
     network = copy.deepcopy(workload.network).to(device)
     horizons = torch.tensor(workload.horizons, dtype=torch.float32, device=device)
+    rows = network.correlation.rows(horizons)
 
     @torch.inference_mode()
     def run() -> Tensor:
         values = {name: torch.from_numpy(array).to(device) for name, array in workload.windows.values.items()}
         times = {name: torch.from_numpy(array).to(device) for name, array in workload.windows.times.items()}
-        condition = network.condition(network.encode(values, times), horizons)
+        condition = network.condition(network.encode(values, times))
         made.set_timesteps(steps)  # on the host: a time step read back from a GPU would wait for it at every call
-        z = workload.noise[0].to(device) * made.init_noise_sigma
+        noise = workload.noise.paths.to(device)
+        first = network.first_latents(noise)
+        z = first * made.init_noise_sigma
         for timestep in made.timesteps:
             t = torch.full(z.shape[:2], float(timestep), device=device)
             z = made.step(head(made.scale_model_input(z, timestep), t, condition), timestep, z).prev_sample
-        return network.decode(z, *network.normalizer.location_scale(values, times, horizons)).cpu()
+        paths = network.moved(network.start(noise, rows), first, z, rows)
+        return network.normalizer.restore(paths, *network.normalizer.location_scale(values, times, horizons)).cpu()
 
     return run
 
@@ -82,7 +86,7 @@ def in_half(head: Head, device: str) -> Head:
 
 def onnx_head(workload: Workload) -> Head:
     """The head in ONNX Runtime, called from torch: what optimum-onnx does."""
-    head = session(workload.pieces.head)
+    head = session(workload.head.model)
 
     def call(z: Tensor, t: Tensor, condition: Tensor) -> Tensor:
         feed = {"z": z.numpy(), "t": t[:1, :1].numpy(), "condition": condition.numpy()}

@@ -20,14 +20,14 @@ from alternate import medians, spread
 
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph, build_loop
-from sssd_export.graph.trace import TracedParts, trace
-from sssd_registry.config import load_config
+from sssd_export.graph.trace import TracedHead, TracedParts, trace
+from sssd_registry.config import Config, load_config
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.model.batches import training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
-from sssd_registry.sampling.noise import draw_noise
+from sssd_registry.sampling.noise import PathNoise, path_noise
 from sssd_registry.sampling.read_tableau import read_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.testing.parameters import fill_zeros
@@ -45,7 +45,7 @@ class Workload:
     """One window, 3 horizons, 100 samples.
 
     Attributes:
-        noise: float32 ``(1, 1, S, K, D)``.
+        noise: what 100 paths of each window begin with.
         condition: float32 ``(1, K, C)``.
     """
 
@@ -54,24 +54,39 @@ class Workload:
     pieces: TracedParts
     windows: Windows
     horizons: tuple[int, ...]
-    noise: torch.Tensor
+    noise: PathNoise
     condition: torch.Tensor
+
+    @property
+    def samples(self) -> int:
+        """S."""
+        return self.noise.paths.shape[1]
+
+    @property
+    def first(self) -> torch.Tensor:
+        """Latents that sampling begins with, ``(1, B, S, K, D)``."""
+        return self.network.first_latents(self.noise.paths).unsqueeze(0)
 
     def tableau(self, scheduler: str, steps: int) -> SolverTableau:
         return read_tableau(make_scheduler(scheduler, self.network.schedule), steps)
 
     def loop_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
         """The compiled loop alone."""
-        return session(build_loop(self.pieces.head, self.pieces.broadcast_time, self.tableau(scheduler, steps)))
+        return session(build_loop(self.head.model, self.head.broadcast_time, self.tableau(scheduler, steps)))
 
     def engine_session(self, scheduler: str, steps: int) -> onnxruntime.InferenceSession:
         """The whole engine: raw windows to samples and quantiles."""
         return session(build_graph(self.pieces, self.tableau(scheduler, steps)))
 
     @property
+    def head(self) -> TracedHead:
+        assert self.pieces.head is not None
+        return self.pieces.head
+
+    @property
     def feed(self) -> dict[str, Any]:
         """Return the inputs of the engine."""
-        return {**engine_inputs(self.windows), "noise": self.noise.swapaxes(0, 1).numpy()}
+        return {**engine_inputs(self.windows), "noise": self.noise.paths.numpy()}
 
 
 def session(model: ir.Model) -> onnxruntime.InferenceSession:
@@ -81,20 +96,21 @@ def session(model: ir.Model) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
 
 
-def make_workload(name: str, frame: pd.DataFrame, config: Path) -> Workload:
-    chosen = load_config(config)
+def make_workload(name: str, frame: pd.DataFrame, config: Path | Config, *, in_use: bool = True) -> Workload:
+    """A network of that configuration, whose head and encoder are in use or left out."""
+    chosen = config if isinstance(config, Config) else load_config(config)
     data = training_data(frame, chosen.data)
     torch.manual_seed(0)
     network = make_network(data.spec, chosen.model).eval().requires_grad_(False)
     fill_zeros(network, std=0.02)  # a head that starts at zero would multiply by zeros
+    network.in_use = in_use
     windows = windows_at(data.source, data.split.validation.take(slice(0, 2)))
     horizons = data.spec.horizons
     one = windows.part(0, 1)
     values = {key: torch.from_numpy(array) for key, array in one.values.items()}
     times = {key: torch.from_numpy(array) for key, array in one.times.items()}
-    bars = torch.tensor(horizons, dtype=torch.float32)
-    condition = network.condition(network.encode(values, times), bars)
-    noise = torch.from_numpy(draw_noise(0, 0, 1, (1, SAMPLES, len(horizons), network.latent_size)))
+    condition = network.condition(network.encode(values, times))
+    noise = path_noise(0, 0, 1, SAMPLES, network.noise_shape(None))
     pieces = trace(network, horizons, (0.05, 0.5, 0.95), windows)
     return Workload(name, network, pieces, one, horizons, noise, condition)
 
@@ -115,8 +131,7 @@ def repeated(workload: Workload, windows: int) -> Workload:
         times={name: array.repeat(windows, axis=0) for name, array in one.times.items()},
         series=one.series.repeat(windows),
     )
-    shape = (1, *workload.noise.shape[2:])
-    noise = torch.from_numpy(draw_noise(0, 0, windows, shape))
+    noise = path_noise(0, 0, windows, SAMPLES, workload.network.noise_shape(None))
     return replace(workload, windows=many, noise=noise, condition=workload.condition.repeat(windows, 1, 1))
 
 

@@ -17,7 +17,7 @@ from conftest import Workload
 from sssd_engine.engine import Engine
 from sssd_engine.part import OnnxPart, Part
 from sssd_engine.runtimes import open_part
-from sssd_export.build.assemble import save_onnx, solver_entry
+from sssd_export.build.assemble import noise_ports, port, save_onnx, solver_entry
 from sssd_export.build.part_plan import HOST, Compiler, layout
 from sssd_export.graph.compose import build_graph
 from sssd_export.targets.openvino import save_ir
@@ -75,7 +75,7 @@ def compiler(kind: Kind, workload: Workload) -> Compiler:
         return Compiler("onnxruntime-cuda", save_onnx, float64=False)
     if kind.target == "openvino":
         return Compiler("openvino", functools.partial(save_ir, precision=kind.precision), float64=False)
-    windows, samples = workload.noise.shape[1:3]
+    windows, samples = workload.noise.paths.shape[:2]
     build = functools.partial(
         compile_plan,
         importlib.import_module(TENSORRT[kind.target]),
@@ -92,24 +92,21 @@ def engine(workload: Workload, scheduler: str, steps: int, kind: Kind) -> Engine
     parts: list[Part] = []
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        for plan in layout(made.runtime, made.float64, kind.loop, split=False):
+        for plan in layout(made.runtime, made.float64, kind.loop, False, workload.network.in_use):
             model = build_graph(workload.pieces, tableau, plan.stages, kind.loop)
             guest = plan.runtime != HOST or made.runtime == HOST
             compile_part, precision = (made.compile, kind.precision) if guest else (save_onnx, "fp32")
             feed = {str(value.name): values[str(value.name)] for value in model.graph.inputs if value.name in values}
             entry: dict[str, Any] = compile_part(model, folder, plan.name, lambda feed=feed: feed)
+            entry |= {"inputs": list(map(port, model.graph.inputs)), "outputs": list(map(port, model.graph.outputs))}
             if plan.stages == ("step",):
-                entry["solver"] = solver_entry(tableau, workload.pieces.broadcast_time)
+                entry["solver"] = solver_entry(tableau, workload.head)
             parts.append(open_part(folder, {**entry, "runtime": plan.runtime, "precision": precision}, threads))
             if isinstance(parts[-1], OnnxPart) and "noise" not in parts[-1].inputs and plan.name == "normaliser":
                 values |= parts[-1]({name: values[name] for name in parts[-1].inputs})
     names = ("values", "times")
     inputs = [{"name": name, "dtype": str(np.asarray(array).dtype), "shape": list(array.shape)}
               for name, array in values.items() if name.split("_")[0] in names]  # fmt: skip
-    return Engine(
-        {
-            "inputs": inputs, "horizons": list(workload.horizons), "num_samples": workload.noise.shape[2],
-            "num_noises": tableau.num_noises, "latent_size": workload.network.latent_size,
-        },
-        parts,
-    )  # fmt: skip
+    inputs += noise_ports(workload.network.noise_shape(tableau))
+    manifest = {"inputs": inputs, "horizons": list(workload.horizons), "num_samples": workload.samples}
+    return Engine(manifest, parts)

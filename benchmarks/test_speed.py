@@ -30,7 +30,7 @@ Contenders = dict[str, Callable[[], Any]]
 def diffusers_loop(workload: Workload, scheduler: str, steps: int) -> Callable[[], Tensor]:
     """The batched eager sampler as anyone writes it with diffusers: ``step()`` after ``step()``."""
     made = make_scheduler(scheduler, workload.network.schedule)
-    head, condition, noise = workload.network.head, workload.condition, workload.noise[0]
+    head, condition, noise = workload.network.head, workload.condition, workload.first[0]
 
     @torch.inference_mode()
     def run() -> Tensor:
@@ -46,17 +46,17 @@ def diffusers_loop(workload: Workload, scheduler: str, steps: int) -> Callable[[
 
 def our_loop(workload: Workload, tableau: SolverTableau, head: Callable[..., Tensor]) -> Callable[[], Tensor]:
     """Our eager sampler."""
-    return lambda: sample(lambda z, t: head(z, t, workload.condition), tableau, workload.noise)
+    return lambda: sample(lambda z, t: head(z, t, workload.condition), tableau, workload.first)
 
 
 def stepwise(workload: Workload, scheduler: str, steps: int) -> Callable[[], Tensor]:
     """ONNX Runtime for the head, the scheduler in Python between the calls: what optimum-onnx does."""
     made = make_scheduler(scheduler, workload.network.schedule)
-    head, condition = session(workload.pieces.head), workload.condition.numpy()
+    head, condition = session(workload.head.model), workload.condition.numpy()
 
     def run() -> Tensor:
         made.set_timesteps(steps)
-        z = workload.noise[0] * made.init_noise_sigma
+        z = workload.first[0] * made.init_noise_sigma
         for timestep in made.timesteps:
             feed = {"z": z.numpy(), "t": np.full((1, 1), float(timestep), np.float32), "condition": condition}
             z = made.step(torch.from_numpy(head.run(None, feed)[0]), timestep, z).prev_sample
@@ -97,7 +97,7 @@ def compiled_head(workload: Workload) -> Callable[..., Tensor] | None:
     try:
         head = torch.compile(workload.network.head)
         with torch.no_grad():
-            head(workload.noise[0], torch.zeros(1, SAMPLES), workload.condition)
+            head(workload.first[0], torch.zeros(1, SAMPLES), workload.condition)
     except Exception as error:  # whatever the backend raises: a missing compiler, an unsupported platform
         print(f"torch.compile is left out: {type(error).__name__}")
         return None
@@ -107,7 +107,7 @@ def compiled_head(workload: Workload) -> Callable[..., Tensor] | None:
 def loop_contenders(workload: Workload) -> Contenders:
     compiled = compiled_head(workload)
     loop = workload.loop_session("dpmsolver++", 20)
-    feed = {"condition": workload.condition.numpy(), "noise": workload.feed["noise"]}
+    feed = {"condition": workload.condition.numpy(), "noise": workload.first.swapaxes(0, 1).numpy()}
     ours, ddim = workload.tableau("dpmsolver++", 20), workload.tableau("ddim", 100)
     contenders: Contenders = {
         "DDIM-100, diffusers, eager": diffusers_loop(workload, "ddim", 100),

@@ -25,6 +25,7 @@ from engines import Kind, engine, kinds
 from tuned_engines import CHOSEN, TUNED, TUNED_MET, chosen_for
 
 from sssd_registry.model_pipeline import forecast_samples
+from sssd_registry.sampling.noise import PathNoise
 
 # Largest error against the eager sampler, in standard deviations of a sample, that a precision may have.
 ALLOWED = {"fp32": 1e-4, "fp16": 0.02, "bf16": 0.1, "int8": 1.0}
@@ -112,12 +113,12 @@ def test_whole_forecast(benchmark: Any, size: Size, results: dict[str, Any]) -> 
 def forecast(made: Any, workload: Workload) -> Callable[[], Any]:
     """The initial noise is given, as to all that are compared; what a solver draws on its way is part of its time."""
     feed, initial = {k: v for k, v in workload.feed.items() if k != "noise"}, workload.feed["noise"]
-    windows, _, *one = initial.shape
-    draws, random = made.manifest["num_noises"] - 1, np.random.default_rng(0)
+    windows, samples = initial.shape[:2]
+    (count, *latent), random = made.noise_shape.draws, np.random.default_rng(0)
 
     def run() -> Any:
-        drawn = random.standard_normal((windows, draws, *one), dtype=np.float32)
-        return made(feed, noise=np.concatenate([initial, drawn], axis=1) if draws else initial).samples
+        draws = random.standard_normal((windows, count, samples, *latent), dtype=np.float32) if count else None
+        return made(feed, noise=initial, draws=draws).samples
 
     return run
 
@@ -150,9 +151,10 @@ def baselines(workload: Workload) -> Contenders:
 
 def one_by_one(workload: Workload, results: dict[str, Any]) -> None:
     """The replaced forecaster's loop, a sample at a time, once."""
-    run = eager(replace(workload, noise=workload.noise[:, :, :1]), "ddim", 100, workload.network.head)
+    one = PathNoise(workload.noise.paths[:, :1], workload.noise.draws[:, :, :1])
+    run = eager(replace(workload, noise=one), "ddim", 100, workload.network.head)
     run()
     started = time.perf_counter()
-    for _ in range(workload.noise.shape[2]):
+    for _ in range(workload.samples):
         run()
     results["one sample at a time, DDIM-100, reference sizes"] = {"ms": 1e3 * (time.perf_counter() - started)}

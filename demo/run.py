@@ -107,23 +107,25 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     """
     import torch
 
+    from sssd_engine.noise import draw_noise
     from sssd_registry.data.windows import last_origins, windows_at
     from sssd_registry.model_pipeline import forecast_samples
     from sssd_registry.plugin_api.make_scheduler import make_scheduler
-    from sssd_registry.sampling.noise import draw_noise
+    from sssd_registry.sampling.noise import PathNoise
     from sssd_registry.sampling.read_tableau import read_tableau
 
     pipe = model.pipeline
     network, horizons = pipe.network, pipe.spec.horizons
     source = pipe.source(DATA)
     windows = windows_at(source, last_origins(source))
-    noise = draw_noise(0, 0, 1, (1, 100, len(horizons), network.latent_size))
+    noise, draws = draw_noise(0, 0, 1, 100, network.noise_shape(None))
+    given = PathNoise(torch.from_numpy(noise), torch.from_numpy(draws).swapaxes(0, 1))
     inputs = {f"values_{name}": array for name, array in windows.values.items()}
     inputs |= {f"times_{name}": array for name, array in windows.times.items()}
 
     def eager(scheduler: str, steps: int) -> Callable[[], Any]:
         tableau = read_tableau(make_scheduler(scheduler, network.schedule), steps)
-        return lambda: forecast_samples(network, tableau, windows, horizons, torch.from_numpy(noise))
+        return lambda: forecast_samples(network, tableau, windows, horizons, given)
 
     contenders = {
         "ddim_100_ms": eager("ddim", 100),

@@ -28,7 +28,6 @@ from sssd_registry.config import Config
 from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.model.batches import evenly_spaced, make_batch
-from sssd_registry.model.correlation import Correlation
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.training.fit_correlation import fit_correlation
 from sssd_registry.training.fit_normalizer import fit_normalizer
@@ -81,7 +80,7 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
     data = task.prepared
     network = make_network(data.spec, Config(data=task.data).model)
     fit_normalizer(network, data)
-    correlation = Correlation(data.spec)
+    correlation = network.correlation
     begun = time.perf_counter()
     fit_correlation(correlation, network.normalizer, data)
     print(f"\n{task.name}, trained {_short(data.spec.horizons)}, asked {_short(asked)}, {part}: correlation fitted in"
@@ -97,13 +96,15 @@ def compare(task: Task, asked: tuple[int, ...], part: str) -> dict[str, dict[str
         units = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
         observed = network.normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons)
         shape = len(observed), _SAMPLES
-        white = torch.randn(*shape, correlation.num_noises, observed.shape[2], generator=generator)
+        white = torch.randn(*shape, *correlation.noise_shape, generator=generator)
+        rows = correlation.rows(batch.horizons)
+        coloured = correlation.colour(white[:, :, :-1], rows)
         plain = white[:, :, : observed.shape[1]]  # as many are between trained horizons as are asked for, or more
         joined = {
             "independent": plain,
             "random walk": walk @ plain,
-            "correlation": correlation.colour(white[:, :, :-1], batch.horizons),
-            "+ volatility": correlation.paths(white, batch.horizons),
+            "correlation": coloured,
+            "+ volatility": correlation.lively(coloured, white[:, :, -1:]),
         }
         for name, standard in joined.items():
             kept[name].append(_scores(standard, observed, units, network.normalizer.restore, task.unit[1]))

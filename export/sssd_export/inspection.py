@@ -22,6 +22,7 @@ _DESCRIBED = (
     "scheduler",
     "num_inference_steps",
     "num_calls",
+    "network_in_use",
     "horizons",
     "num_samples",
     "spec",
@@ -77,7 +78,9 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
     speed = found["speed"]
     lines = [
         f"{folder}: {found['target']} engine, {found['precision']}",
-        f"scheduler  {found['scheduler']}, {found['num_inference_steps']} steps, {found['num_calls']} network calls",
+        f"scheduler  {found['scheduler']}, {found['num_inference_steps']} steps, {found['num_calls']} network calls"
+        if found["network_in_use"]
+        else "scheduler  none: the model's network was left out, and forecasts are in closed form",
         f"horizons   {', '.join(map(str, found['horizons']))} bars, {found['num_samples']} samples by default",
         f"targets    {', '.join(found['spec']['targets'])}",
         f"parity     {_parity(found.get('parity'))}",

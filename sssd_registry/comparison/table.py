@@ -91,7 +91,7 @@ class Comparison:
 
 
 NETWORK_UNUSED = (
-    "training left this model's network out, so that every solver samples the Gaussian that diffusion starts from: what"
+    "training left this model's network out: it forecasts a Gaussian in closed form, the same by every solver, and what"
     " is best here says nothing about a model whose network is in use"
 )
 

@@ -120,9 +120,13 @@ class SSSDNetwork(nn.Module):
             noise: of paths, ``(B, S, G + 1, C)``.
             rows: of K horizons, :meth:`Correlation.rows`.
         """
+        return stratified(self.coloured(noise, rows))
+
+    def coloured(self, noise: Tensor, rows: Tensor) -> Tensor:
+        """The same before strata are restored, float64."""
         white = noise.double()
         paths = self.correlation.colour(white[:, :, :-1], rows)
-        return stratified(paths if self.in_use else self.correlation.lively(paths, white[:, :, -1:]))
+        return paths if self.in_use else self.correlation.lively(paths, white[:, :, -1:])
 
     def moved(self, start: Tensor, first: Tensor, last: Tensor, rows: Tensor) -> Tensor:
         """Paths ``(B, S, K, C)`` that :meth:`start` gave, moved as sampling has moved their latents."""

@@ -47,11 +47,12 @@ class PathVolatility(ExactBuffers):
     def forward(self, normal: Tensor, volatility: Tensor) -> Tensor:
         """Standard normal paths ``(B, S, K, C)``, given ``volatility (B, S, 1, C)``, standard normal, to such ones."""
         scaled = normal * torch.exp(self.spread * volatility)
-        power = torch.minimum(torch.log1p(scaled.square()), self.farthest)
+        power = torch.minimum(torch.log1p(scaled * scaled), self.farthest)  # as a power it is slow in engines
         square = torch.zeros_like(power)
         for term in self.terms.flip(0):  # Horner
             square = (square + term) * power
-        return torch.where(self.spread > 0, scaled.sign() * square.clamp(min=0).sqrt(), normal)
+        own = (self.spread > 0).to(normal.dtype)
+        return own * scaled.sign() * square.clamp(min=0).sqrt() + (1 - own) * normal
 
     @torch.no_grad()
     def set_spread(self, spread: Tensor) -> None:

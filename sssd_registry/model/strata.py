@@ -24,16 +24,20 @@ def stratified(normal: Tensor) -> Tensor:
 
     Float64, since of two samples that are nearly the same each may be the higher one, in another order of sums.
     """
+    strata, sample = ordered_strata(normal)
+    return torch.zeros_like(strata).scatter(-1, sample, strata).movedim(-1, 1)
+
+
+def ordered_strata(normal: Tensor) -> tuple[Tensor, Tensor]:
+    """The values of :func:`stratified`, ascending, float32 ``(B, K, C, S)``, and which sample each is, int64."""
     size = normal.shape[1]
-    ordered, sample = torch.sort(normal.movedim(1, -1), dim=-1)  # (B, K, C, S): whose sample it is
+    ordered, sample = torch.sort(normal.movedim(1, -1), dim=-1)  # (B, K, C, S)
     share = normal_share(ordered)
     below = torch.cat([torch.zeros_like(share[..., :1]), share[..., :-1]], dim=-1)
     above = torch.cat([share[..., 1:], torch.ones_like(share[..., :1])], dim=-1)
     place = (share - below) / (above - below).clamp(min=_LEAST)
     rank = torch.arange(size, device=normal.device)
-    strata = normal_quantile(((rank + place) / size - 0.5).float())
-    moved = torch.zeros_like(strata).scatter(-1, sample, strata)
-    return moved.movedim(-1, 1)
+    return normal_quantile(((rank + place) / size - 0.5).float()), sample
 
 
 def normal_share(x: Tensor) -> Tensor:

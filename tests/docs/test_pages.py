@@ -98,7 +98,7 @@ def test_the_large_sizes_shown_are_those_that_are_measured() -> None:
     (shown,) = [
         tomllib.loads(block.text) for block in blocks(ROOT / "docs/how-to/train.md") if block.language == "toml"
     ]
-    assert Config.model_validate(shown).model.latent_size == 256
+    assert Config.model_validate(shown).model.components == 32
     measured = tomllib.loads((ROOT / "benchmarks" / "reference.toml").read_text())
     assert shown["model"] == measured["model"]
     assert shown["data"] == measured["data"] | {"target_kind": "log-return"}

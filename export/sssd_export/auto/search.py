@@ -46,6 +46,8 @@ REFERENCE = ("ddim", 100)
 STEPS = (4, 6, 8, 10, 15, 20)
 PICTURE = "search.png"
 LOOPS = ("unrolled", "loop")
+# All that there is to build where the network is not in use: what is left runs in ONNX Runtime, whatever the target.
+_CLOSED_FORM = (("onnx", "fp32"),)
 # Solvers that are compiled: the cheapest good ones of so many different costs. Reduced precision may cost the cheapest
 # what it had left of the tolerance.
 _COMPILED = 3
@@ -123,11 +125,14 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=ENGINE)
-    distilled = ModelPipeline.from_pretrained(model).distilled  # its own solver is then all there is to be as good as
+    pipeline = ModelPipeline.from_pretrained(model)
+    distilled = pipeline.distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
     base = compare(model, data, [scheduler], [count], setting, state_file).best
     names = None if order.scheduler is None else [order.scheduler]
     steps = STEPS if order.steps is None else [order.steps]
+    if not pipeline.network.in_use:  # in closed form no solver has anything to do
+        names, steps = [order.scheduler or scheduler], [order.steps or count]
     solvers = compare(model, data, names, steps, setting, state_file, report)
     chosen = shortlist(solvers.rows, base.crps * (1 + setting.tolerance))
     if not chosen:
@@ -182,8 +187,8 @@ def _trials(
     tried = [
         Trial(row.scheduler, row.steps, row.calls, target, precision, loop)
         for row in chosen
-        for target, precision in targets_here(order.target)
-        for loop in ([order.loop] if order.loop else LOOPS)
+        for target, precision in (targets_here(order.target) if pipeline.network.in_use else _CLOSED_FORM)
+        for loop in ([order.loop] if order.loop else LOOPS if pipeline.network.in_use else LOOPS[:1])
         if precision != "int8" or loop != "loop"  # which cannot be built
     ]
     engines: dict[Trial, Engine] = {}

@@ -193,8 +193,8 @@ def _compiled(
         made = cached(key, folder, lambda place: compiler.compile(graph, place, plan.name, example))
     return {
         **made,
-        "inputs": [_port(value) for value in graph.graph.inputs],
-        "outputs": [_port(value) for value in graph.graph.outputs],
+        "inputs": [port(value) for value in graph.graph.inputs],
+        "outputs": [port(value) for value in graph.graph.outputs],
         "structure": structure(graph),
         "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
         "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
@@ -314,10 +314,11 @@ def _noise_port(name: str, shape: Sequence[Any], what: str) -> dict[str, Any]:
 
 
 def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
-    return {**_port(value), "meaning": meaning}
+    return {**port(value), "meaning": meaning}
 
 
-def _port(value: ir.Value) -> dict[str, Any]:
+def port(value: ir.Value) -> dict[str, Any]:
+    """Name, type and shape of what a graph takes or gives, for a manifest."""
     shape = [size if isinstance(size, int) else str(size.value) for size in value.shape or ()]
     dtype = value.dtype or ir.DataType.FLOAT
     return {"name": value.name, "dtype": str(dtype.numpy()), "shape": shape}

@@ -51,6 +51,9 @@ def with_timing_cache(target: str | None, cache: Path | None) -> str | None:
     return f"{target or 'onnx'}{',' if ':' in (target or '') else ':'}timing_cache={cache}"
 
 
+CLOSED_FORM = "in closed form as the model's network was left out"
+
+
 def tell_engine(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
     """Say in one line what was built, and how near it is to the live scheduler."""
     if as_json:
@@ -58,9 +61,11 @@ def tell_engine(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
         return
     parity = manifest["parity"]
     not_run = f" it was not run here, {parity['not run']}; {parity['of']}" if "not run" in parity else ""
+    in_use = manifest["network_in_use"]
+    calls = f"{manifest['scheduler']} in {manifest['num_calls']} network calls" if in_use else CLOSED_FORM
     typer.echo(
-        f"{folder}: {manifest['target']} engine, {manifest['precision']}, {manifest['scheduler']} in"
-        f" {manifest['num_calls']} network calls, horizons {', '.join(map(str, manifest['horizons']))};"
-        f"{not_run} off the live scheduler by {parity['max_error']:.1e} of the samples'"
+        f"{folder}: {manifest['target']} engine, {manifest['precision']}, {calls}, horizons"
+        f" {', '.join(map(str, manifest['horizons']))};"
+        f"{not_run} off the {'live scheduler' if in_use else 'model'} by {parity['max_error']:.1e} of the samples'"
         f" standard deviation ({parity['tolerance']:.0e} allowed)"
     )

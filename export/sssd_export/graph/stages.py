@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.model.strata import ordered_strata
 
 UNITS = ("location", "scale")
 
@@ -74,21 +75,24 @@ class Decode(nn.Module):
 
     def forward(self, noise: Tensor, location: Tensor, scale: Tensor, *latents: Tensor) -> tuple[Tensor, Tensor]:
         """``latents``: those that sampling has made, where the network is in use."""
-        network, rows = self.network, self.get_buffer("rows")
-        paths = network.start(noise, rows)  # (B, S, K, C)
-        for made in latents:
-            paths = network.moved(paths, network.first_latents(noise), made, rows)
+        network, rows, levels = self.network, self.get_buffer("rows"), self.get_buffer("levels")
+        if not latents:  # what is drawn by its ranks is known in order, and need not be sorted again
+            strata, sample = ordered_strata(network.coloured(noise, rows))
+            ordered = network.normalizer.restore(strata.movedim(-1, 1), location, scale)  # (B, S, K, C)
+            samples = torch.zeros_like(ordered).scatter(1, sample.movedim(-1, 1), ordered)
+            return samples, ordered_quantiles(ordered, levels)
+        (last,) = latents
+        paths = network.moved(network.start(noise, rows), network.first_latents(noise), last, rows)
         samples = network.normalizer.restore(paths, location, scale)
-        return samples, sample_quantiles(samples, self.get_buffer("levels"))
+        return samples, ordered_quantiles(torch.sort(samples, dim=1).values, levels)
 
 
-def sample_quantiles(samples: Tensor, levels: Tensor) -> Tensor:
-    """``(B, S, K, C)`` to ``(B, Q, K, C)``: linear interpolation, numpy's default definition.
+def ordered_quantiles(ordered: Tensor, levels: Tensor) -> Tensor:
+    """Ascending samples ``(B, S, K, C)`` to ``(B, Q, K, C)``: linear interpolation, numpy's default definition.
 
     Written out because ``torch.quantile`` does not export with a dynamic number of samples.
     """
-    ordered = torch.sort(samples, dim=1).values
-    last = samples.shape[1] - 1
+    last = ordered.shape[1] - 1
     position = levels * last  # (Q,)
     below = position.floor().long()
     above = (below + 1).clamp(max=last)
