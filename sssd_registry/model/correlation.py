@@ -42,11 +42,14 @@ class Correlation(ExactBuffers):
         points: float32 ``(G,)`` bars, ascending, the trained horizons among them: what has a noise of its own.
         colouring: of several targets joint as long as that is small.
         over_targets: float32 ``(C, C)``, lower triangular: how paths' volatilities hang together.
+        training_size: float32 ``(G, C)``, how large standard units are at each point in training, 1 or about 1: a fit
+            leaves less of what it was fitted to, and what is learnt of a path's shape must not be its width.
         volatility: of paths, drawn from a last noise.
     """
 
     points: Tensor
     over_targets: Tensor
+    training_size: Tensor
 
     def __init__(self, spec: DataSpec, config: ModelConfig) -> None:
         super().__init__()
@@ -63,6 +66,7 @@ class Correlation(ExactBuffers):
         else:
             self.colouring = SeparableColouring(count, channels, latents, channels * count**2 > _MOST_NUMBERS)
         self.register_buffer("over_targets", torch.eye(channels))
+        self.register_buffer("training_size", torch.ones(count, channels))
         self.volatility = PathVolatility(channels)
 
     @property
@@ -103,7 +107,7 @@ class Correlation(ExactBuffers):
 
     def extract(self, standard: Tensor) -> Tensor:
         """Standard units at all points ``(B, G, C)`` to latents ``(B, R, D)``, white on the training data."""
-        return self.colouring.extract(standard)
+        return self.colouring.extract(standard / self.training_size)
 
     @torch.no_grad()
     def set_matrices(self, over_horizons: Tensor, over_targets: Tensor) -> None:

@@ -51,11 +51,13 @@ class _Residuals:
 
     Attributes:
         standard: float32 ``(n, G, C)``, of unit variance.
+        size: float32 ``(G, C)``, by which they were divided.
         weights: float32 ``(n, C)``, how much each window counts.
         folds: blocks of time.
     """
 
     standard: Tensor
+    size: Tensor
     weights: Tensor
     folds: Sequence[Fold]
 
@@ -85,6 +87,7 @@ def fit_correlation(correlation: Correlation, normalizer: WindowNormalizer, data
     A target that stands still in all windows has the targets' common correlation over horizons, and none with others.
     """
     residuals = _gather(correlation, normalizer, data)
+    correlation.training_size.copy_(residuals.size)
     matrices = _over_horizons(residuals, correlation)
     white = _white(residuals, matrices)
     across = _over_targets(white, residuals)
@@ -104,16 +107,20 @@ def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: Traini
         parts.append(normalizer.standardize(batch.future, batch.values, batch.times, batch.horizons))
         weights.append(normalizer.weight(batch.values))
     standard, counted = torch.cat(parts), torch.cat(weights).float()
+    size = torch.ones(standard.shape[1:])
     for target in range(standard.shape[2]):  # one by one: what robust_rms holds of all would fill the memory
         column, weight = standard[:, :, target], counted[:, [target]]
         column.nan_to_num_(0.0, 0.0, 0.0)  # beyond float32, after a window that stands still
-        column /= robust_rms(column, weight.expand_as(column)).float()
+        typical = robust_rms(column, weight.expand_as(column)).float()
+        column /= typical
         _fill_wrong(column)
         column.clamp_(-_FARTHEST, _FARTHEST)
-        column /= ((weight * column.square()).sum(dim=0) / weight.sum().clamp(min=1e-12)).sqrt().clamp(min=1e-6)
+        left = ((weight * column.square()).sum(dim=0) / weight.sum().clamp(min=1e-12)).sqrt().clamp(min=1e-6)
+        column /= left
+        size[:, target] = torch.where(weight.sum() > 0, typical * left, 1.0)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
-    return _Residuals(standard, counted, make_folds(len(standard), gap))
+    return _Residuals(standard, size, counted, make_folds(len(standard), gap))
 
 
 def _fill_wrong(column: Tensor) -> None:
