@@ -57,6 +57,8 @@ class ModelPipeline:
         sampling_defaults: default number of steps, and solvers tuned for the model.
     """
 
+    scheduler: Any
+
     def __init__(
         self,
         model: SSSDNetwork,
@@ -87,15 +89,12 @@ class ModelPipeline:
         """The network; its parts are ``normalizer``, ``correlation``, ``encoder`` and ``head``."""
         return self.model
 
-    @property
-    def scheduler(self) -> Any:
-        """The scheduler that the model is sampled with."""
-        return self._scheduler
-
-    @scheduler.setter
-    def scheduler(self, scheduler: Any) -> None:
-        self._scheduler = bound(scheduler, self.model.schedule)
-        self._tableaus.clear()  # a function that was written anew has the name of the old one
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Give a scheduler that is assigned its process; diffusers, whose attribute it is too, is told as ever."""
+        if name == "scheduler":
+            value = bound(value, self.model.schedule)
+            self._tableaus.clear()  # a function that was written anew has the name of the old one
+        super().__setattr__(name, value)
 
     @property
     def device(self) -> torch.device:

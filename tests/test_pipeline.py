@@ -125,7 +125,7 @@ def test_many_windows_are_batched_without_changing_them(
     windows = windows_at(source, all_origins(source).take(np.arange(0, 50, 5)))
     pipe.set_progress_bar_config(disable=True)
     whole = pipe(windows, num_samples=4, generator=0).samples
-    monkeypatch.setattr("sssd_registry.model_pipeline._ROWS_AT_ONCE", 3 * 4 * 2)
+    monkeypatch.setattr("sssd_registry.model_pipeline._NUMBERS_AT_ONCE", 3 * 4 * (5 + 2))
     np.testing.assert_allclose(pipe(windows, num_samples=4, generator=0).samples, whole, rtol=1e-6)
 
 

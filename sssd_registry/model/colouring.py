@@ -130,13 +130,15 @@ class SeparableColouring(ExactBuffers):
     def set_matrices(self, over_horizons: Tensor, over_targets: Tensor) -> None:
         """Take correlation matrices ``(C or 1, G, G)`` and ``(C, C)``, positive definite."""
         rows = _unit(torch.linalg.cholesky(over_horizons.double()))
-        turn = _leading_first((rows.mT @ rows).sum(dim=0), self.latents[0])
+        turn = _leading_first((rows.mT @ rows).sum(dim=0))
         whole = torch.eye(len(turn), dtype=torch.float64).expand_as(rows)
         undone = turn.T @ torch.linalg.solve_triangular(rows, whole, upper=False)
         self.over_horizons.copy_(rows @ turn)
         self.to_components.copy_(undone[:, : self.latents[0]])
         mixed = _unit(torch.linalg.cholesky(over_targets.double()))
-        turn = _leading_first(mixed.T @ mixed, self.latents[1])
+        turn = torch.eye(len(mixed), dtype=torch.float64)
+        if self.latents[1] < len(mixed):  # else each target may as well keep a noise of its own
+            turn = _leading_first(mixed.T @ mixed)
         self.over_targets.copy_(mixed @ turn)
         self.to_mixtures.copy_((turn.T @ torch.linalg.inv(mixed))[: self.latents[1]])
 
@@ -149,10 +151,8 @@ def separable_matrix(over_horizons: Tensor, over_targets: Tensor) -> Tensor:
     return across.reshape(points * targets, -1)
 
 
-def _leading_first(square: Tensor, wanted: int) -> Tensor:
-    """Rotation ``(G, G)`` that puts what carries most of a second moment first; none where all of it is wanted."""
-    if wanted == len(square):
-        return torch.eye(len(square), dtype=torch.float64)
+def _leading_first(square: Tensor) -> Tensor:
+    """Rotation ``(G, G)`` that puts what carries most of a second moment first."""
     return _signed(torch.linalg.eigh(square).eigenvectors.flip(-1))
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor
 
 from sssd_registry.model.exact_buffers import ExactBuffers
@@ -65,6 +64,8 @@ class PathVolatility(ExactBuffers):
 
 def _normal_map(spread: float) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
     """The polynomial's terms, and ``log(1 + x²)`` of the last x that they were fitted on."""
+    from scipy import stats  # for a fit alone: it takes as long to import as a forecast does
+
     nodes, weights = np.polynomial.hermite_e.hermegauss(101)
     x = np.concatenate([np.linspace(0.01, 4, 400), np.geomspace(4, _FARTHEST * np.exp(4 * spread), 300)])
     beyond = stats.norm.sf(x[:, None] * np.exp(-spread * nodes)) @ weights / weights.sum()

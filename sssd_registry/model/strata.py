@@ -25,7 +25,7 @@ def stratified(normal: Tensor) -> Tensor:
     Float64, since of two samples that are nearly the same each may be the higher one, in another order of sums.
     """
     strata, sample = ordered_strata(normal)
-    return torch.zeros_like(strata).scatter(-1, sample, strata).movedim(-1, 1)
+    return torch.zeros_like(strata).scatter(-1, sample, strata).movedim(-1, 1).contiguous()
 
 
 def ordered_strata(normal: Tensor) -> tuple[Tensor, Tensor]:

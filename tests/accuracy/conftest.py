@@ -25,7 +25,6 @@ def accuracy() -> Iterator[Any]:
         import classical
         import direct_paths
         import goals
-        import latents
         import losses
         import measure
         import report
@@ -41,7 +40,6 @@ def accuracy() -> Iterator[Any]:
             classical,
             direct_paths,
             goals,
-            latents,
             losses,
             measure,
             report,

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 SETTINGS = {
     "data": {"targets": "all", "horizons": [1, 6, 24], "timeframes": {"1h": 48}},
     "model": {
-        "feature_size": 8, "state_size": 4, "num_layers": 1, "context_size": 8, "horizon_size": 8,
+        "feature_size": 8, "state_size": 4, "num_layers": 1, "context_size": 8, "token_size": 8,
         "head_options": {"hidden_sizes": [16], "time_size": 8}, "location_scale": "random-walk",
     },
     "training": {
@@ -41,11 +41,6 @@ def waves() -> pd.DataFrame:
     wave = np.sin(2 * np.pi * hours / 24)
     time = pd.date_range("2024-01-01", periods=1500, freq="h")
     return pd.DataFrame({"time": time, "a": 3 * wave + shared, "b": 100 + wave + shared + random.normal(size=1500)})
-
-
-@pytest.fixture(autouse=True)
-def _a_short_training_of_autoencoders(accuracy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy.latents, "_STEPS", 400)
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,12 @@ def test_without_a_terminal_a_line_now_and_then(capsys: pytest.CaptureFixture[st
             clock[0] += 1.0
             state.step = step
             if step == 100:
-                state.history, state.best_crps = [(0, 0.5), (100, 0.45)], 0.45
+                state.history, state.best_score = [(0, 0.5), (100, 0.45)], 0.45
             report(state, 0.25)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 4  # after 10 s, and every minute
     assert lines[0] == "training: 10 of 3000, 0.9 steps/s, 55 min 22 s left, loss 0.250"
-    assert lines[-1].endswith("loss 0.250, validation CRPS 90.0% of the start's")
+    assert lines[-1].endswith("loss 0.250, validation score 90.0% of the start's")
 
 
 def test_the_first_windows_count_for_the_rate(capsys: pytest.CaptureFixture[str], clock: list[float]) -> None:

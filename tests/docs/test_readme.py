@@ -21,21 +21,25 @@ def test_it_names_what_a_reader_needs_first() -> None:
         assert f"\n## {title}\n" in text
 
 
-def test_the_ten_lines_are_the_code_path(prepared: Path) -> None:
+def test_the_few_lines_are_the_code_path(prepared: Path) -> None:
     """They give what the pipeline's own computation gives of the same noise."""
     import numpy as np
+    import torch
 
     from sssd_registry.model_pipeline import forecast_samples
+    from sssd_registry.sampling.noise import PathNoise
 
-    code = next(block.text for block in blocks(README) if "network.decode" in block.text)
+    code = next(block.text for block in blocks(README) if "network.start" in block.text)
     statements = [line for line in code.splitlines() if line.strip() and not line.startswith(("import", "from"))]
-    assert len(statements) <= 12
+    assert len(statements) <= 15
     names: dict[str, object] = {}
     exec(code, names)
+    noise = names["noise"]
+    assert isinstance(noise, torch.Tensor)
     expected = forecast_samples(
         *(names[name] for name in ("network", "tableau", "windows")),  # type: ignore[arg-type]
         [1.0, 4.0],
-        names["noise"],  # type: ignore[arg-type]
+        PathNoise(noise, torch.empty(0, *noise.shape[:2], *names["network"].latent_shape)),  # type: ignore[attr-defined]
     )
     np.testing.assert_allclose(names["samples"], expected, rtol=1e-12)  # type: ignore[arg-type]
 

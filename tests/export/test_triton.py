@@ -89,8 +89,8 @@ def test_it_serves_what_the_engine_gives(
     assert {folder.name for folder in (tmp_path / "repository").iterdir()} == models
     engine = load_engine(tmp_path / "fx")
     inputs = engine_inputs(tiny.windows.part(0, 3))
-    noise, _ = draw_noise(7, 0, 3, 5, engine.noise_shape)
-    feed = {**inputs, "noise": noise}
+    noise, draws = draw_noise(7, 0, 3, 5, engine.noise_shape)
+    feed = {**inputs, "noise": noise, **({"draws": draws} if draws.size else {})}
     seen, expected = serve(tmp_path / "repository", "fx", 1, feed), engine(inputs, 5, seed=7)
     np.testing.assert_allclose(seen["samples"], expected.samples, rtol=1e-6)
     np.testing.assert_allclose(seen["quantiles"], expected.quantiles, rtol=1e-6)
@@ -120,7 +120,8 @@ def test_what_triton_cannot_run_is_refused(tiny_engine: Path, tmp_path: Path) ->
     manifest = read_manifest(engine)
     (part,) = manifest["parts"]
     updates = [[["noise", 0, 1.0]], [["output", 0, 1.0]]]
-    solver = {"one_time": True, "memory": 1, "timesteps": [999.0], "updates": updates}
+    latent = {"leading": [4, 1], "latent": [1, 4]}
+    solver = {"one_time": True, "memory": 1, "timesteps": [999.0], "updates": updates, **latent}
     for parts, message in [
         ([{**part, "runtime": "tensorrt-rtx"}], "no backend for tensorrt-rtx"),
         ([{**part, "solver": solver}], "exported with --loop step"),

@@ -55,7 +55,7 @@ def change(folder: Path, path: str, value: Any) -> None:
         ("record.config.model.feature_size", 60_000),
         ("record.config.model.num_layers", 1000),
         ("record.config.model.num_train_timesteps", 10**9),
-        ("record.config.model.latent_size", 60_000),
+        ("record.config.model.token_size", 10**9),
         ("record.config.model.state_size", "32"),
         ("record.config.model.head_options", {"hidden_sizes": [10**6, 10**6]}),
         ("record.config.model.head_options", {"hidden_sizes": [-1]}),
@@ -117,12 +117,12 @@ def weights_changed(folder: Path, change: Callable[[dict[str, torch.Tensor]], An
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda w: w["head.out.weight"].fill_(float("nan")), "tensor head.out.weight holds NaN in 16 of 16 places"),
+        (lambda w: w["head.out.weight"].fill_(float("nan")), "tensor head.out.weight holds NaN in 64 of 64 places"),
         (lambda w: w["encoder.context.bias"][:1].fill_(float("inf")), "encoder.context.bias holds infinity in 1 of 8"),
         (lambda w: [tensor.zero_() for tensor in w.values()], "every parameter is zero"),
         (lambda w: w.pop("head.out.bias"), "lacks head.out.bias"),
         (lambda w: w.update(x=torch.zeros(1)), "x belongs to no part of it"),
-        (lambda w: w.update({"head.out.bias": torch.zeros(2)}), r"head.out.bias has shape \(2,\), and \(1,\) is"),
+        (lambda w: w.update({"head.out.bias": torch.zeros(2)}), r"head.out.bias has shape \(2,\), and \(4,\) is"),
         (lambda w: w.update({"head.out.bias": torch.zeros(1, dtype=torch.int64)}), "head.out.bias is of type I64"),
     ],
 )
@@ -148,10 +148,10 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_model: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("head", ["mlp", "adaln", "dit", "film-unet", "unet1d", "unet1d-attn", "unet2d"])
-@pytest.mark.parametrize("latent_size", [None, 3])
-def test_shapes_are_known_without_building(tiny_model: Path, head: str, latent_size: int | None) -> None:
+@pytest.mark.parametrize("components", [8, 3])
+def test_shapes_are_known_without_building(tiny_model: Path, head: str, components: int) -> None:
     network = SSSDPipeline.from_pretrained(tiny_model).network
-    config = network.config.model_copy(update={"head": head, "head_options": {}, "latent_size": latent_size})
+    config = network.config.model_copy(update={"head": head, "head_options": {}, "components": components})
     state = torch.random.get_rng_state()
     found = network_shapes(network.spec, config, 1 << 30)
     assert torch.equal(state, torch.random.get_rng_state()), "nothing is drawn"
@@ -167,8 +167,10 @@ def spec_of(model: Path) -> DataSpec:
     ("setting", "named"),
     [
         ("model.feature_size=65536", "model.feature_size, model.state_size or model.num_layers"),
-        ("model.latent_size=65536", "model.head_options or model.latent_size"),
-        ("model.head_options={hidden_sizes = [20000, 20000]}", "model.head_options or model.latent_size"),
+        (
+            "model.head_options={hidden_sizes = [20000, 20000]}",
+            "model.head_options, model.components or model.target_components",
+        ),
         ("training.batch_size=1000000", "training.batch_size"),
         ("training.noise_draws=1000000", "training.batch_size or training.noise_draws"),
     ],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sssd_registry.plugin_api.check_spec import TUNED
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
-from sssd_registry.plugin_api.registry import TUNED
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.sampling_defaults import DEFAULT_STEPS, SamplingDefaults
 

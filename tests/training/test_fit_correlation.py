@@ -38,7 +38,8 @@ def hourly(values: Array) -> pd.DataFrame:
 
 def fitted(frame: pd.DataFrame, horizons: tuple[int, ...] = DENSE, *more: str, law: Law | None = None) -> Correlation:
     """By the start that training begins with, or by forecasts of a ``law`` that is known."""
-    settings = [f"data.horizons={list(horizons)}", 'data.timeframes={"1h" = 48}', "data.targets=all", *more]
+    settings = [f"data.horizons={list(horizons)}", 'data.timeframes={"1h" = 48}', "data.targets=all"]
+    settings += ["model.location_scale=linear", *more]
     config = load_config(None, settings)
     data = training_data(frame, config.data)
     network = make_network(data.spec, config.model)
