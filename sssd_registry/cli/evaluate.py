@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sssd_registry.cli.shared_options import (
+    FirstOrigin,
+    History,
+    ModelOrEngine,
+    SchedulerName,
+    ScoredSamples,
+    Steps,
+    TrainedHorizons,
+    Unit,
+)
 from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
@@ -17,17 +27,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
-    horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
-    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
-    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
-    samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
+    model: ModelOrEngine,
+    data: History,
+    horizons: TrainedHorizons = None,
+    unit: Unit = "bars",
+    scheduler: SchedulerName = None,
+    steps: Steps = None,
+    samples: ScoredSamples = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    start: Annotated[
-        str | None, typer.Option(help="first origin; default: the end of the model's validation data")
-    ] = None,
+    start: FirstOrigin = None,
     max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw calibration: PIT, and coverage by horizon (.png)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sssd_registry.cli.shared_options import ModelOrEngine, SchedulerName, Steps, Unit
 from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
@@ -15,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def forecast(
-    model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
+    model: ModelOrEngine,
     data: Annotated[
         Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row. Or many: 'parts/*.parquet'")
     ],
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
-    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
-    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
+    unit: Unit = "bars",
+    scheduler: SchedulerName = None,
+    steps: Steps = None,
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecast")] = 0,
     out: Annotated[

@@ -8,20 +8,29 @@ from typing import Annotated
 
 import typer
 
+from sssd_registry.cli.shared_options import (
+    FirstOrigin,
+    History,
+    ModelOrEngine,
+    SchedulerName,
+    ScoredSamples,
+    Steps,
+    TrainedHorizons,
+    Unit,
+)
+
 
 def report(
-    model: Annotated[Path, typer.Argument(help="model folder or engine folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
+    model: ModelOrEngine,
+    data: History,
     out: Annotated[Path, typer.Option(help="page to write, .html; it needs no network")],
-    horizons: Annotated[str | None, typer.Option(help="bars or durations; default: as trained")] = None,
-    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
-    scheduler: Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="inference steps; default: the model's own, or 20")] = None,
-    samples: Annotated[int | None, typer.Option(min=2, help="samples of each forecast; default 100")] = None,
+    horizons: TrainedHorizons = None,
+    unit: Unit = "bars",
+    scheduler: SchedulerName = None,
+    steps: Steps = None,
+    samples: ScoredSamples = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    start: Annotated[
-        str | None, typer.Option(help="first origin; default: the end of the model's validation data")
-    ] = None,
+    start: FirstOrigin = None,
     max_windows: Annotated[int, typer.Option(min=2, help="score so many windows, evenly spaced")] = 400,
     origins: Annotated[int, typer.Option(min=1, help="forecasts to look at, of each series; fewer of many")] = 40,
     front: Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sssd_registry.cli.shared_options import Unit
+
 
 def train(
     data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column")],
@@ -17,7 +19,7 @@ def train(
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="override one setting; repeatable"),
     ] = None,
     horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")] = None,
-    unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
+    unit: Unit = "bars",
     init: Annotated[
         str | None, typer.Option(metavar="MODEL", help="start from this model's encoder: a folder, or owner/name")
     ] = None,
