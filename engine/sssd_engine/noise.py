@@ -9,6 +9,7 @@ Methods for Selecting Values of Input Variables"). A sample by itself is standar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,13 +71,29 @@ def normal_quantile(q: Float) -> Float:
 
     Rational approximations to seven digits: PPND7 (Wichura 1988, Algorithm AS 241). Nothing is farther than 5.5.
     """
-    r = np.float32(0.180625) - q * q
+    z = np.asarray(central_quantile(q))
+    far = np.abs(q) > CENTRAL
+    depth = -np.log(np.maximum(0.5 - np.abs(q[far]), np.float32(LEAST_SHARE)))
+    z[far] = np.copysign(tail_quantile(np.sqrt(depth)), q[far])
+    return z
+
+
+# The approximations' two halves, for arrays of numpy and tensors of torch alike: how far the first reaches, and the
+# least share of the distribution that the second is for.
+CENTRAL, LEAST_SHARE = 0.425, 2**-25
+
+
+def central_quantile(q: Any) -> Any:
+    """Quantiles at ``q + 1/2``, for q within :data:`CENTRAL` of 0."""
+    r = 0.180625 - q * q
     above = ((59.10937472 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179
     below = ((67.1875636 * r + 78.757757664) * r + 17.895169469) * r + 1
-    z = np.asarray(q * above / below)
-    far = np.abs(q) > 0.425
-    r = np.sqrt(-np.log(np.maximum(0.5 - np.abs(q[far]), np.float32(2**-25)))) - np.float32(1.6)
+    return q * above / below
+
+
+def tail_quantile(root: Any) -> Any:
+    """Distance from 0 of the quantiles beyond which a share of ``exp(-root²)`` of the distribution lies."""
+    r = root - 1.6
     above = ((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777
     below = (0.12021132975 * r + 0.7370016425) * r + 1
-    z[far] = np.copysign(above / below, q[far])
-    return z
+    return above / below

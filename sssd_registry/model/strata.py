@@ -15,6 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sssd_registry.sampling.noise import CENTRAL, LEAST_SHARE, central_quantile, tail_quantile
+
 # Below it a distance between neighbours is none.
 _LEAST = 1e-300
 
@@ -54,13 +56,7 @@ def normal_share(x: Tensor) -> Tensor:
 def normal_quantile(q: Tensor) -> Tensor:
     """The standard normal's quantile function at ``q + 1/2``, float32, with q in [-1/2, 1/2].
 
-    As :func:`sssd_engine.noise.normal_quantile`: PPND7 (Wichura 1988, Algorithm AS 241). Nothing is farther than 5.5.
+    The same as of noise, :func:`sssd_engine.noise.normal_quantile`.
     """
-    r = 0.180625 - q * q
-    above = ((59.10937472 * r + 159.29113202) * r + 50.434271938) * r + 3.3871327179
-    below = ((67.1875636 * r + 78.757757664) * r + 17.895169469) * r + 1
-    middle = q * above / below
-    r = torch.sqrt(-torch.log((0.5 - q.abs()).clamp(min=2**-25))) - 1.6
-    above = ((0.17023821103 * r + 1.3067284816) * r + 2.75681539) * r + 1.4234372777
-    below = (0.12021132975 * r + 0.7370016425) * r + 1
-    return torch.where(q.abs() > 0.425, q.sign() * above / below, middle)
+    depth = -torch.log((0.5 - q.abs()).clamp(min=LEAST_SHARE))
+    return torch.where(q.abs() > CENTRAL, q.sign() * tail_quantile(torch.sqrt(depth)), central_quantile(q))

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from sssd_engine.noise import CENTRAL as CENTRAL
+from sssd_engine.noise import LEAST_SHARE as LEAST_SHARE
 from sssd_engine.noise import NoiseShape as NoiseShape
+from sssd_engine.noise import central_quantile as central_quantile
 from sssd_engine.noise import draw_noise
+from sssd_engine.noise import tail_quantile as tail_quantile
 
 
 @dataclass(frozen=True)
