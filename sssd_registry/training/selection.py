@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sssd_registry.data.windows import Origins, window_places
+from sssd_registry.data.windows import window_places
 from sssd_registry.evaluation.gain import Gain, gain
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.state import Run
@@ -28,11 +28,6 @@ def validate(run: Run, tableau: SolverTableau) -> None:
     else:
         progress.stale += 1
     run.ema.restore(run.network.parameters())
-
-
-def validation_origins(run: Run) -> Origins:
-    """The windows of every validation of a run."""
-    return run.validation_origins
 
 
 def choose_weights(run: Run, tableau: SolverTableau) -> None:

@@ -29,7 +29,7 @@ from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.place import alone
-from sssd_registry.training.selection import choose_weights, validate, validation_origins
+from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.validation import validation_scores
 
@@ -74,7 +74,7 @@ def train(
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
     run = start_run(prepared, config, None if resume else init, tell)
     if not resume:
-        check_start(run.network, prepared, validation_origins(run), run.validation)
+        check_start(run.network, prepared, run.validation_origins, run.validation)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with alone(out) as checkpoint:
