@@ -60,6 +60,11 @@ class DataConfig(_Section):
     target_kind: Literal["level", "log-return"] = Field(
         "level", description="forecast the value itself, or the log-return since the origin"
     )
+    gaps: Literal["natural", "missing"] | None = Field(
+        None,
+        description="rows that are not there: a market's nights and weekends, or missing values; default: what the"
+        " rows' times show",
+    )
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")
     bar: str | None = Field(None, description="length of one row; default: the most frequent difference")
     timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in such bars")

@@ -120,8 +120,8 @@ def forecast_of_series(made: Forecast, source: WindowSource, origins: Origins) -
     samples = made.samples.copy()
     for window, one in enumerate(series):
         for column, index in enumerate(source.spec.target_indices):
-            if np.ptp(one.values[:, index]) == 0:
-                log = source.spec.target_kind == "log-return"
-                samples[window, ..., column] = 0.0 if log else one.values[-1, index]
+            level = np.nanmax(one.values[:, index])
+            if level == np.nanmin(one.values[:, index]):
+                samples[window, ..., column] = 0.0 if source.spec.target_kind == "log-return" else level
     times = forecast_times([one.times for one in series], source.spec, made.horizons)
     return replace(made, samples=samples, times=times)

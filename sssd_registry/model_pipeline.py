@@ -252,7 +252,7 @@ def forecast_samples(
     Returns:
         float64 ``(B, S, K, C)``, data units.
     """
-    values, times = to_tensors(windows, network.device)
+    values, times = to_tensors(windows, network.spec, network.device)
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=network.device)
     condition = network.condition(network.encode(values, times)) if network.in_use else None
     paths = standard_paths(network, condition, tableau, bars, noise)  # (B, S, K, C)

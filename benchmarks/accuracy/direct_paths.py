@@ -84,7 +84,7 @@ def _units(network: SSSDNetwork, task: Task) -> tuple[Array, Array]:
     bars, parts = torch.tensor(task.horizons, dtype=torch.float32), []
     for first in range(0, len(task.origins), _AT_ONCE):
         origins = task.origins.take(slice(first, first + _AT_ONCE))
-        raw = to_tensors(windows_at(task.prepared.source, origins), torch.device("cpu"))
+        raw = to_tensors(windows_at(task.prepared.source, origins), task.prepared.spec, torch.device("cpu"))
         parts.append(torch.stack(network.normalizer.location_scale(*raw, bars)).numpy())
     location, scale = np.concatenate(parts, axis=1)
     return location, scale

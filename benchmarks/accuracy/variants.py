@@ -113,7 +113,7 @@ def _validation_crps(run: Run, tableau: SolverTableau, units: WindowNormalizer) 
     """Score the chosen weights as training does, but in ``units``."""
     normalizer, origins = run.network.normalizer, run.validation_origins
     scores = validation_scores(run.network, tableau, run.data, origins, run.validation_sizes).standard  # (B, K, C)
-    values, times = to_tensors(windows_at(run.data.source, origins), run.network.device)
+    values, times = to_tensors(windows_at(run.data.source, origins), run.data.spec, run.network.device)
     bars = torch.tensor(run.data.spec.horizons, dtype=torch.float32)
     scale, unit = (one.location_scale(values, times, bars)[1].numpy() for one in (normalizer, units))
     return float((scores * scale / unit).mean())

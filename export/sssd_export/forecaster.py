@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ class EngineForecaster:
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
         with as_users_error():
-            made = self.engine.stream(engine_inputs(windows), num_samples, seed)
+            made = self.engine.stream(engine_inputs(without_holes(windows, self.spec)), num_samples, seed)
             parts = [part.samples[:, :, columns] for part in made]
         return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
@@ -112,7 +113,17 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
     source = read_windows(data, spec)
     origins = last_origins(source, every=True)
     warn_of_far_values(source, origins)
-    return engine_inputs(windows_at(source, origins))
+    return engine_inputs(without_holes(windows_at(source, origins), spec))
+
+
+def without_holes(windows: Windows, spec: DataSpec) -> Windows:
+    """Fill missing values as the model does, for an engine that knows of none."""
+    if spec.holes or not any(np.isnan(array).any() for array in windows.values.values()):
+        return windows
+    from sssd_registry.model.batches import to_tensors
+
+    filled, _ = to_tensors(windows, spec)
+    return replace(windows, values={name: tensor.numpy() for name, tensor in filled.items()})
 
 
 def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:

@@ -31,7 +31,10 @@ def warn_of_far_values(source: WindowSource, origins: Origins) -> None:
         start = max(0, origin + 1 - lookback)
         values = source.panel.series[index].values[start : origin + 1]
         for column, seen in enumerate(spec.seen):
-            rows = np.flatnonzero(far(values[:, column], seen, panel=spec.id is not None))
+            present = np.flatnonzero(~np.isnan(values[:, column]))
+            if not len(present):
+                continue
+            rows = present[far(values[present, column], seen, panel=spec.id is not None)]
             found += len(rows)
             if len(rows) and first is None:
                 first = index, start + int(rows[0]), column

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sssd_registry.config import DataConfig
 from sssd_registry.data.defaults import never_closes
 from sssd_registry.data.durations import DAY, HOUR, MINUTE, WEEK, Length, format_duration, parse_length
-from sssd_registry.data.months import earlier_months
+from sssd_registry.data.months import earlier_months, month_of
 from sssd_registry.data.spacing import Spacing
 from sssd_registry.errors import DataWarning, SSSDError
 
@@ -20,8 +20,6 @@ Times = npt.NDArray[np.int64]
 
 # Of the distances between rows, for the most frequent one to be the length of a bar beyond doubt.
 _FREQUENT = 0.1
-# Of the bars of series that never pause: so many missing are worth a word.
-_MISSING = 0.05
 
 
 def row_length(config: DataConfig, spacing: Spacing | None, times: Sequence[Times], where: str) -> Length:
@@ -73,17 +71,14 @@ def _configured(length: Length, spacing: Spacing | None, where: str) -> Length:
     return length
 
 
-def tell_missing(bar: Length, bars: Sequence[Times], where: str) -> None:
-    """A word where bars that may come at any time are missing: what lies a season back is then blurred."""
-    if bar.seconds >= WEEK or not never_closes(bar.seconds, bars):
-        return
-    there, span = sum(map(len, bars)), sum(int(one[-1] - one[0]) // bar.seconds + 1 for one in bars if len(one))
-    if there < (1 - _MISSING) * span:
-        message = (
-            f"{where}: {1 - there / span:.0%} of the bars of {bar} are missing; windows are of the bars that are there,"
-            " which blurs a daily or weekly cycle: fill the missing rows if there is one"
-        )
-        warnings.warn(message, DataWarning, stacklevel=2)
+def has_holes(bar: Length, bars: Sequence[Times]) -> bool:
+    """Tell whether bars that may come at any time, as a sensor's do and a market's do not, are not all there."""
+    present = [one for one in bars if len(one)]
+    if bar.months:
+        return any(len(one) <= int(np.diff(month_of(one[[0, -1]]))[0]) // bar.months for one in present)
+    if bar.seconds >= WEEK or not never_closes(bar.seconds, present):
+        return False
+    return any(len(one) <= int(one[-1] - one[0]) // bar.seconds for one in present)
 
 
 def _some_bar(times: Sequence[Times]) -> str:

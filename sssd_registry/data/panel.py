@@ -13,6 +13,7 @@ import pandas as pd
 
 from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, read_frame, source_name
+from sssd_registry.data.holes import with_missing_rows
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
@@ -29,12 +30,12 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class Series:
-    """n bars of one series; gaps stay gaps.
+    """n bars of one series; gaps stay gaps, or become rows of missing values where the data never pause.
 
     Attributes:
         id: ``""`` in a frame without ids.
         times: int64 ``(n,)``, start of each bar, seconds since 1970 UTC, strictly ascending.
-        values: float64 ``(n, V)``, in the order of ``DataSpec.columns``, finite.
+        values: float64 ``(n, V)``, in the order of ``DataSpec.columns``; NaN where one is missing.
     """
 
     id: str
@@ -83,9 +84,10 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
     any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
 
+    Values may be missing; so are rows, where ``spec.gaps`` says so.
+
     Raises:
-        SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or
-            not numbers, rows farther apart or nearer to each other than the model's, or values that are not
+        SSSDError: missing columns, timestamps that repeat or descend, entries that are infinite or not numbers, rows farther apart or nearer to each other than the model's, or values that are not
             positive where log-returns are taken.
     """
     check_columns(frame, spec.columns, "a column that the model looks at")
@@ -103,6 +105,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     looked_at = np.zeros(len(frame), dtype=np.bool_)
     looked_at[np.concatenate([one.rows for one in kept])] = True
     _check_finite(frame, spec, values, looked_at)
+    _tell_filled(values[looked_at], spec, source)
     _check_positive(frame, spec, values, looked_at)
     tell_sentinels(values[looked_at], spec.columns, source)
     series = tuple(_series(one, values, spec, verdicts[one.id].row_seconds) for one in kept)
@@ -117,13 +120,17 @@ def without_constants(panel: Panel, spec: DataSpec) -> Panel:
     """
     return panel.without(
         {
-            series.id: f"column {spec.columns[column]!r}: all {len(series.times)} values are"
-            f" {series.values[0, column]:g}; nothing is learnt from a constant, or scored"
+            series.id: f"column {spec.columns[column]!r}: all {np.isfinite(series.values[:, column]).sum()} values are"
+            f" {np.nanmax(series.values[:, column]):g}; nothing is learnt from a constant, or scored"
             for series in panel.series
             for column in spec.target_indices
-            if len(series.times) > 1 and np.ptp(series.values[:, column]) == 0
+            if len(series.times) > 1 and _is_constant(series.values[:, column])
         }
     )
+
+
+def _is_constant(column: npt.NDArray[np.float64]) -> bool:
+    return bool(np.nanmax(column) == np.nanmin(column))
 
 
 def _without_values(rows: tuple[SeriesRows, ...], values: npt.NDArray[np.float64], spec: DataSpec) -> dict[str, str]:
@@ -163,21 +170,36 @@ def _lookback(spec: DataSpec) -> int:
 def _series(rows: SeriesRows, values: npt.NDArray[np.float64], spec: DataSpec, row_seconds: int) -> Series:
     times = row_starts(rows.times, Length(row_seconds, spec.bar_months), spec.timestamps)
     if spec.bar_months or spec.bar_seconds == row_seconds == spec.source_seconds:
-        return Series(rows.id, times, values[rows.rows])
+        return _of_bars(rows.id, times, values[rows.rows], spec)
     bars = resample(times, values[rows.rows], spec.roles, spec.bar_seconds, row_seconds)
     over = bars.known <= times[-1] + row_seconds
-    return Series(rows.id, bars.starts[over], bars.values[over])
+    return _of_bars(rows.id, bars.starts[over], bars.values[over], spec)
+
+
+def _of_bars(id: str, times: npt.NDArray[np.int64], values: npt.NDArray[np.float64], spec: DataSpec) -> Series:
+    return Series(id, *(with_missing_rows(times, values, spec.bar) if spec.gaps == "missing" else (times, values)))
 
 
 def _check_finite(
     frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64], looked_at: npt.NDArray[np.bool_]
 ) -> None:
-    bad = np.argwhere(~np.isfinite(values) & looked_at[:, None])
+    bad = np.argwhere(np.isinf(values) & looked_at[:, None])
     if len(bad):
         row, column = bad[0]
-        what = "is missing (NaN)" if np.isnan(values[row, column]) else "is infinite"
         raise SSSDError(
-            f"{_place(frame, spec, row, column)}: the value {what}; fill it, or drop the row (gaps are fine)"
+            f"{_place(frame, spec, row, column)}: the value is infinite; correct it, or leave the cell empty"
+        )
+
+
+def _tell_filled(values: npt.NDArray[np.float64], spec: DataSpec, source: str) -> None:
+    """A word where values are missing, and were not in training: the model's spread is of whole windows."""
+    missing = int(np.isnan(values).sum())
+    if missing and not spec.holes:
+        warnings.warn(
+            f"{source}: {missing:,} values are missing, and none was in training: they are filled from the others of"
+            " their window; a model that is trained on data with holes knows how unsure that makes it",
+            DataWarning,
+            stacklevel=3,
         )
 
 

@@ -77,6 +77,9 @@ def resample(
 def _reduce(
     column: npt.NDArray[np.float64], role: Role, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
+    seen = ~np.isnan(column)
+    if not seen.all():
+        return _reduce_seen(column, seen, role, first, last)
     if role == "open":
         return column[first]
     if role == "high":
@@ -86,3 +89,27 @@ def _reduce(
     if role == "volume":
         return np.add.reduceat(column, first)
     return column[last]
+
+
+def _reduce_seen(
+    column: npt.NDArray[np.float64],
+    seen: npt.NDArray[np.bool_],
+    role: Role,
+    first: npt.NDArray[np.intp],
+    last: npt.NDArray[np.intp],
+) -> npt.NDArray[np.float64]:
+    """The same of the rows that have a value; NaN for a bar without one. A sum stands for its missing rows, too."""
+    if not len(first):
+        return column[:0]
+    rows, count = last - first + 1, np.add.reduceat(seen.astype(np.intp), first)
+    if role in ("high", "low"):
+        return np.asarray((np.fmax if role == "high" else np.fmin).reduceat(column, first))
+    if role == "volume":
+        total = np.add.reduceat(np.where(seen, column, 0.0), first)
+        return np.where(count > 0, total * rows / np.maximum(count, 1), np.nan)
+    place = np.arange(len(column))
+    if role == "open":
+        at = np.minimum.reduceat(np.where(seen, place, len(column) - 1), first)
+    else:
+        at = np.maximum.reduceat(np.where(seen, place, 0), first)
+    return np.where(count > 0, column[at], np.nan)

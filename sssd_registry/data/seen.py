@@ -37,9 +37,13 @@ class Seen:
 
 
 def seen_in(series: Sequence[npt.NDArray[np.float64]]) -> tuple[Seen, ...]:
-    """Measure the V columns of series ``(n, V)``, each series by itself; ``()`` where no series has two bars."""
-    long = [values for values in series if len(values) > 1]
-    return tuple(_seen([values[:, column] for values in long]) for column in range(long[0].shape[1])) if long else ()
+    """Measure the V columns of series ``(n, V)``, each series by itself; ``()`` where one has no series of two bars.
+
+    What is missing is passed over.
+    """
+    columns = [[values[~np.isnan(values)] for values in each] for each in zip(*(one.T for one in series), strict=True)]
+    long = [[values for values in column if len(values) > 1] for column in columns]
+    return tuple(map(_seen, long)) if all(long) else ()
 
 
 def _seen(series: Sequence[npt.NDArray[np.float64]]) -> Seen:

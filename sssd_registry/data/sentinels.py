@@ -22,10 +22,13 @@ def tell_sentinels(values: npt.NDArray[np.float64], columns: Sequence[str], wher
     """A word for each column with a number that is usual for missing values, and far from the column's others.
 
     Args:
-        values: ``(rows, columns)``, finite.
+        values: ``(rows, columns)``, finite or NaN.
         where: the file, for the message.
     """
-    for name, column in zip(columns, values.T, strict=True):
+    for name, whole in zip(columns, values.T, strict=True):
+        column = whole[~np.isnan(whole)]
+        if not len(column):
+            continue
         for number in {float(column.min()), float(column.max())} & _USUAL:
             here = column == number
             others = column[~here]
@@ -34,7 +37,7 @@ def tell_sentinels(values: npt.NDArray[np.float64], columns: Sequence[str], wher
             if 0 < here.mean() < _MOST and abs(number - near) > _FAR * (high - low) > 0:
                 warnings.warn(
                     f"{where}: column {name!r}: {number:g} in {int(here.sum())} rows, and {low:g} to {high:g} in the"
-                    " others: where it stands for a missing value, drop these rows (gaps are fine)",
+                    " others: where it stands for a missing value, leave these cells empty",
                     DataWarning,
                     stacklevel=2,
                 )

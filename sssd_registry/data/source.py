@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.holes import imputed, last_observed
 from sssd_registry.data.panel import Panel, Series
 from sssd_registry.data.resample import Bars, resample
 from sssd_registry.data.spec import DataSpec, Timeframe
@@ -37,12 +39,19 @@ class WindowSource:
     Attributes:
         offsets: int64 ``(series + 1,)``, position of each series' first bar among all N base bars.
         tables: timeframe name -> its bars; the base timeframe's are the panel's own.
+        futures: float64 ``(N, C)``, the targets' levels at the base bars; of those that are missing, a draw of what
+            they may have been (:func:`sssd_registry.data.holes.imputed`).
+        pasts: ``(N, C)``, the same with the last one observed in their place.
+        observed: bool ``(N, C)``, which are neither.
     """
 
     panel: Panel
     spec: DataSpec
     offsets: npt.NDArray[np.int64]
     tables: Mapping[str, Table]
+    futures: npt.NDArray[np.float64]
+    pasts: npt.NDArray[np.float64]
+    observed: npt.NDArray[np.bool_]
 
     @property
     def base(self) -> Table:
@@ -63,7 +72,15 @@ def window_source(panel: Panel, spec: DataSpec) -> WindowSource:
     lengths = [len(series.times) for series in panel.series]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     tables = {timeframe.name: _table(panel, spec, timeframe) for timeframe in spec.timeframes}
-    return WindowSource(panel, spec, offsets, tables)
+    levels = tables[spec.base.name].values[:, list(spec.target_indices)]  # (N, C)
+    observed = ~np.isnan(levels)
+    futures, pasts = levels, levels
+    if not observed.all():
+        log = spec.target_kind == "log-return"
+        each = [levels[first:last] for first, last in pairwise(offsets)]
+        futures = np.concatenate([imputed(one, spec.season, log=log) for one in each])
+        pasts = np.concatenate([last_observed(one) for one in each])
+    return WindowSource(panel, spec, offsets, tables, futures, pasts, observed)
 
 
 def _table(panel: Panel, spec: DataSpec, timeframe: Timeframe) -> Table:

@@ -22,7 +22,7 @@ from sssd_registry.data.defaults import (
 )
 from sssd_registry.data.durations import DAY, MOST_BARS, Length, format_duration, parse_horizons, parse_length
 from sssd_registry.data.frame import find_id, source_name
-from sssd_registry.data.lengths import row_length, row_starts, tell_missing
+from sssd_registry.data.lengths import has_holes, row_length, row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
@@ -73,6 +73,8 @@ class DataSpec(BaseModel):
         periods: seconds of the calendar's periods (day, week, year) that the data hold enough of to learn from.
         zone: in which a forecast's times are written, as those of the training data are: ``Europe/Berlin``,
             ``UTC+02:00``; None for times without a zone, and for dates without a clock. See :attr:`written_zone`.
+        gaps: whether rows that are not there are missing values, or the data's own nights and weekends.
+        holes: the model knows of missing values: some were missing in training, or rows were.
         seen: for each of ``columns``, what training saw of it; none in models saved before it was kept.
         validation_fraction: part of the rows, by time.
         test_fraction: part of the rows, by time, the last.
@@ -102,6 +104,8 @@ class DataSpec(BaseModel):
     date_order: DateOrder | None = None
     step_length: str | None = None
     zone: str | None = None
+    gaps: Literal["natural", "missing"] = "natural"
+    holes: bool = False
     seen: tuple[Seen, ...] = ()
 
     @property
@@ -170,8 +174,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     bar = Length(asked[0].seconds if asked else source.seconds, source.months)
     bars = _bar_times(rows, source, bar, config.timestamps)
     season = season_length(bar, bars)
-    if season > 1 and "close" not in roles:
-        tell_missing(bar, bars, where)
+    gaps = config.gaps or ("missing" if "close" not in roles and has_holes(bar, bars) else "natural")
     step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
         time=time,
@@ -198,6 +201,8 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         date_order=config.date_order or reading.date_order,
         step_length=reading.step_length,
         zone=reading.zone,
+        gaps=gaps,
+        holes=gaps == "missing" or bool(frame[list(columns)].isna().to_numpy().any()),
     )
 
 

@@ -35,6 +35,7 @@ def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None =
         f"{source_name(frame)}: {len(frame):,} rows" + (f" of {len(rows):,} series ({spec.id})" if spec.id else ""),
         _time(frame, spec, rows),
         _bars(spec, [one.times for one in rows]),
+        *_missing(frame, spec),
         _columns(spec, left_out(frame, (*spec.columns, spec.time, spec.id))),
         f"forecast: {some(spec.targets, _SHOWN)} {_ahead(spec.horizons)} bars ahead",
     ]
@@ -67,7 +68,15 @@ def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
         return f"{text}, no gaps"
     longest = int(gaps.max())
     size = f"{longest / DAY:.3g} d" if longest >= DAY else format_duration(longest)
-    return f"{text}, {len(gaps):,} gaps, the longest {size}"
+    what = "gaps of missing rows" if spec.gaps == "missing" else "gaps"
+    return f"{text}, {len(gaps):,} {what}, the longest {size}"
+
+
+def _missing(frame: pd.DataFrame, spec: DataSpec) -> list[str]:
+    """Words on cells that are empty."""
+    empty = frame[list(spec.columns)].isna().sum()
+    named = [f"{name} {count / len(frame):.2g}" for name, count in empty.items() if count]
+    return [f"missing values, as a share: {some(named, _SHOWN)}"] if named else []
 
 
 def _columns(spec: DataSpec, omitted: Mapping[str, str]) -> str:

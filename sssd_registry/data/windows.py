@@ -17,6 +17,10 @@ from sssd_registry.data.source import window_source as window_source
 from sssd_registry.errors import DataWarning, SSSDError
 
 
+# Of a window's values of a target: less says nothing of it.
+_LEAST_OBSERVED = 0.05
+
+
 @dataclass(frozen=True)
 class Windows:
     """B windows of raw bars, in data units, as the encoder and the engine take them.
@@ -24,7 +28,8 @@ class Windows:
     The last row of the base (finest) timeframe is the origin: the last bar that is known.
 
     Attributes:
-        values: timeframe name -> float64 ``(B, L_tf, V)``, columns in the order of ``DataSpec.columns``.
+        values: timeframe name -> float64 ``(B, L_tf, V)``, columns in the order of ``DataSpec.columns``; NaN where one
+            is missing.
         times: timeframe name -> int64 ``(B, L_tf)``, start of each bar, seconds since 1970 UTC.
         series: object ``(B,)``, the id of each window's series (``""`` in a frame without ids).
     """
@@ -152,7 +157,7 @@ def windows_at(source: WindowSource, origins: Origins) -> Windows:
 
 
 def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) -> npt.NDArray[np.float64]:
-    """Return the observed levels of the targets: float64 ``(B, K, C)``.
+    """Return the levels of the targets: float64 ``(B, K, C)``; a draw for those that are missing.
 
     Args:
         horizons: K horizons in bars.
@@ -163,17 +168,25 @@ def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) 
     if (origins.row + max(horizons) >= source.lengths[origins.series]).any():
         raise SSSDError(f"fewer than {max(horizons)} bars after an origin; take all_origins(max_horizon=…)")
     rows = (source.offsets[origins.series] + origins.row)[:, None] + np.asarray(horizons, dtype=np.int64)
-    futures: npt.NDArray[np.float64] = _levels(source)[rows]  # (B, K, C)
+    futures: npt.NDArray[np.float64] = source.futures[rows]  # (B, K, C)
     return futures
+
+
+def observed_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Tell which of :func:`futures_at` were observed: bool ``(B, K, C)``."""
+    rows = (source.offsets[origins.series] + origins.row)[:, None] + np.asarray(horizons, dtype=np.int64)
+    observed: npt.NDArray[np.bool_] = source.observed[rows]
+    return observed
 
 
 def history_at(source: WindowSource, origins: Origins, length: int) -> npt.NDArray[np.float64]:
     """The last ``length`` target levels up to and including the origin, float64 ``(B, length, C)``.
 
-    Where a series begins later than that, its first level stands for those before it.
+    Where a series begins later than that, its first level stands for those before it; for a missing one the last
+    before it.
     """
     rows = np.maximum(origins.row[:, None] + np.arange(1 - length, 1), 0)  # (B, length)
-    history: npt.NDArray[np.float64] = _levels(source)[source.offsets[origins.series][:, None] + rows]
+    history: npt.NDArray[np.float64] = source.pasts[source.offsets[origins.series][:, None] + rows]
     return history
 
 
@@ -199,14 +212,21 @@ def window_places(source: WindowSource, origins: Origins) -> WindowPlaces:
     return WindowPlaces(origins.series, origins.row, time)
 
 
-def _levels(source: WindowSource) -> npt.NDArray[np.float64]:
-    return source.base.values[:, list(source.spec.target_indices)]
-
-
 def _ready(source: WindowSource) -> npt.NDArray[np.bool_]:
     """Tell whether each of the N base bars has a full lookback in every timeframe."""
     full = [source.tables[frame.name].count >= frame.lookback for frame in source.spec.timeframes]
+    if not source.observed.all():
+        full.append(_says_something(source))
     return np.asarray(np.stack(full).all(axis=0), dtype=np.bool_)
+
+
+def _says_something(source: WindowSource) -> npt.NDArray[np.bool_]:
+    """Tell whether enough of every target was observed in the base window that ends at each of the N bars."""
+    lookback = source.spec.base.lookback
+    seen = np.concatenate([np.zeros((1, source.observed.shape[1]), dtype=np.int64), source.observed.cumsum(axis=0)])
+    place = np.arange(len(source.observed))
+    count = seen[place + 1] - seen[np.maximum(place + 1 - lookback, 0)]  # (N, C)
+    return np.asarray((count >= max(2, _LEAST_OBSERVED * lookback)).all(axis=1), dtype=np.bool_)
 
 
 def _servable(source: WindowSource, max_horizon: int) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.effective_windows import WindowPlaces, effective_windows, one_series
+from sssd_registry.evaluation.scores import without_missing
 
 Array = npt.NDArray[np.float64]
 
@@ -65,18 +66,18 @@ def calibration(
 
     Args:
         samples: ``(B, S, K, C)``.
-        y: what came to be, ``(B, K, C)``.
+        y: what came to be, ``(B, K, C)``; NaN where it is missing, which is not counted.
         horizons: K, in bars.
         places: where the windows lie; default: one series, a window for each bar.
     """
     places = one_series(len(y)) if places is None else places
-    values = pit(samples, y)  # (B, K, C)
-    counts = effective_windows(values.mean(axis=2), horizons, places)  # (K,)
+    values = np.where(np.isnan(y), np.nan, pit(samples, y))  # (B, K, C)
+    counts = effective_windows(without_missing(values).mean(axis=2), horizons, places)  # (K,)
     shares = np.stack([_histogram(values[:, k]) for k in range(len(horizons))])
     coverage, bands = {}, {}
     for level in LEVELS:
         low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=1, method="weibull")
-        inside = ((low <= y) & (y <= high)).mean(axis=2)  # (B, K)
+        inside = without_missing(np.where(np.isnan(y), np.nan, (low <= y) & (y <= high))).mean(axis=2)  # (B, K)
         coverage[level] = inside.mean(axis=0)
         bands[level] = chance_band(level, effective_windows(inside, horizons, places))
     # Horizons are one another's copies: a mean's error is at most the mean of the errors.
@@ -124,5 +125,5 @@ def chance_band(share: float, counts: Array) -> Array:
 def _histogram(values: Array) -> Array:
     """Shares in ten equal bins of [0, 1]."""
     counts, _ = np.histogram(values, bins=BINS, range=(0, 1))
-    result: Array = counts / values.size
+    result: Array = counts / max(1, np.count_nonzero(~np.isnan(values)))
     return result

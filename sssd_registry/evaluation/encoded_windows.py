@@ -77,7 +77,7 @@ def encode_windows(
     conditions, futures = [], []
     for first in range(0, len(origins), _AT_ONCE):
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
-        values, times = to_tensors(windows_at(source, chunk), device)
+        values, times = to_tensors(windows_at(source, chunk), network.spec, device)
         future = torch.from_numpy(futures_at(source, chunk, horizons)).to(device)
         conditions.append(network.condition(network.encode(values, times)))
         futures.append(network.normalizer.standardize(future, values, times, bars))

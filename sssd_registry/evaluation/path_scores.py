@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sssd_registry.data.effective_windows import WindowPlaces, one_series
 from sssd_registry.evaluation.multivariate import energy_score, variogram_pairs, variogram_score
-from sssd_registry.evaluation.scores import coverage, crps, json_values, standard_error
+from sssd_registry.evaluation.scores import coverage, crps, json_values, standard_error, without_missing
 from sssd_registry.functionals import FUNCTIONALS
 
 Array = npt.NDArray[np.float64]
@@ -105,7 +105,8 @@ def path_scores(
 
     Args:
         samples: ``(B, S, K, C)``, data units, S at least 2.
-        y: what came to be, ``(B, K, C)``.
+        y: what came to be, ``(B, K, C)``; NaN where it is missing: a path is scored as far as it was observed, and a
+            functional of it where all of it was.
         origin: last known value, ``(B, C)``; 0 where the forecast is of log-returns.
         horizons: K, ascending, in bars.
         targets: C names.
@@ -149,6 +150,9 @@ def scores_by_window(
         # Less the origin: the roots of differences between targets are of movements, not of levels.
         drawn = (samples[chunk] - origin[chunk, None, None]) / scales
         observed = (y[chunk] - origin[chunk, None]) / scales
+        missing = np.isnan(observed)
+        if missing.any():  # what is alike in samples and observation takes no part in a distance
+            drawn, observed = np.where(missing[:, None], 0.0, drawn), np.where(missing, 0.0, observed)
         energy[chunk] = energy_score(drawn, observed)
         variogram[chunk] = variogram_score(drawn, observed, pairs)
         summed[chunk] = crps(drawn.sum(axis=3, keepdims=True), observed.sum(axis=2, keepdims=True))[..., 0]
@@ -164,7 +168,7 @@ def target_scales(y: Array, origin: Array) -> Array:
     """Return what each target is divided by, ``(C,)``: of observed values alone, the same for all forecasters."""
     if y.shape[2] == 1:
         return np.ones(1)
-    moved: Array = np.sqrt(((y - origin[:, None]) ** 2).mean(axis=(0, 1)))
+    moved: Array = np.sqrt(np.nanmean((y - origin[:, None]) ** 2, axis=(0, 1)))
     return np.where(moved > 0, moved, 1.0)
 
 
@@ -182,7 +186,7 @@ def _functionals(
         of = FUNCTIONALS[name]
         drawn = np.concatenate([of(samples[chunk]) for chunk in _chunks(samples)])[:, :, None]  # (B, S, 1, C)
         observed = of(y)[:, None]  # (B, 1, C)
-        values = crps(drawn, observed)[:, 0]  # (B, C)
+        values = without_missing(crps(drawn, observed))[:, 0]  # (B, C)
         columns = range(len(targets))
         found[name] = FunctionalScores(
             crps=dict(zip(targets, values.mean(axis=0).tolist(), strict=True)),

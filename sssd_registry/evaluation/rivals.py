@@ -18,6 +18,7 @@ from sssd_registry.data.windows import (
     WindowSource,
     futures_at,
     history_at,
+    observed_at,
     window_places,
     window_source,
     windows_at,
@@ -39,7 +40,7 @@ class Rivals:
 
     Attributes:
         samples: by forecaster, float64 ``(B, S, K, C)``: levels, or log-returns since the origin.
-        y: what came to be, ``(B, K, C)``, in the same units.
+        y: what came to be, ``(B, K, C)``, in the same units; NaN where it is missing.
         last: the last known values, ``(B, C)``; 0 for log-returns.
         horizons: K, in bars, ascending.
         source: what the windows were cut from.
@@ -91,6 +92,7 @@ def forecast_rivals(
     walk = random_walk(history, bars, count, np.random.default_rng(seed), window=forecaster.random_walk_window, log=log)
     seasonal = seasonal_naive(history, bars, count, np.random.default_rng(seed), season=spec.season, log=log)
     drawn = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
+    y = np.where(observed_at(source, origins, bars), y, np.nan)
     return Rivals(drawn, y, origin, tuple(bars), source, origins)
 
 

@@ -81,7 +81,7 @@ def score(
 
     Args:
         samples: ``(B, S, K, C)``, data units, S at least 2.
-        y: what came to be, ``(B, K, C)``.
+        y: what came to be, ``(B, K, C)``; NaN where it is missing, which is not scored.
         origin: last known value, ``(B, C)``; 0 where the forecast is of log-returns.
         horizons: K, in bars.
         places: where the windows lie; default: one series, a window for each bar.
@@ -93,21 +93,33 @@ def score(
     if y.shape != (windows, count, targets) or origin.shape != (windows, targets) or len(horizons) != count:
         raise ValueError(f"samples {samples.shape}, y {y.shape}, origin {origin.shape}, {len(horizons)} horizons")
     places = one_series(windows) if places is None else places
-    values = crps(samples, y)  # (B, K, C)
+    values = without_missing(crps(samples, y))  # (B, K, C)
     right, half_width, n_effective = _direction(samples, y, origin, horizons, places)
     return Scores(
         crps=float(values.mean()),
         crps_se=standard_error(values, horizons, places),
         crps_by_horizon={float(h): float(v) for h, v in zip(horizons, values.mean(axis=(0, 2)), strict=True)},
         weighted_quantile_loss=quantile_loss(samples, y),
-        mse=float(((samples.mean(axis=1) - y) ** 2).mean()),
-        mae=float(np.abs(_order_statistic(np.sort(samples, axis=1), 0.5) - y).mean()),
+        mse=float(np.nanmean((samples.mean(axis=1) - y) ** 2)),
+        mae=float(np.nanmean(np.abs(_order_statistic(np.sort(samples, axis=1), 0.5) - y))),
         coverage_50=coverage(samples, y, 0.5),
         coverage_90=coverage(samples, y, 0.9),
         directional_accuracy=right,
         directional_half_width=half_width,
         n_effective=n_effective,
     )
+
+
+def without_missing(values: Array) -> Array:
+    """``values (B, ...)`` with the mean of the others of its place for each that is NaN, so that means pass it over."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return values
+    count = (~missing).sum(axis=0)
+    mean = np.where(missing, 0.0, values).sum(axis=0) / np.maximum(count, 1)
+    everywhere = values[~missing].mean() if count.any() else np.nan
+    filled: Array = np.where(missing, np.where(count > 0, mean, everywhere), values)
+    return filled
 
 
 def crps(samples: Array, y: Array) -> Array:
@@ -151,9 +163,9 @@ def quantile_loss(samples: Array, y: Array) -> float:
     total = 0.0
     for q in DECILES:
         error = y - _order_statistic(ordered, q)
-        total += 2 * float(np.maximum(q * error, (q - 1) * error).sum())
+        total += 2 * float(np.nansum(np.maximum(q * error, (q - 1) * error)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.float64(total / len(DECILES)) / np.abs(y).sum())
+        return float(np.float64(total / len(DECILES)) / np.nansum(np.abs(y)))
 
 
 def _order_statistic(ordered: Array, q: float) -> Array:
@@ -167,7 +179,7 @@ def coverage(samples: Array, y: Array, level: float) -> float:
     # Weibull's is the one definition of a quantile at which a perfect forecast covers the level exactly, on
     # average, however few its samples: the linear one's 90 % interval of 100 samples covers 88 %.
     low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=1, method="weibull")
-    return float(((low <= y) & (y <= high)).mean())
+    return float(((low <= y) & (y <= high))[~np.isnan(y)].mean()) if (~np.isnan(y)).any() else math.nan
 
 
 def _direction(
@@ -175,7 +187,7 @@ def _direction(
 ) -> tuple[float, float, float]:
     """Share, half-width and effective number."""
     move = np.sign(y - origin[:, None])  # (B, K, C)
-    counted = move != 0
+    counted = (move != 0) & ~np.isnan(move)
     if not counted.any():
         return math.nan, math.nan, 0.0
     forecast = np.sign(np.median(samples, axis=1) - origin[:, None])

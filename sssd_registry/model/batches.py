@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.training_data import TrainingData as TrainingData
 from sssd_registry.data.training_data import training_data as training_data
-from sssd_registry.data.windows import Origins, Windows, futures_at, windows_at
+from sssd_registry.data.windows import Origins, Windows, futures_at, observed_at, windows_at
+from sssd_registry.model.fill_holes import fill_holes
 
 
 @dataclass(frozen=True)
@@ -19,26 +21,42 @@ class Batch:
 
     Attributes:
         values, times: as in ``Windows``.
-        future: float64 ``(B, K, C)``, levels.
+        future: float64 ``(B, K, C)``, levels; draws of what was not observed.
         horizons: ``(K,)`` bars.
+        observed: float64 ``(B, K, C)``, 1 or 0; None where all of the data's values were.
     """
 
     values: dict[str, Tensor]
     times: dict[str, Tensor]
     future: Tensor
     horizons: Tensor
+    observed: Tensor | None = None
 
 
 def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], device: torch.device) -> Batch:
     """Gather windows and futures for the given origins."""
     windows = windows_at(data.source, origins)
-    values, times = to_tensors(windows, device)
+    values, times = to_tensors(windows, data.spec, device)
     future = torch.from_numpy(futures_at(data.source, origins, horizons)).to(device)
-    return Batch(values, times, future, torch.tensor(horizons, dtype=torch.float32, device=device))
+    observed = None
+    if not data.source.observed.all():
+        observed = torch.from_numpy(observed_at(data.source, origins, horizons)).to(device).double()
+    bars = torch.tensor(horizons, dtype=torch.float32, device=device)
+    return Batch(values, times, future, bars, observed)
 
 
-def to_tensors(windows: Windows, device: torch.device) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """``values`` and ``times`` of windows as tensors."""
+def to_tensors(
+    windows: Windows, spec: DataSpec, device: torch.device | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """``values`` and ``times`` of windows as the network takes them: tensors, in which no value is missing."""
+    values, times = raw_tensors(windows, device)
+    if spec.holes or any(bool(window.isnan().any()) for window in values.values()):
+        values = fill_holes(values, spec)
+    return values, times
+
+
+def raw_tensors(windows: Windows, device: torch.device | None = None) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The same as an engine takes them, NaN where a value is missing."""
     values = {name: torch.from_numpy(array).to(device) for name, array in windows.values.items()}
     times = {name: torch.from_numpy(array).to(device) for name, array in windows.times.items()}
     return values, times

@@ -55,10 +55,12 @@ class WindowNormalizer(ExactBuffers):
     def num_features(self) -> int:
         """F, the same for every timeframe."""
         levels = len(self.movement.columns("open", "close", "value"))
-        return 3 * levels + len(self.movement.columns("high", "low", "volume")) + 2 * len(self.spec.periods) + 1
+        masks = len(self.spec.columns) if self.spec.holes else 0
+        others = len(self.movement.columns("high", "low", "volume"))
+        return 3 * levels + others + masks + 2 * len(self.spec.periods) + 1
 
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``{tf: (B, L_tf, V)}`` float64 and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
+        """``{tf: (B, L_tf, V)}`` float64 (``2 V`` with masks, see :func:`fill_holes`) and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
         return {
             tf.name: torch.cat(
                 [
@@ -87,6 +89,8 @@ class WindowNormalizer(ExactBuffers):
             features.append((self.movement.between(close, values[..., extremes]) / unit).float())
         if volumes := self.movement.columns("volume"):
             features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
+        if self.spec.holes:
+            features.append(values[..., len(self.spec.columns) :].float())
         return torch.cat(features, dim=-1)  # (B, L, F but for the calendar)
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:

@@ -73,7 +73,7 @@ def _picture(series: Series, spec: DataSpec, columns: Sequence[int], points: int
     }
     for column in columns:
         values = series.values[:, spec.target_indices[column]]
-        places = decimals_for(float(values.std()))
+        places = decimals_for(float(np.nanstd(values)))
         found["targets"].append(_extremes(values, starts, places, stretch))
     return found
 
@@ -81,5 +81,5 @@ def _picture(series: Series, spec: DataSpec, columns: Sequence[int], points: int
 def _extremes(
     values: npt.NDArray[np.float64], starts: npt.NDArray[np.intp], places: int, stretch: int
 ) -> dict[str, Any]:
-    low = rounded(np.minimum.reduceat(values, starts), places)
-    return {"low": low} if stretch == 1 else {"low": low, "high": rounded(np.maximum.reduceat(values, starts), places)}
+    low = rounded(np.fmin.reduceat(values, starts), places)
+    return {"low": low} if stretch == 1 else {"low": low, "high": rounded(np.fmax.reduceat(values, starts), places)}

@@ -13,7 +13,7 @@ from sssd_registry.evaluation.calibration import calibration
 from sssd_registry.evaluation.evaluate import Evaluation
 from sssd_registry.evaluation.path_scores import target_scales
 from sssd_registry.evaluation.rivals import Rivals
-from sssd_registry.evaluation.scores import crps
+from sssd_registry.evaluation.scores import crps, without_missing
 from sssd_registry.report.rounding import decimals_for, rounded
 
 Array = npt.NDArray[np.float64]
@@ -50,7 +50,7 @@ def crps_by_horizon(made: Rivals, columns: Sequence[int], at: npt.NDArray[np.int
 
     All targets together are scaled by how far each moves, as energy scores are.
     """
-    values = {name: crps(samples, made.y) for name, samples in made.samples.items()}  # (B, K, C)
+    values = {name: without_missing(crps(samples, made.y)) for name, samples in made.samples.items()}  # (B, K, C)
     scales = target_scales(made.y, made.last)
     parts = [{name: one[..., column] for name, one in values.items()} for column in columns]
     if made.y.shape[2] > 1:

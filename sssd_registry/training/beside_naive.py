@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sssd_registry.data.windows import Origins, futures_at, history_at, window_places, windows_at
+from sssd_registry.data.windows import Origins, futures_at, history_at, observed_at, window_places, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import gaussian_crps, random_walk_moments, seasonal_naive_moments
-from sssd_registry.evaluation.scores import Array, standard_error
+from sssd_registry.evaluation.scores import Array, standard_error, without_missing
 from sssd_registry.model.batches import TrainingData, to_tensors
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.validation import random_walk_window
@@ -54,7 +54,7 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     locations, scales, usual = [], [], []
     for first in range(0, len(origins), _AT_ONCE):
         values, times = to_tensors(
-            windows_at(data.source, origins.take(slice(first, first + _AT_ONCE))), network.device
+            windows_at(data.source, origins.take(slice(first, first + _AT_ONCE))), spec, network.device
         )
         location, scale = network.normalizer.location_scale(values, times, bars)
         locations.append(location.cpu().numpy())
@@ -63,10 +63,14 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     history = history_at(data.source, origins, max(spec.base.lookback, 2 * spec.season + 1))  # (B, H, C)
     future = futures_at(data.source, origins, horizons)  # (B, K, C)
     y = np.log(future / history[:, -1:]) if log else future
+    seen = observed_at(data.source, origins, horizons)
     window = random_walk_window(data)
     walk = random_walk_moments(history, horizons, window, log)
     seasonal = seasonal_naive_moments(history, horizons, spec.season, log)
-    naive = {"random walk": gaussian_crps(*walk, y), "seasonal naive": gaussian_crps(*seasonal, y)}
+    naive = {
+        name: without_missing(np.where(seen, gaussian_crps(*moments, y), np.nan))
+        for name, moments in (("random walk", walk), ("seasonal naive", seasonal))
+    }
     return Validation(y, np.concatenate(locations), np.concatenate(scales), naive, np.concatenate(usual), window)
 
 

@@ -33,7 +33,7 @@ class _Forecasts:
     Attributes:
         moved: what came to be.
         linear, direct: location and log scale of either.
-        weights: ``(n, 1, C)``, how much an error counts.
+        weights: ``(n, 1 or K, C)``, how much an error counts.
     """
 
     moved: Tensor

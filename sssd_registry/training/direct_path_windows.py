@@ -54,14 +54,15 @@ def moved_in(fit: DirectPathFit, batch: Batch) -> Tensor:
 
 
 def weigh(fit: DirectPathFit, batch: Batch) -> Tensor:
-    """Weigh errors in units of the window's one-bar movement, ``(B, 1, C)``.
+    """Weigh errors in units of the window's one-bar movement, ``(B, 1, C)``, or ``(B, K, C)`` where some are missing.
 
-    Little in a window that stands still, and nothing in one with a wrong reading of 1e9.
+    Little in a window that stands still, and nothing in one with a wrong reading of 1e9, or where nothing was observed.
     """
     _, _, deviation, unit = fit.direct.window(batch.values)
     size = _size(fit.normalizer, deviation, batch)
     counted = torch.where(size <= fit.farthest, size.pow(_POWER).clamp(max=_MOST_WEIGHT), 0.0)
-    return fit.normalizer.weight(batch.values).unsqueeze(1) * counted * unit / deviation
+    weights = fit.normalizer.weight(batch.values).unsqueeze(1) * counted * unit / deviation
+    return weights if batch.observed is None else weights * batch.observed
 
 
 def _size(normalizer: WindowNormalizer, deviation: Tensor, batch: Batch) -> Tensor:

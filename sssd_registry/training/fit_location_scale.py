@@ -42,6 +42,7 @@ class _Sample:
         regression: of the location, at every horizon that has one.
         features: ``(n, F, C)``.
         weights: ``(n, C)``, how much each window counts; 1 on average.
+        observed: ``(n, 1, C)`` or ``(n, G, C)``, 1 where what came to be was observed, and 0 where it is a draw.
         moves: bool ``(C,)``, whether any window moves: nothing is fitted of a target that stands still in all of them.
         gap: how far a future reaches, in rows.
     """
@@ -49,6 +50,7 @@ class _Sample:
     regression: Regression
     features: Tensor
     weights: Tensor
+    observed: Tensor
     moves: Tensor
     gap: int
 
@@ -60,22 +62,24 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
     if linear is None:
         raise ValueError("this network starts from the random walk")
     sample = _gather(network, linear, data)
-    regression, moving = sample.regression, sample.weights
-    counted = _mean_one(moving + _STILL_IN_SCALE)
+    regression, weights = sample.regression, sample.weights
     location, residual = fit_location(regression) or (linear.location, regression.moved)
     points = torch.searchsorted(linear.location_horizons, network.normalizer.growth_horizons)
     residual = residual[:, points]  # the scale is fitted at some of the location's horizons
-    center = (moving.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
-    spread = (moving.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
+    observed = sample.observed.expand(-1, len(linear.location_horizons), -1)[:, points]
+    moving = weights.unsqueeze(1) * observed  # (n, G, C)
+    counted = _mean_one(weights + _STILL_IN_SCALE).unsqueeze(1) * observed
+    center = (weights.unsqueeze(1) * sample.features).mean(dim=0)  # (F, C)
+    spread = (weights.unsqueeze(1) * (sample.features - center).square()).mean(dim=0).sqrt()
     spread = torch.where(spread < 1e-6 * (1 + center.abs()), torch.ones_like(spread), spread)
     standard = ((sample.features - center) / spread).clamp(-FARTHEST, FARTHEST)
     penalty = _best_scale_penalty(standard, residual, counted, moving, sample.gap)
-    weights, bias = _log_scale(standard, residual, counted, penalty)
-    left = residual * torch.exp(-_apply(standard, weights, bias))
-    bias = bias + robust_rms(left, moving.unsqueeze(1).expand_as(left)).log()  # unit variance on the training part
-    lowest, highest = _range(_apply(standard, weights, bias), residual, moving)
+    slope, bias = _log_scale(standard, residual, counted, penalty)
+    left = residual * torch.exp(-_apply(standard, slope, bias))
+    bias = bias + robust_rms(left, moving).log()  # unit variance on the training part
+    lowest, highest = _range(_apply(standard, slope, bias), residual, weights)
     fitted_buffers = {
-        "center": center, "spread": spread, "weights": weights, "bias": bias, "lowest": lowest, "highest": highest,
+        "center": center, "spread": spread, "weights": slope, "bias": bias, "lowest": lowest, "highest": highest,
         "location": location,
     }  # fmt: skip
     for name, value in fitted_buffers.items():
@@ -88,7 +92,7 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     horizons = tuple(int(h) for h in linear.location_horizons)
     most = min(_MAX_ROWS, _MAX_VALUES // len(horizons)) // len(data.spec.targets)
     origins = evenly_spaced(data.split.train, max(1, most))
-    lags, waves, features, moved, weights = [], [], [], [], []
+    lags, waves, features, moved, weights, observed = [], [], [], [], [], []
     for first in range(0, len(origins), _AT_ONCE):
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         batch = make_batch(data, chunk, horizons, _CPU)
@@ -99,13 +103,14 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         unit = normalizer.scale(batch.values).unsqueeze(1)
         moved.append(normalizer.movement.between(since, batch.future) / unit)
         weights.append(normalizer.weight(batch.values, full=1.0))  # errors are squared: as in data units
+        observed.append(torch.ones_like(weights[-1]).unsqueeze(1) if batch.observed is None else batch.observed)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
     moves = torch.cat(weights).sum(dim=0) > 0
     counted = _mean_one(torch.cat(weights))
     whole = _bounded(torch.cat(moved), counted)
     regression = _regression(linear, torch.cat(lags), torch.cat(waves), whole, counted, gap)
-    return _Sample(regression, torch.cat(features).double(), counted, moves, gap)
+    return _Sample(regression, torch.cat(features).double(), counted, torch.cat(observed), moves, gap)
 
 
 def _bounded(moved: Tensor, weights: Tensor) -> Tensor:
@@ -161,7 +166,7 @@ def _log_scale(
 ) -> tuple[Tensor, Tensor]:
     """Weights ``(G, F, C)`` and bias ``(G, C)`` of a log-linear Laplace scale, by Newton's method.
 
-    Row n counts ``counted (n, C)``, 1 on average.
+    Row n counts ``counted (n, G, C)``, about 1 on average.
 
     The negative log-likelihood ``theta + |r| exp(-theta)`` is convex in theta, and less swayed by fat tails than a
     Gaussian's.
@@ -171,12 +176,12 @@ def _log_scale(
     x = torch.cat([ones, standard], dim=1)  # (n, 1 + F, C)
     size = residual.abs()
     beta = torch.zeros(residual.shape[1], features + 1, channels, dtype=standard.dtype)  # (G, 1 + F, C)
-    beta[:, 0] = (counted.unsqueeze(1) * size).mean(dim=0).clamp(min=1e-12).log()
+    beta[:, 0] = ((counted * size).sum(dim=0) / counted.sum(dim=0).clamp(min=1e-12)).clamp(min=1e-12).log()
     ridge = penalty * torch.eye(features + 1, dtype=standard.dtype)
     ridge[0, 0] = 1e-9
     for c in range(channels):
         row, missed, own = x[:, :, c].contiguous(), size[:, :, c].contiguous(), beta[:, :, c]
-        share = counted[:, [c]]
+        share = counted[:, :, c]
         for _ in range(steps):
             relative = share * (missed * torch.exp(-(row @ own.T))).clamp(max=50.0)  # (n, G)
             pull = own @ ridge
@@ -205,7 +210,7 @@ def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, mov
     """Choose by the likelihood of left-out blocks, at up to four horizons and 4,096 windows; the strongest if equal."""
     points = torch.linspace(0, residual.shape[1] - 1, min(4, residual.shape[1])).round().long()
     every = max(1, len(residual) // 4096)
-    features, moved, share = standard[::every], residual[::every][:, points], counted[::every]
+    features, moved, share, moves = standard[::every], *(one[::every][:, points] for one in (residual, counted, moving))
     scores = {}
     for penalty in sorted(_SCALE_PENALTIES, reverse=True):
         total = 0.0
@@ -214,6 +219,6 @@ def _best_scale_penalty(standard: Tensor, residual: Tensor, counted: Tensor, mov
             fit[fold.near] = False
             theta = _apply(features[fold.score], *_log_scale(features[fit], moved[fit], share[fit], penalty, steps=8))
             loss = theta + moved[fold.score].abs() * torch.exp(-theta)
-            total += float((moving[::every][fold.score].unsqueeze(1) * loss).mean())
+            total += float((moves[fold.score] * loss).mean())
         scores[penalty] = total
     return min(scores, key=scores.__getitem__)

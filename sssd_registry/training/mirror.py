@@ -28,10 +28,11 @@ def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
     levels = torch.tensor([role != "volume" for role in spec.roles], device=last.device)
     turn = chosen[:, None, None]
     values = {}
-    for name, given in batch.values.items():
+    for name, whole in batch.values.items():
+        given, mask = whole[..., : len(spec.columns)], whole[..., len(spec.columns) :]
         swapped = given[..., partner]
         about = origin.square() / swapped if log else 2 * origin - swapped
-        values[name] = torch.where(turn & levels, about, given)
+        values[name] = torch.cat([torch.where(turn & levels, about, given), mask], dim=-1)
     targets = origin[..., list(spec.target_indices)]  # (B, 1, C)
     swapped = batch.future[..., _target_partners(spec, partner)]
     future = targets.square() / swapped if log else 2 * targets - swapped

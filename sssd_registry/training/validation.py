@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sssd_registry.data.windows import Origins, futures_at, history_at
+from sssd_registry.data.windows import Origins, futures_at, history_at, observed_at
 from sssd_registry.evaluation.baselines import choose_random_walk_window
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.multivariate import energy_score
-from sssd_registry.evaluation.scores import Array, crps
+from sssd_registry.evaluation.scores import Array, crps, without_missing
 from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.tableau import SolverTableau
@@ -54,8 +54,11 @@ def validation_scores(
     """
     windows = encode_windows(network, data.source, origins, data.spec.horizons)
     paths, observed = windows.forecast(tableau, _SAMPLES, seed=0), windows.observed
-    standard = crps(paths, observed)
-    energy = energy_score(paths * sizes[:, None], observed * sizes) / np.sqrt(observed[0].size)
+    seen = observed_at(data.source, origins, data.spec.horizons)  # what was not is not scored
+    standard = without_missing(np.where(seen, crps(paths, observed), np.nan))
+    sizes_seen = sizes * seen
+    energy = energy_score(paths * sizes_seen[:, None], observed * sizes_seen)
+    energy = energy / np.sqrt(np.maximum(seen.sum(axis=(1, 2)), 1))
     return ValidationScores(standard, (standard * sizes).mean(axis=(1, 2)), energy)
 
 

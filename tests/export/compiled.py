@@ -95,7 +95,7 @@ class Compiled:
         """The same with another head, the only piece that is traced again."""
         network = copy.deepcopy(self.network)
         network.head = head.eval().requires_grad_(False)
-        values, times = to_tensors(self.windows.part(0, 2), torch.device("cpu"))
+        values, times = to_tensors(self.windows.part(0, 2), self.network.spec)
         with torch.no_grad():
             condition = network.condition(network.encode(values, times))
         traced, single = trace_head(network.head, torch.randn(2, 3, *network.latent_shape), condition)

@@ -94,7 +94,7 @@ def test_features_do_not_change_with_the_unit_of_the_data(
     features = []
     for frame in (tiny_frame, scaled):
         network, data = network_for(frame, [*tiny_settings, f"data.target_kind={kind}"])
-        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), CPU)
+        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), data.spec, CPU)
         features.append(network.normalizer.features(values, times))
     for name in features[0]:
         torch.testing.assert_close(features[0][name], features[1][name], atol=1e-4, rtol=1e-4)
@@ -107,14 +107,14 @@ def test_a_large_level_costs_no_digits(tiny_frame: pd.DataFrame, tiny_settings: 
     rows = []
     for frame in (tiny_frame, lifted):
         network, data = network_for(frame, tiny_settings)
-        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), CPU)
+        values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 3))), data.spec, CPU)
         rows.append(network.normalizer.features(values, times)["1h"])
     torch.testing.assert_close(rows[0], rows[1], atol=1e-3, rtol=1e-3)
 
 
 def test_a_flat_window_gives_finite_features(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
     network, data = network_for(tiny_frame, tiny_settings)
-    values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 2))), CPU)
+    values, times = to_tensors(windows_at(data.source, data.split.train.take(slice(0, 2))), data.spec, CPU)
     flat = {name: torch.ones_like(tensor) for name, tensor in values.items()}
     for tensor in network.normalizer.features(flat, times).values():
         assert torch.isfinite(tensor).all()

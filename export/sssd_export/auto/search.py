@@ -226,7 +226,7 @@ def validation_windows(pipeline: ModelPipeline, data: Path | Panel, most: int) -
     horizons = [int(horizon) for horizon in spec.horizons]
     origins = evenly_spaced(origins_between(source, record.validation_start, record.test_start, max(horizons)), most)
     windows = windows_at(source, origins)
-    values, times = to_tensors(windows, torch.device("cpu"))
+    values, times = to_tensors(windows, spec, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
     normalizer = pipeline.network.normalizer
     with torch.no_grad():

@@ -174,7 +174,7 @@ def live_samples(
         horizons: K, in bars.
         noise: of paths, and what the scheduler draws, as an engine takes them.
     """
-    values, times = to_tensors(windows, torch.device("cpu"))
+    values, times = to_tensors(windows, network.spec, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
     units = network.normalizer.location_scale(values, times, bars)
     paths, draws = (torch.from_numpy(one) for one in noise)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.fill_holes import fill_holes
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.strata import ordered_strata
 
@@ -44,6 +45,8 @@ class Normalise(nn.Module):
     def forward(self, values: tuple[Tensor, ...], times: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         names = [tf.name for tf in self.network.spec.timeframes]
         raw = dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True))
+        if self.network.spec.holes:
+            raw = fill_holes(raw[0], self.network.spec), raw[1]
         normalizer = self.network.normalizer
         units = normalizer.location_scale(*raw, self.get_buffer("horizons"))
         if not self.network.in_use:

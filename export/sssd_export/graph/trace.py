@@ -19,7 +19,7 @@ from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_n
 from sssd_export.graph.widen_norms import widen_norms
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
-from sssd_registry.model.batches import to_tensors
+from sssd_registry.model.batches import raw_tensors
 from sssd_registry.model.network import SSSDNetwork
 
 OPSET = 20
@@ -83,7 +83,7 @@ def trace(
     frozen.in_use = network.in_use
     spec = network.spec
     names = [tf.name for tf in spec.timeframes]  # saved examples may have them in another order
-    raw = [tuple(part[name] for name in names) for part in to_tensors(examples.part(0, 2), torch.device("cpu"))]
+    raw = [tuple(part[name] for name in names) for part in raw_tensors(examples.part(0, 2), torch.device("cpu"))]
     bars = torch.tensor(horizons, dtype=torch.float32)
     normalise, decode = Normalise(frozen, bars), Decode(frozen, bars, levels)
     with torch.no_grad():

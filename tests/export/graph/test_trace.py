@@ -161,14 +161,14 @@ def test_a_heads_own_error_is_raised_as_it_is() -> None:
 def test_the_encoder_is_traced_without_a_second_try(joint: Compiled) -> None:
     """Torch's compiler would take what cannot be traced as it stands: the same graph, for twice the time."""
     network = without_fft(joint.network)
-    values, times = to_tensors(joint.windows.part(0, 2), torch.device("cpu"))
+    values, times = to_tensors(joint.windows.part(0, 2), joint.network.spec)
     raw = (tuple(values.values()), tuple(times.values()))
     windows = torch.export.Dim("windows")
     shapes = tuple(tuple({0: windows} for _ in tensors) for tensors in raw)
     bars = torch.tensor(joint.horizons).float()
     normalise, encode = Normalise(network, bars).eval(), Encode(network).eval()
     program = torch.export.export(normalise, raw, dynamic_shapes=shapes, strict=False)
-    more = [tuple(part.values()) for part in to_tensors(joint.windows.part(0, 5), torch.device("cpu"))]
+    more = [tuple(part.values()) for part in to_tensors(joint.windows.part(0, 5), joint.network.spec)]
     made = normalise(*more)
     torch.testing.assert_close(program.module()(*more), made)
     features = normalise(*raw)[:-2]
