@@ -57,8 +57,13 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt
 
 def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
     """Numbers, and above zero where the engine takes their logarithms."""
-    _refuse(name, ~np.isfinite(values), "is {}, and has to be a finite number", values, manifest)
     spec = manifest.get("spec", {})
+    if spec.get("holes"):  # the model knows of missing values
+        _refuse(
+            name, np.isinf(values), "is {}, and has to be a finite number, or NaN where it is missing", values, manifest
+        )
+    else:
+        _refuse(name, ~np.isfinite(values), "is {}, and has to be a finite number", values, manifest)
     if spec.get("target_kind") == "log-return":
         prices = np.array([role != "volume" for role in spec["roles"]])
         _refuse(name, (values <= 0) & prices, "is {}; of a model of log-returns it has to be above 0", values, manifest)

@@ -53,9 +53,9 @@ def imputed(values: Array, season: int, *, log: bool) -> Array:
     """Draw what was not observed of ``values (n, C)``, from what came before and after it.
 
     It stands for missing values where a fit needs whole paths. Their mean alone would be smoother than the series, and
-    correlations fitted to it too high. So each hole gets a Brownian bridge about the seasonal profile, and noise of
-    single bars, in the sizes that differences over one and two bars have (a random walk plus noise, whose variogram
-    is ``s² h + 2 v²``). The same every time.
+    correlations fitted to it too high. So each hole gets a Brownian bridge about the seasonal profile and the level
+    nearby, and noise of single bars, in the sizes that differences over one and two bars have (a random walk plus
+    noise, whose variogram is ``s² h + 2 v²``). The same every time.
     """
     made = np.log(values) if log else values.copy()
     random = np.random.default_rng(0)
@@ -74,19 +74,34 @@ def _drawn(column: Array, season: int, random: np.random.Generator) -> Array:
     walk, noise = _sizes(rest)
     steps = np.cumsum(random.normal(size=len(column))) * walk
     bridge = steps - np.interp(place, here, steps[here])
-    filled = profile + np.interp(place, here, rest[here]) + bridge + noise * random.normal(size=len(column))
+    level = _level(rest, walk, noise)
+    filled = profile + np.interp(place, here, level[here]) + bridge + noise * random.normal(size=len(column))
     return np.where(seen, column, filled)
 
 
+def _level(rest: Array, walk: float, noise: float) -> Array:
+    """Mean of the observed values about each bar ``(n,)``: of as many as noise takes to be averaged out of a walk."""
+    reach = int(min(len(rest), noise / walk if walk > 0 else len(rest)))
+    total = np.concatenate([[0.0], np.nancumsum(rest)])
+    count = np.concatenate([[0], (~np.isnan(rest)).cumsum()])
+    place = np.arange(len(rest))
+    first, last = np.maximum(place - reach, 0), np.minimum(place + reach + 1, len(rest))
+    mean: Array = (total[last] - total[first]) / np.maximum(count[last] - count[first], 1)
+    return mean
+
+
 def _profile(column: Array, season: int) -> Array:
-    """Differences of the places in a season from the mean, laid over the series ``(n,)``."""
+    """Mean of what the observed values differ from their trend at each place in the season, laid over ``(n,)``."""
     if season < 2 or len(column) < 2 * season:
         return np.zeros_like(column)
-    place = np.arange(len(column)) % season
-    seen = ~np.isnan(column)
-    count = np.bincount(place[seen], minlength=season)
-    total = np.bincount(place[seen], weights=column[seen] - column[seen].mean(), minlength=season)
-    profile: Array = (total / (count + 1.0))[place]
+    here, place = np.flatnonzero(~np.isnan(column)), np.arange(len(column))
+    total = np.concatenate([[0.0], np.interp(place, here, column[here]).cumsum()])
+    first, last = np.maximum(place - season // 2, 0), np.minimum(place + (season + 1) // 2, len(column))
+    trend = (total[last] - total[first]) / (last - first)
+    of = here % season
+    count = np.bincount(of, minlength=season)
+    apart = np.bincount(of, weights=(column - trend)[here], minlength=season)
+    profile: Array = (apart / (count + 1.0))[place % season]
     return profile
 
 

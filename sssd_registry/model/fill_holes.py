@@ -2,7 +2,7 @@
 
     filled = profile of the season + what the nearest observed values differ from it, interpolated in time
 
-The profile is the window's mean at each place in the season, as far as that was observed. Before the first observed
+The profile is the mean at each place in the season of what the observed values differ from their trend. Before the first observed
 value of a window and after the last, the difference stays what it is there: nothing is looked at but the window.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 
-# Seen once at a place in the season, a difference from the window's mean is half chance.
+# Seen once at a place in the season, a difference from the trend is half chance.
 _DOUBT = 1.0
 # Of a column of which a window has no value at all. Not 0: it may be a price, of which logarithms are taken.
 _NOTHING = 1.0
@@ -47,30 +47,43 @@ def filled_window(raw: Tensor, season: int, seasonal: list[bool]) -> Tensor:
         season: bars in a season; windows of less than two, and columns not ``seasonal``, have none.
         seasonal: for each of the V columns.
     """
-    seen, length = ~raw.isnan(), raw.shape[1]
+    seen = ~raw.isnan()
     level = torch.where(seen, raw, 0.0)
-    profile = torch.zeros_like(level)
-    if 1 < season <= length // 2 and any(seasonal):
-        profile = _profile(level, seen, season) * torch.tensor(seasonal, dtype=raw.dtype, device=raw.device)
-    rest = torch.where(seen, level - profile, 0.0)
-    before, since, earlier = _nearest(rest, seen, backward=False)
-    after, until, later = _nearest(rest, seen, backward=True)
+    between, any_seen = _interpolated(level, seen)
+    if 1 < season <= raw.shape[1] // 2 and any(seasonal):
+        uses = torch.tensor(seasonal, dtype=raw.dtype, device=raw.device)
+        profile = uses * _profile(level - _trend(between, season), seen, season)
+        between = _interpolated(torch.where(seen, level - profile, 0.0), seen)[0] + profile
+    return torch.where(seen, raw, torch.where(any_seen, between, _NOTHING))
+
+
+def _interpolated(level: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Interpolate in time between the observed ones of ``(B, L, V)``; also tell where any was observed at all."""
+    before, since, earlier = _nearest(level, seen, backward=False)
+    after, until, later = _nearest(level, seen, backward=True)
     between = (before * until + after * since) / (since + until).clamp(min=1.0)
-    made = torch.where(earlier & later, between, torch.where(earlier, before, after)) + profile
-    return torch.where(seen, raw, torch.where(earlier | later, made, _NOTHING))
+    made = torch.where(earlier & later, between, torch.where(earlier, before, after))
+    return torch.where(seen, level, made), earlier | later
 
 
-def _profile(level: Tensor, seen: Tensor, season: int) -> Tensor:
-    """Differences of the places in a season from the window's mean, laid over the window: ``(B, L, V)``."""
+def _trend(level: Tensor, season: int) -> Tensor:
+    """Mean of the season about each bar, ``(B, L, V)``; at both ends of as much of it as there is."""
     length = level.shape[1]
+    total = torch.cat([torch.zeros_like(level[:, :1]), level.cumsum(dim=1)], dim=1)
+    place = torch.arange(length)
+    first, last = (place - season // 2).clamp(min=0), (place + (season + 1) // 2).clamp(max=length)
+    count = (last - first).to(level.dtype).unsqueeze(-1).to(level.device)
+    return (total.index_select(1, last.to(level.device)) - total.index_select(1, first.to(level.device))) / count
+
+
+def _profile(apart: Tensor, seen: Tensor, season: int) -> Tensor:
+    """Mean of what lies ``apart (B, L, V)`` from the trend at each place in the season, laid over the window."""
+    length = apart.shape[1]
     first = length % season
-    seasons = level[:, first:].unflatten(1, (-1, season))  # (B, n, season, V)
-    counted = seen[:, first:].unflatten(1, (-1, season)).to(level.dtype)
-    count = counted.sum(dim=1)  # (B, season, V)
-    mean = seasons.sum(dim=(1, 2)) / counted.sum(dim=(1, 2)).clamp(min=1.0)  # (B, V)
-    differs = (seasons.sum(dim=1) - count * mean.unsqueeze(1)) / (count + _DOUBT)
+    counted = seen[:, first:].unflatten(1, (-1, season)).to(apart.dtype)  # (B, n, season, V)
+    total = (counted * apart[:, first:].unflatten(1, (-1, season))).sum(dim=1)  # (B, season, V)
     place = (torch.arange(length) - first) % season
-    return differs.index_select(1, place.to(level.device))
+    return (total / (counted.sum(dim=1) + _DOUBT)).index_select(1, place.to(apart.device))
 
 
 def _nearest(values: Tensor, seen: Tensor, backward: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -61,12 +61,6 @@ DATA: dict[str, tuple[Change, str]] = {
         "column 'time', row 4: 2024-01-01 02:00:00+00:00 is earlier than row 3: 2024-01-01 03:00:00+00:00;"
         " sort the rows by time",
     ),
-    "NaN": (
-        at("close", 30, np.nan),
-        "column 'close', row 30 (2024-01-02 05:00:00+00:00): the value is missing (NaN);"
-        " fill it, or drop the row",
-    ),
-    "NaN beside the target": (at("volume", 30, np.nan), "column 'volume', row 30 (2024-01-02 05:00:00+00:00)"),
     "inf": (at("high", 31, np.inf), "column 'high', row 31 (2024-01-02 06:00:00+00:00): the value is infinite"),
     "minus inf": (at("low", 31, -np.inf), "column 'low', row 31 (2024-01-02 06:00:00+00:00): the value is infinite"),
     "text": (at("close", 32, "n.a.?"), "column 'close', row 32: 'n.a.?' is not a number; correct it"),

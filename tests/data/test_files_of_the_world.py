@@ -189,7 +189,7 @@ def test_other_files_are_called_what_they_are(tmp_path, start, what):
 def test_last_weekdays_of_months_have_no_gaps():
     ends = pd.date_range("1990-01-31", periods=N, freq="BME")
     frame = read_frame(pd.DataFrame({"time": ends.delete([50, 51]), "y": VALUES[2:]}))
-    assert "bars of 1mo, 1 gaps, the longest 92 d" in summary(frame, resolve(DataConfig(), frame))
+    assert "bars of 1mo, 1 gaps of missing rows, the longest 92 d" in summary(frame, resolve(DataConfig(), frame))
 
 
 @pytest.mark.parametrize(

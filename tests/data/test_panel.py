@@ -66,8 +66,8 @@ def changed(column, row, value):
         (HOURS.drop(columns="close"), r"no column 'close'"),
         (HOURS.rename(columns={"close": "Close"}), r"no column 'close'.*did you mean 'Close'"),
         (
-            changed("high", 7, np.nan),
-            r"column 'high', row 7 \(2024-01-01 06:00:00\+00:00\): .* missing \(NaN\)",
+            changed("high", 7, np.inf),
+            r"column 'high', row 7 \(2024-01-01 06:00:00\+00:00\): .* infinite; correct it, or leave the cell empty",
         ),
         (changed("close", 9, -np.inf), r"column 'close', row 9 \(2024-01-01 08:00:00\+00:00\): .* infinite"),
         (
@@ -102,7 +102,7 @@ PANEL = make_spec({("1h", 3600): 8}, id="symbol")
 
 def test_in_a_panel_the_series_is_named():
     frame = panel(a=HOURS, b=HOURS)
-    frame.loc[250, "open"] = np.nan
+    frame.loc[250, "open"] = np.inf
     with pytest.raises(SSSDError, match=r"column 'open', series 'b', row 251 \(2024-01-01 10:00:00\+00:00\)"):
         read_panel(frame, PANEL)
 
@@ -166,6 +166,6 @@ def test_rows_as_long_as_the_bar_need_not_be_put_together():
 
 def test_the_file_is_named(tmp_path):
     path = tmp_path / "prices.csv"
-    changed("close", 4, np.nan).to_csv(path, index=False)
+    changed("close", 4, np.inf).to_csv(path, index=False)
     with pytest.raises(SSSDError, match=r"prices\.csv: column 'close', row 4 "):
         read_panel(read_frame(path), SPEC)

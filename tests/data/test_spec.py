@@ -221,13 +221,11 @@ def test_a_model_from_before_there_were_months_is_read() -> None:
     assert (str(spec.bar), str(spec.step)) == ("1h", "1h")
 
 
-def test_missing_days_are_a_word_and_no_shorter_week() -> None:
+def test_missing_days_are_missing_values_and_no_shorter_week() -> None:
     full = resolved(DataConfig(), read_frame(CASES / "full.csv"))
-    with pytest.warns(
-        DataWarning, match=r"missing30\.csv: 30% of the bars of 1d are missing; .*: fill the missing rows"
-    ):
-        some = resolved(DataConfig(), read_frame(CASES / "missing30.csv"))
+    some = resolved(DataConfig(), read_frame(CASES / "missing30.csv"))
     assert (full.season, some.season) == (7, 7)
+    assert [(one.gaps, one.holes) for one in (full, some)] == [("natural", False), ("missing", True)]
     assert full.horizons == some.horizons == tuple(range(1, 15))
 
 
@@ -247,10 +245,8 @@ def test_horizons_show_a_season_where_there_is_one(freq: str, season: int, horiz
     times = pd.date_range("2020-01-01", periods=3000, freq=freq)
     if kept < 1 and freq in ("h", "4h", "15min", "D"):
         times = times[np.random.default_rng(0).random(3000) < kept]
-        with pytest.warns(DataWarning, match="missing"):
-            spec = resolved(DataConfig(), plain(times))
-    else:
-        spec = resolved(DataConfig(), plain(times))
+    spec = resolved(DataConfig(), plain(times))
+    assert spec.gaps == ("missing" if len(times) < 3000 else "natural")
     assert (spec.season, spec.horizons) == (season, tuple(horizons))  # type: ignore[call-overload]
 
 
