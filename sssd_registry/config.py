@@ -50,6 +50,13 @@ class DataConfig(_Section):
     targets: Literal["all"] | _Names | None = Field(
         None, description="columns to forecast, or all; default: the only one, or y, target, close or value"
     )
+    known: _Names | None = Field(
+        None,
+        description="columns that are known ahead, numbers or labels; rows to be forecast have them, and no target",
+    )
+    holidays: str | None = Field(
+        None, description="countries whose public holidays are known ahead, such as US or US,DE"
+    )
     timezone: str | None = Field(None, description="zone of times that name none, such as Europe/Berlin; default: UTC")
     decimal: Literal[".", ","] | None = Field(
         None, description="decimal mark, where 2,034 may be either; default: what the file shows"

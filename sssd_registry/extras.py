@@ -7,7 +7,14 @@ import importlib.util
 from sssd_registry.errors import SSSDError
 
 # Package -> the extra of this distribution that installs it.
-_EXTRAS = {"pyarrow": "parquet", "matplotlib": "plot", "plotly": "report", "optuna": "search", "ray": "scale"}
+_EXTRAS = {
+    "pyarrow": "parquet",
+    "matplotlib": "plot",
+    "plotly": "report",
+    "optuna": "search",
+    "holidays": "holidays",
+    "ray": "scale",
+}
 
 
 def installed(package: str) -> bool:

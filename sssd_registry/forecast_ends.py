@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,10 @@ import pandas as pd
 from sssd_registry.data.far_values import warn_of_far_values
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Origins, WindowSource, last_origins, warn_of_early_ends, windows_at
+from sssd_registry.data.windows import Origins, WindowSource, check_known, last_origins, warn_of_early_ends, windows_at
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import Forecaster
-from sssd_registry.horizons import forecast_of_series
+from sssd_registry.horizons import check_horizons, forecast_of_series
 
 
 @dataclass(frozen=True)
@@ -43,5 +44,6 @@ def forecast_ends(
     origins = last_origins(source)
     warn_of_early_ends(source, origins)
     warn_of_far_values(source, origins)
+    check_known(source, origins, math.ceil(max(check_horizons(horizons, forecaster.spec))))
     made = forecaster(windows_at(source, origins), horizons=horizons, num_samples=num_samples, seed=seed)
     return Ends(forecast_of_series(made, source, origins), source, origins)

@@ -7,6 +7,7 @@ takes longer than a forecast. :class:`~sssd_registry.pipeline.SSSDPipeline` is t
 from __future__ import annotations
 
 import hashlib
+import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
     Windows,
     WindowSource,
+    check_known,
     last_origins,
     warn_of_early_ends,
     windows_at,
@@ -175,6 +177,8 @@ class ModelPipeline:
             warn_of_far_values(source, origins)
             windows = windows_at(source, origins)
         bars = check_horizons(horizons, self.spec)
+        if not isinstance(data, Windows):
+            check_known(source, origins, math.ceil(max(bars)))
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
         shape = self.network.noise_shape(tableau)
         if generator is None:

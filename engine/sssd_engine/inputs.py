@@ -58,6 +58,13 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt
 def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
     """Numbers, and above zero where the engine takes their logarithms."""
     spec = manifest.get("spec", {})
+    columns = len(spec.get("columns", ()))
+    if name == "values_known" or values.shape[-1] > columns > 0:
+        known = values if name == "values_known" else values[..., columns:]
+        _refuse(name, ~np.isfinite(known), "is {}, and is known ahead: it has to be a finite number", known, {})
+    if name == "values_known":
+        return
+    values = values[..., :columns] if columns else values
     if spec.get("holes"):  # the model knows of missing values
         _refuse(
             name, np.isinf(values), "is {}, and has to be a finite number, or NaN where it is missing", values, manifest

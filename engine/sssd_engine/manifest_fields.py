@@ -163,9 +163,15 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         seen = {**ports["inputs"], **ports["outputs"]}.get(name, {}).get("shape")
         if seen != shape:
             yield f"{name} has the shape {_shown(seen)}; by the manifest's other entries it is {shape}"
-    columns = len(manifest["spec"]["columns"])
+    # What is known ahead stands after the columns, and that of the bars to come by itself.
+    listed = manifest["spec"].get("known", [])
+    if not isinstance(listed, list):
+        yield f"spec: known has to be a list, not {_shown(listed)}"
+        return
+    known = len(listed)
     for name, port in ports["inputs"].items():
         shape = port["shape"]
+        columns = known if name == "values_known" else len(manifest["spec"]["columns"]) + known
         rank = {"values": 3, "times": 2}.get(name.partition("_")[0], 0)
         if name not in NOISE and (
             len(shape) != rank or (rank == 3 and shape[2] != columns) or isinstance(shape[1], str)

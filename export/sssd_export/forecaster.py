@@ -15,7 +15,7 @@ from sssd_engine.engine import Engine, load_engine
 from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import KNOWN, Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
@@ -65,7 +65,8 @@ class EngineForecaster:
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
         with as_users_error():
-            made = self.engine.stream(engine_inputs(without_holes(windows, self.spec)), num_samples, seed)
+            whole = without_holes(windows, self.spec)
+            made = self.engine.stream(engine_inputs(whole, self.engine.horizons), num_samples, seed)
             parts = [part.samples[:, :, columns] for part in made]
         return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
@@ -91,7 +92,9 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
         raise SSSDError(f"the engine's manifest does not say what its data are: export anew ({reason})") from None
     shapes = {entry["name"]: entry["shape"][1:] for entry in manifest["inputs"] if entry["name"] not in NOISE}
     wanted: dict[str, list[int]] = {f"times_{tf.name}": [tf.lookback] for tf in spec.timeframes}
-    wanted |= {f"values_{tf.name}": [tf.lookback, len(spec.columns)] for tf in spec.timeframes}
+    wanted |= {f"values_{tf.name}": [tf.lookback, spec.width] for tf in spec.timeframes}
+    if spec.known:
+        wanted[f"values_{KNOWN}"] = [max(manifest["horizons"]), len(spec.known)]
     if shapes != wanted:
         raise SSSDError("the engine's manifest does not fit its graphs, which take other windows: export anew")
     return spec
@@ -107,26 +110,34 @@ def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -
     """
     from sssd_registry.data.far_values import warn_of_far_values
     from sssd_registry.data.read_windows import read_windows
-    from sssd_registry.data.windows import last_origins, windows_at
+    from sssd_registry.data.windows import check_known, last_origins, windows_at
 
     spec = engine_spec(manifest)
     source = read_windows(data, spec)
     origins = last_origins(source, every=True)
     warn_of_far_values(source, origins)
-    return engine_inputs(without_holes(windows_at(source, origins), spec))
+    check_known(source, origins, max(manifest["horizons"]))
+    return engine_inputs(without_holes(windows_at(source, origins), spec), manifest["horizons"])
 
 
 def without_holes(windows: Windows, spec: DataSpec) -> Windows:
     """Fill missing values as the model does, for an engine that knows of none."""
     if spec.holes or not any(np.isnan(array).any() for array in windows.values.values()):
         return windows
-    from sssd_registry.model.batches import to_tensors
+    from sssd_registry.model.batches import raw_tensors
+    from sssd_registry.model.fill_holes import fill_raw
 
-    filled, _ = to_tensors(windows, spec)
+    filled = fill_raw(raw_tensors(windows)[0], spec)
     return replace(windows, values={name: tensor.numpy() for name, tensor in filled.items()})
 
 
-def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:
-    """Windows under the names an engine takes."""
+def engine_inputs(windows: Windows, horizons: Sequence[int] = ()) -> dict[str, npt.NDArray[Any]]:
+    """Windows under the names an engine takes; what is known ahead as far as its ``horizons``.
+
+    Of bars that are not asked for nothing needs to be known: 0 stands for it.
+    """
     arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
+    if KNOWN in windows.values:
+        known = windows.values[KNOWN][:, : max(horizons, default=None)]
+        arrays[f"values_{KNOWN}"] = np.nan_to_num(known)
     return arrays | {f"times_{name}": array for name, array in windows.times.items()}

@@ -14,6 +14,7 @@ from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import MANIFEST, EngineError, read_manifest
 from sssd_export.engine_errors import as_users_error
 from sssd_export.forecaster import engine_spec
+from sssd_registry.data.windows import KNOWN
 from sssd_registry.errors import SSSDError
 
 _ROUNDS = 7
@@ -66,10 +67,12 @@ def plain_windows(engine: Engine, windows: int) -> dict[str, np.ndarray[Any, Any
     random = np.random.default_rng(0)
     feed: dict[str, np.ndarray[Any, Any]] = {}
     for timeframe in spec.timeframes:
-        shape = (windows, timeframe.lookback, len(spec.columns))
+        shape = (windows, timeframe.lookback, spec.width)
         feed[f"values_{timeframe.name}"] = 1 + 1e-3 * random.standard_normal(shape).cumsum(axis=1)
         times = timeframe.seconds * np.arange(timeframe.lookback, dtype=np.int64)
         feed[f"times_{timeframe.name}"] = np.tile(times, (windows, 1))
+    if spec.known:
+        feed[f"values_{KNOWN}"] = np.zeros((windows, max(engine.horizons), len(spec.known)))
     return feed
 
 

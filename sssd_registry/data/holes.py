@@ -39,6 +39,12 @@ def with_missing_rows(times: Times, values: Array, bar: Length) -> tuple[Times, 
     return every, full
 
 
+def observed_rows(seen: npt.NDArray[np.bool_]) -> int:
+    """Count the rows of ``seen (n, V)`` up to the last in which anything was observed: the others are to come."""
+    found = np.flatnonzero(seen.any(axis=1))
+    return int(found[-1]) + 1 if len(found) else len(seen)
+
+
 def last_observed(values: Array) -> Array:
     """``values (n, C)`` with each missing one as the last before it; as the first observed one before that."""
     seen = ~np.isnan(values)

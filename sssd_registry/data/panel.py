@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, read_frame, source_name
-from sssd_registry.data.holes import with_missing_rows
+from sssd_registry.data.holes import last_observed, observed_rows, with_missing_rows
+from sssd_registry.data.known import holiday_column, known_values
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
@@ -36,11 +38,13 @@ class Series:
         id: ``""`` in a frame without ids.
         times: int64 ``(n,)``, start of each bar, seconds since 1970 UTC, strictly ascending.
         values: float64 ``(n, V)``, in the order of ``DataSpec.columns``; NaN where one is missing.
+        known: float64 ``(n + m, P)``, what is known ahead, of these bars and the m after them; P is 0 of most data.
     """
 
     id: str
     times: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
+    known: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,13 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
     any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
 
-    Values may be missing; so are rows, where ``spec.gaps`` says so.
+    Values may be missing; so are rows, where ``spec.gaps`` says so. Rows at the end without any value are to come: of
+    them is taken what is known ahead.
 
     Raises:
-        SSSDError: missing columns, timestamps that repeat or descend, entries that are infinite or not numbers, rows farther apart or nearer to each other than the model's, or values that are not
-            positive where log-returns are taken.
+        SSSDError: missing columns, timestamps that repeat or descend, entries that are infinite or not numbers,
+            rows farther apart or nearer to each other than the model's, or values that are not positive where
+            log-returns are taken.
     """
     check_columns(frame, spec.columns, "a column that the model looks at")
     rows = series_rows(frame, spec.time, spec.id)
@@ -105,10 +111,11 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     looked_at = np.zeros(len(frame), dtype=np.bool_)
     looked_at[np.concatenate([one.rows for one in kept])] = True
     _check_finite(frame, spec, values, looked_at)
-    _tell_filled(values[looked_at], spec, source)
     _check_positive(frame, spec, values, looked_at)
     tell_sentinels(values[looked_at], spec.columns, source)
-    series = tuple(_series(one, values, spec, verdicts[one.id].row_seconds) for one in kept)
+    known = known_values(frame, spec.known, spec.time, spec.written_zone) if spec.known else np.empty((len(frame), 0))
+    series = tuple(_series(one, values, known, spec, verdicts[one.id].row_seconds) for one in kept)
+    _tell_filled(series, spec, source)
     return Panel(series, left_out, source)
 
 
@@ -167,17 +174,37 @@ def _lookback(spec: DataSpec) -> int:
     return max(one.lookback * one.seconds // spec.bar_seconds for one in spec.timeframes)
 
 
-def _series(rows: SeriesRows, values: npt.NDArray[np.float64], spec: DataSpec, row_seconds: int) -> Series:
+def _series(
+    rows: SeriesRows, values: npt.NDArray[np.float64], known: npt.NDArray[np.float64], spec: DataSpec, row_seconds: int
+) -> Series:
     times = row_starts(rows.times, Length(row_seconds, spec.bar_months), spec.timestamps)
-    if spec.bar_months or spec.bar_seconds == row_seconds == spec.source_seconds:
-        return _of_bars(rows.id, times, values[rows.rows], spec)
-    bars = resample(times, values[rows.rows], spec.roles, spec.bar_seconds, row_seconds)
-    over = bars.known <= times[-1] + row_seconds
-    return _of_bars(rows.id, bars.starts[over], bars.values[over], spec)
+    told, count = np.concatenate([values, known], axis=1)[rows.rows], len(spec.columns)
+    if not (spec.bar_months or spec.bar_seconds == row_seconds == spec.source_seconds):
+        last = times[observed_rows(~np.isnan(told[:, :count])) - 1] + row_seconds
+        bars = resample(times, told, (*spec.roles, *["value"] * known.shape[1]), spec.bar_seconds, row_seconds)
+        over = bars.known <= (times[-1] + row_seconds if known.shape[1] else last)
+        times, told = bars.starts[over], bars.values[over]
+        told[times + spec.bar_seconds > last, :count] = np.nan  # a bar that is not over is not known
+    if spec.gaps == "missing":
+        times, told = with_missing_rows(times, told, spec.bar)
+    here = observed_rows(~np.isnan(told[:, :count]))
+    return Series(rows.id, times[:here], told[:here, :count], _ahead(times, told[:, count:], here, spec))
 
 
-def _of_bars(id: str, times: npt.NDArray[np.int64], values: npt.NDArray[np.float64], spec: DataSpec) -> Series:
-    return Series(id, *(with_missing_rows(times, values, spec.bar) if spec.gaps == "missing" else (times, values)))
+def _ahead(
+    times: npt.NDArray[np.int64], known: npt.NDArray[np.float64], here: int, spec: DataSpec
+) -> npt.NDArray[np.float64]:
+    """What is known of all rows ``(n + m, P)``, of rows that are missing what the last before them had.
+
+    Holidays need no rows: they are known of the bars to come.
+    """
+    if not known.size:
+        return known
+    if all(one.country for one in spec.known):
+        coming = future_times(times[:here], spec.bar, max(spec.horizons))
+        every = pd.Series(np.concatenate([times[:here], coming]).astype("datetime64[s]")).dt.tz_localize("UTC")
+        return np.stack([holiday_column(every, str(one.country), spec.written_zone) for one in spec.known], axis=1)
+    return last_observed(known)
 
 
 def _check_finite(
@@ -191,9 +218,9 @@ def _check_finite(
         )
 
 
-def _tell_filled(values: npt.NDArray[np.float64], spec: DataSpec, source: str) -> None:
+def _tell_filled(series: Sequence[Series], spec: DataSpec, source: str) -> None:
     """A word where values are missing, and were not in training: the model's spread is of whole windows."""
-    missing = int(np.isnan(values).sum())
+    missing = sum(int(np.isnan(one.values).sum()) for one in series)
     if missing and not spec.holes:
         warnings.warn(
             f"{source}: {missing:,} values are missing, and none was in training: they are filled from the others of"

@@ -48,7 +48,7 @@ def bin_starts(times: npt.NDArray[np.int64], seconds: int, row_seconds: int = 1)
 def resample(
     times: npt.NDArray[np.int64],
     values: npt.NDArray[np.float64],
-    roles: Sequence[Role],
+    roles: Sequence[str],
     seconds: int,
     row_seconds: int = 1,
 ) -> Bars:
@@ -75,7 +75,7 @@ def resample(
 
 
 def _reduce(
-    column: npt.NDArray[np.float64], role: Role, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
+    column: npt.NDArray[np.float64], role: str, first: npt.NDArray[np.intp], last: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.float64]:
     seen = ~np.isnan(column)
     if not seen.all():
@@ -94,7 +94,7 @@ def _reduce(
 def _reduce_seen(
     column: npt.NDArray[np.float64],
     seen: npt.NDArray[np.bool_],
-    role: Role,
+    role: str,
     first: npt.NDArray[np.intp],
     last: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.float64]:

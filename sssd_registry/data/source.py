@@ -21,7 +21,7 @@ class Table:
 
     Attributes:
         starts: int64 ``(M,)``.
-        values: float64 ``(M, V)``.
+        values: float64 ``(M, V + P)``: of each bar what is known ahead, too.
         stop: int64 ``(N,)``, for each base bar the position after the last bar that is complete when it ends.
         count: int64 ``(N,)``, how many bars of its series that makes.
     """
@@ -43,6 +43,8 @@ class WindowSource:
             they may have been (:func:`sssd_registry.data.holes.imputed`).
         pasts: ``(N, C)``, the same with the last one observed in their place.
         observed: bool ``(N, C)``, which are neither.
+        known: float64 ``(N', P)``, what is known ahead of each bar of each series, and of those after it.
+        known_offsets: int64 ``(series + 1,)``, position of each series' first bar in ``known``.
     """
 
     panel: Panel
@@ -52,6 +54,8 @@ class WindowSource:
     futures: npt.NDArray[np.float64]
     pasts: npt.NDArray[np.float64]
     observed: npt.NDArray[np.bool_]
+    known: npt.NDArray[np.float64]
+    known_offsets: npt.NDArray[np.int64]
 
     @property
     def base(self) -> Table:
@@ -72,6 +76,8 @@ def window_source(panel: Panel, spec: DataSpec) -> WindowSource:
     lengths = [len(series.times) for series in panel.series]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     tables = {timeframe.name: _table(panel, spec, timeframe) for timeframe in spec.timeframes}
+    each_known = [series.known for series in panel.series]
+    ahead = np.cumsum([0] + [len(one) for one in each_known])
     levels = tables[spec.base.name].values[:, list(spec.target_indices)]  # (N, C)
     observed = ~np.isnan(levels)
     futures, pasts = levels, levels
@@ -80,7 +86,7 @@ def window_source(panel: Panel, spec: DataSpec) -> WindowSource:
         each = [levels[first:last] for first, last in pairwise(offsets)]
         futures = np.concatenate([imputed(one, spec.season, log=log) for one in each])
         pasts = np.concatenate([last_observed(one) for one in each])
-    return WindowSource(panel, spec, offsets, tables, futures, pasts, observed)
+    return WindowSource(panel, spec, offsets, tables, futures, pasts, observed, np.concatenate(each_known), ahead)
 
 
 def _table(panel: Panel, spec: DataSpec, timeframe: Timeframe) -> Table:
@@ -100,5 +106,13 @@ def _table(panel: Panel, spec: DataSpec, timeframe: Timeframe) -> Table:
 
 def _bars(series: Series, spec: DataSpec, timeframe: Timeframe) -> Bars:
     if timeframe.seconds == spec.bar_seconds:
-        return Bars(series.times, series.times + spec.bar_seconds, series.values)
-    return resample(series.times, series.values, spec.roles, timeframe.seconds, spec.bar_seconds)
+        return Bars(series.times, series.times + spec.bar_seconds, _told(series, spec))
+    roles = (*spec.roles, *["value" for _ in spec.known])
+    return resample(series.times, _told(series, spec), roles, timeframe.seconds, spec.bar_seconds)
+
+
+def _told(series: Series, spec: DataSpec) -> npt.NDArray[np.float64]:
+    """Values, and what is known ahead, of each bar."""
+    if not spec.known:
+        return series.values
+    return np.concatenate([series.values, series.known[: len(series.times)]], axis=1)

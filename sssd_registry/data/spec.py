@@ -22,6 +22,8 @@ from sssd_registry.data.defaults import (
 )
 from sssd_registry.data.durations import DAY, MOST_BARS, Length, format_duration, parse_horizons, parse_length
 from sssd_registry.data.frame import find_id, source_name
+from sssd_registry.data.holes import observed_rows
+from sssd_registry.data.known import Known, find_known
 from sssd_registry.data.lengths import has_holes, row_length, row_starts
 from sssd_registry.data.order import SeriesRows, series_rows
 from sssd_registry.data.reading import DateOrder, Decimal, reading_of
@@ -74,6 +76,7 @@ class DataSpec(BaseModel):
         zone: in which a forecast's times are written, as those of the training data are: ``Europe/Berlin``,
             ``UTC+02:00``; None for times without a zone, and for dates without a clock. See :attr:`written_zone`.
         gaps: whether rows that are not there are missing values, or the data's own nights and weekends.
+        known: what is known ahead, and what it adds to the targets.
         holes: the model knows of missing values: some were missing in training, or rows were.
         seen: for each of ``columns``, what training saw of it; none in models saved before it was kept.
         validation_fraction: part of the rows, by time.
@@ -105,6 +108,7 @@ class DataSpec(BaseModel):
     step_length: str | None = None
     zone: str | None = None
     gaps: Literal["natural", "missing"] = "natural"
+    known: tuple[Known, ...] = ()
     holes: bool = False
     seen: tuple[Seen, ...] = ()
 
@@ -112,6 +116,11 @@ class DataSpec(BaseModel):
     def target_indices(self) -> tuple[int, ...]:
         """Positions of the targets among the columns."""
         return tuple(self.columns.index(name) for name in self.targets)
+
+    @property
+    def width(self) -> int:
+        """Columns of a window: those that are looked at, then the numbers that are known ahead."""
+        return len(self.columns) + len(self.known)
 
     @property
     def bar(self) -> Length:
@@ -167,6 +176,8 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     config = config.model_copy(update={"id": find_id(frame, config.id)})
     rows = series_rows(frame, time, config.id)
     columns = pick_columns(config, frame, time)
+    targets = pick_targets(config, columns, find_roles(columns), frame)
+    known = find_known(frame, config.known or (), config.holidays)
     roles = find_roles(columns)
     spacing = find_spacing([one.times for one in rows])
     source = row_length(config, spacing, [one.times for one in rows], where)
@@ -181,7 +192,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         id=config.id,
         columns=columns,
         roles=roles,
-        targets=pick_targets(config, columns, roles, frame),
+        targets=targets,
         target_kind=config.target_kind,
         timestamps=config.timestamps,
         source_seconds=source.seconds,
@@ -202,8 +213,15 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         step_length=reading.step_length,
         zone=reading.zone,
         gaps=gaps,
-        holes=gaps == "missing" or bool(frame[list(columns)].isna().to_numpy().any()),
+        known=known,
+        holes=gaps == "missing" or _has_empty_cells(frame, columns, rows),
     )
+
+
+def _has_empty_cells(frame: pd.DataFrame, columns: Sequence[str], rows: Sequence[SeriesRows]) -> bool:
+    """Tell whether a value is missing before a series' last row with one; rows after it are to be forecast."""
+    empty = frame[list(columns)].isna().to_numpy()
+    return any(bool(empty[one.rows][: observed_rows(~empty[one.rows])].any()) for one in rows)
 
 
 def _asked_timeframes(asked: Mapping[str, int], source: Length) -> tuple[Timeframe, ...]:

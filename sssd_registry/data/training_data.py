@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.bounds import check_spec
+from sssd_registry.data.fit_known import fit_known
 from sssd_registry.data.frame import read_frame
+from sssd_registry.data.known import Known
 from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.seen import seen_in
 from sssd_registry.data.spec import DataSpec, resolve
@@ -28,6 +31,20 @@ class TrainingData:
     summary: str = ""
 
 
+def _fitted(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ...]:
+    """What is known ahead, with its effects on the targets before ``until``."""
+    if not spec.known:
+        return ()
+    parts = []
+    for series in source.panel.series:
+        count = int(np.searchsorted(series.times, until))
+        targets = series.values[:count, list(spec.target_indices)]
+        if spec.id is not None and spec.target_kind == "level":  # of a panel, relative to each series' size
+            targets = targets / np.maximum(np.sqrt(np.nanmean(targets**2, axis=0)), 1e-300)
+        parts.append((series.times[:count], targets, series.known[:count]))
+    return fit_known(parts, spec.known, len(spec.targets), log=spec.target_kind == "log-return")
+
+
 def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> TrainingData:
     """Read, check and split.
 
@@ -41,6 +58,6 @@ def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> Traini
     source = without_short(window_source(panel, spec), max(spec.horizons))
     split = split_origins(source, spec, spec.horizons)
     known = [series.values[series.times < split.validation_start] for series in source.panel.series]
-    spec = spec.model_copy(update={"seen": seen_in(known)})
+    spec = spec.model_copy(update={"seen": seen_in(known), "known": _fitted(source, spec, split.validation_start)})
     told = summary(frame, spec, (split.validation_start, split.test_start))
     return TrainingData(spec, replace(source, spec=spec), split, told)

@@ -14,11 +14,14 @@ from sssd_registry.data.durations import DAY
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
-from sssd_registry.errors import DataWarning, SSSDError
-
+from sssd_registry.errors import DataWarning, SSSDError, some
 
 # Of a window's values of a target: less says nothing of it.
 _LEAST_OBSERVED = 0.05
+
+
+# Name, among a window's values, of what is known of the bars to come.
+KNOWN = "known"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Windows:
 
     Attributes:
         values: timeframe name -> float64 ``(B, L_tf, V)``, columns in the order of ``DataSpec.columns``; NaN where one
-            is missing.
+            is missing. Then the P numbers that are known ahead; of the bars to come these are under ``known``,
+            ``(B, H, P)`` as far as the farthest horizon.
         times: timeframe name -> int64 ``(B, L_tf)``, start of each bar, seconds since 1970 UTC.
         series: object ``(B,)``, the id of each window's series (``""`` in a frame without ids).
     """
@@ -152,8 +156,39 @@ def windows_at(source: WindowSource, origins: Origins) -> Windows:
         at = table.stop[rows, None] + np.arange(-timeframe.lookback, 0)  # (B, L_tf)
         values[timeframe.name] = table.values[at]  # (B, L_tf, V)
         times[timeframe.name] = table.starts[at]
+    if source.spec.known:
+        values[KNOWN] = _known_at(source, origins, max(source.spec.horizons))
     ids = np.array([series.id for series in source.panel.series], dtype=object)
     return Windows(values, times, ids[origins.series])
+
+
+def _known_at(source: WindowSource, origins: Origins, longest: int) -> npt.NDArray[np.float64]:
+    """What is known of the bars after each origin, ``(B, H, P)``; NaN of those for which no row was given."""
+    ahead = origins.row[:, None] + np.arange(1, longest + 1)  # (B, H)
+    count = np.diff(source.known_offsets)[origins.series]
+    given = ahead < count[:, None]
+    rows = source.known_offsets[origins.series][:, None] + np.minimum(ahead, count[:, None] - 1)
+    return np.where(given[..., None], source.known[rows], np.nan)
+
+
+def check_known(source: WindowSource, origins: Origins, longest: int) -> None:
+    """Refuse a forecast of ``longest`` bars for which too few rows tell what is known ahead.
+
+    Raises:
+        SSSDError: names the series, the columns and the rows that are needed.
+    """
+    if not source.spec.known:
+        return
+    short = np.isnan(_known_at(source, origins, longest)).any(axis=2).sum(axis=1)
+    if short.any():
+        first = int(short.argmax())
+        name = source.panel.series[origins.series[first]].id
+        columns = some(list(dict.fromkeys(one.column for one in source.spec.known if one.country is None)))
+        raise SSSDError(
+            f"{source.panel.source}: {f'series {name!r}: ' if name else ''}{short[first]} of the {longest} rows to be"
+            f" forecast are missing; {columns} (data.known) have to be known of each: add rows after the last one, with"
+            f" {some(source.spec.targets)} left empty, or ask for shorter horizons"
+        )
 
 
 def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) -> npt.NDArray[np.float64]:

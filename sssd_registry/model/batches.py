@@ -11,8 +11,9 @@ from torch import Tensor
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.training_data import TrainingData as TrainingData
 from sssd_registry.data.training_data import training_data as training_data
-from sssd_registry.data.windows import Origins, Windows, futures_at, observed_at, windows_at
+from sssd_registry.data.windows import KNOWN, Origins, Windows, futures_at, observed_at, windows_at
 from sssd_registry.model.fill_holes import fill_holes
+from sssd_registry.model.known_effects import without_effects
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Batch:
 
     Attributes:
         values, times: as in ``Windows``.
-        future: float64 ``(B, K, C)``, levels; draws of what was not observed.
+        future: float64 ``(B, K, C)``, levels; draws of what was not observed. Less what known covariates add.
         horizons: ``(K,)`` bars.
         observed: float64 ``(B, K, C)``, 1 or 0; None where all of the data's values were.
     """
@@ -38,6 +39,9 @@ def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], 
     windows = windows_at(data.source, origins)
     values, times = to_tensors(windows, data.spec, device)
     future = torch.from_numpy(futures_at(data.source, origins, horizons)).to(device)
+    if data.spec.known:  # what is learnt is the rest
+        moved = values.pop(KNOWN)[:, [horizon - 1 for horizon in horizons]]
+        future = future * (-moved).exp() if data.spec.target_kind == "log-return" else future - moved
     observed = None
     if not data.source.observed.all():
         observed = torch.from_numpy(observed_at(data.source, origins, horizons)).to(device).double()
@@ -50,7 +54,9 @@ def to_tensors(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """``values`` and ``times`` of windows as the network takes them: tensors, in which no value is missing."""
     values, times = raw_tensors(windows, device)
-    if spec.holes or any(bool(window.isnan().any()) for window in values.values()):
+    if spec.known:
+        values = without_effects(values, spec)
+    if spec.holes or any(bool(values[timeframe.name].isnan().any()) for timeframe in spec.timeframes):
         values = fill_holes(values, spec)
     return values, times
 

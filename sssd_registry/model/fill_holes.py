@@ -2,8 +2,9 @@
 
     filled = profile of the season + what the nearest observed values differ from it, interpolated in time
 
-The profile is the mean at each place in the season of what the observed values differ from their trend. Before the first observed
-value of a window and after the last, the difference stays what it is there: nothing is looked at but the window.
+The profile is the mean at each place in the season of what the observed values differ from their trend. Before the
+first observed value of a window and after the last, the difference stays what it is there: nothing is looked at but
+the window.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import KNOWN
+from sssd_registry.model.known_effects import with_effects, without_effects
 
 # Seen once at a place in the season, a difference from the trend is half chance.
 _DOUBT = 1.0
@@ -28,7 +31,7 @@ def fill_holes(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor
         ``{tf: (B, L_tf, V)}``, or ``(B, L_tf, 2 V)`` for a model that knows of missing values (``spec.holes``): then
         also 1 where a value was observed, and 0 where it is filled.
     """
-    filled = {}
+    filled = {name: tensor for name, tensor in values.items() if name == KNOWN}
     for timeframe in spec.timeframes:
         raw = values[timeframe.name]
         season = spec.season * spec.bar_seconds // timeframe.seconds
@@ -37,6 +40,21 @@ def fill_holes(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor
         made = filled_window(raw, season if whole else 1, seasonal)
         filled[timeframe.name] = torch.cat([made, (~raw.isnan()).double()], dim=-1) if spec.holes else made
     return filled
+
+
+def fill_raw(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor]:
+    """Fill raw windows ``{tf: (B, L_tf, V + P)}`` and leave all else as it was, for what knows of no holes."""
+    rest = without_effects(values, spec) if spec.known else values
+    made, count = dict(values), len(spec.columns)
+    for name, filled in fill_holes(rest, spec).items():
+        raw = values[name]
+        if name == KNOWN or not bool(raw.isnan().any()):
+            continue
+        if spec.known:
+            filled = with_effects(filled, values, name, spec)
+        whole = torch.where(raw[..., :count].isnan(), filled, raw[..., :count])
+        made[name] = torch.cat([whole, raw[..., count:]], dim=-1)
+    return made
 
 
 def filled_window(raw: Tensor, season: int, seasonal: list[bool]) -> Tensor:
@@ -87,7 +105,7 @@ def _profile(apart: Tensor, seen: Tensor, season: int) -> Tensor:
 
 
 def _nearest(values: Tensor, seen: Tensor, backward: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the nearest observed value before each bar (or after it), how many bars off it is, and whether there is one.
+    """Return the nearest observed value before (or after) each bar, how many bars off, and whether there is one.
 
     By doubling: after a step of 1, 2, 4, … bars, whatever is that near has been found.
     """

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import KNOWN
 from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import STILL_SHARE, Changes
 from sssd_registry.model.direct_path import DirectPath
@@ -129,6 +130,9 @@ class WindowNormalizer(ExactBuffers):
             location, growth = self.direct.blend((location, growth), values, times, horizons)
         scale = unit * growth  # (B, K, C)
         location = (unit * location).expand_as(scale)
+        if KNOWN in values:
+            bars = horizons.ceil().long() - 1
+            location = location + values[KNOWN].index_select(1, bars)
         return location if self.movement.log else location + self.origin(values).unsqueeze(1), scale
 
     def linear_location_scale(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import KNOWN, Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
@@ -145,7 +145,7 @@ def read_examples(file: Path, spec: DataSpec) -> Windows:
     for timeframe in spec.timeframes:
         lookback = (count, timeframe.lookback)
         for name, shape, dtype in (
-            (f"values.{timeframe.name}", (*lookback, len(spec.columns)), np.float64),
+            (f"values.{timeframe.name}", (*lookback, spec.width), np.float64),
             (f"times.{timeframe.name}", lookback, np.int64),
         ):
             array = arrays[name]
@@ -158,7 +158,17 @@ def read_examples(file: Path, spec: DataSpec) -> Windows:
                 raise SSSDError(f"{file} is damaged ({name} does not ascend): {REMEDY}")
     names = [timeframe.name for timeframe in spec.timeframes]
     values, times = ({name: arrays[f"{kind}.{name}"] for name in names} for kind in ("values", "times"))
+    if spec.known:
+        values[KNOWN] = _known_examples(arrays, file, spec, count)
     return Windows(values, times, np.full(count, "", dtype=object))
+
+
+def _known_examples(arrays: Mapping[str, Any], file: Path, spec: DataSpec, count: int) -> Any:
+    """What is known of the bars after the windows."""
+    array, shape = arrays.get(f"values.{KNOWN}"), (count, max(spec.horizons), len(spec.known))
+    if array is None or array.shape != shape or array.dtype != np.float64:
+        raise SSSDError(f"{file} does not fit its config.json (values.{KNOWN} is not of shape {shape}): {REMEDY}")
+    return array
 
 
 def _read_arrays(file: Path, spec: DataSpec) -> dict[str, Any]:
@@ -178,6 +188,7 @@ def _read_arrays(file: Path, spec: DataSpec) -> dict[str, Any]:
     ) as error:
         raise SSSDError(f"{file} is cut off or damaged ({error}): {REMEDY}") from None
     expected = {f"{kind}.{timeframe.name}" for timeframe in spec.timeframes for kind in ("values", "times")}
+    expected |= {f"values.{KNOWN}"} if spec.known else set()
     if set(arrays) != expected:
         raise SSSDError(
             f"{file} does not fit its config.json (it holds {', '.join(sorted(arrays))[:200] or 'nothing'}, and"

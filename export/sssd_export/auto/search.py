@@ -98,7 +98,9 @@ class Scored:
 
     def scores(self, engine: Engine, samples: int, seed: int) -> tuple[float, float]:
         """Mean CRPS, and mean energy score, of an engine's forecasts."""
-        made = np.concatenate([part.samples for part in engine.stream(engine_inputs(self.windows), samples, seed)])
+        made = np.concatenate(
+            [part.samples for part in engine.stream(engine_inputs(self.windows, engine.horizons), samples, seed)]
+        )
         standard = (made - self.location[:, None]) / self.scale[:, None]
         return float(crps(standard, self.observed).mean()), float(energy_score(standard, self.observed).mean())
 

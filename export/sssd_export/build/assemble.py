@@ -32,6 +32,8 @@ from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
 from sssd_export.graph.quantise import quantise
 from sssd_export.graph.trace import TracedHead, TracedParts, trace
+from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import KNOWN
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
 from sssd_registry.sampling.tableau import SolverTableau
@@ -159,7 +161,7 @@ def example_feed(graphs: Sequence[ir.Model], request: ExportRequest) -> dict[str
     """Return inputs of the last of ``graphs`` for the model's examples: the graphs before it are run to make them."""
     shape = request.network.noise_shape(request.tableau)
     noise, draws = draw_noise(0, 0, len(request.examples), _CALIBRATION, shape)
-    values = {**engine_inputs(request.examples), "noise": noise, "draws": draws}
+    values = {**engine_inputs(request.examples, request.horizons), "noise": noise, "draws": draws}
     *before, last = graphs
     if any(value.name == "z" for value in last.graph.inputs):
         raise SSSDError("int8 of this target is calibrated on the whole loop: it needs --loop unrolled")
@@ -274,7 +276,7 @@ def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str
     network = request.network
     return {
         "inputs": [
-            *(_describe(value, _input_meaning(str(value.name), spec.columns))
+            *(_describe(value, _input_meaning(str(value.name), spec))
               for value in first.inputs if value.name not in NOISE),
             *noise_ports(network.noise_shape(tableau)),
         ],
@@ -324,8 +326,15 @@ def port(value: ir.Value) -> dict[str, Any]:
     return {"name": value.name, "dtype": str(dtype.numpy()), "shape": shape}
 
 
-def _input_meaning(name: str, columns: tuple[str, ...]) -> str:
+def _input_meaning(name: str, spec: DataSpec) -> str:
     kind, _, timeframe = name.partition("_")
+    known = [one.name for one in spec.known]
+    if name == f"values_{KNOWN}":
+        return f"what is known of the bars to come, the next first: {', '.join(known)}"
     if kind == "values":
-        return f"the last complete bars of {timeframe}, oldest first; columns {', '.join(columns)}, in data units"
+        missing = "; NaN where one is missing" if spec.holes else ""
+        return (
+            f"the last complete bars of {timeframe}, oldest first; columns {', '.join((*spec.columns, *known))}, in data"
+            f" units{missing}"
+        )
     return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"

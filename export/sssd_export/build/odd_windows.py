@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import KNOWN, Windows
 
 Values = Mapping[str, npt.NDArray[np.float64]]
 _PRICES = ("open", "high", "low", "close", "value")
@@ -29,11 +29,14 @@ def odd_windows(examples: Windows, spec: DataSpec) -> tuple[list[str], Windows]:
         spec: columns and their roles.
     """
     one = examples.part(len(examples) - 1, len(examples))
-    made = list(_of_values(one.values, spec))
+    bars = {name: array for name, array in one.values.items() if name != KNOWN}
+    made = list(_of_values(bars, spec))
     times = {name: array + _LATER for name, array in one.times.items()}
     gaps = {name: np.concatenate([array[:, :2] - _GAP, array[:, 2:]], axis=1) for name, array in times.items()}
     names = [*(name for name, _ in made), "times decades later, with a gap"]
-    values = {tf: np.concatenate([*(each[tf] for _, each in made), one.values[tf]]) for tf in one.values}
+    values = {tf: np.concatenate([*(each[tf] for _, each in made), one.values[tf]]) for tf in bars}
+    if KNOWN in one.values:
+        values[KNOWN] = one.values[KNOWN].repeat(len(names), axis=0)
     all_times = {tf: np.concatenate([*[array] * len(made), gaps[tf]]) for tf, array in one.times.items()}
     return names, Windows(values, all_times, one.series.repeat(len(names)))
 
@@ -44,13 +47,14 @@ def _of_values(values: Values, spec: DataSpec) -> Iterator[tuple[str, Values]]:
     prices = [index for index, role in enumerate(spec.roles) if role in _PRICES]
     volumes = [index for index, role in enumerate(spec.roles) if role == "volume"]
     still = _with(values, prices, _one_level(spec, last)[prices])
-    yield "every column constant", _with(values, range(len(last)), _one_level(spec, last))
+    columns = range(len(spec.columns))
+    yield "every column constant", _with(values, columns, _one_level(spec, last)[: len(columns)])
     yield "flat prices", still
     for volume in (0.0, 1.0) if volumes else ():
         yield f"volume {volume:g} in all bars", _with(values, volumes, volume)
         yield f"flat prices, volume {volume:g}", _with(still, volumes, volume)
-    columns = [*spec.target_indices, *(index for index in range(len(last)) if index not in spec.target_indices)]
-    for index in columns[:_MOST_COLUMNS]:
+    ordered = [*spec.target_indices, *(index for index in columns if index not in spec.target_indices)]
+    for index in ordered[:_MOST_COLUMNS]:
         yield f"{spec.columns[index]} constant", _with(values, [index], last[index])
     for factor in (1e-4, 1e4):
         yield f"prices times {factor:g}", {tf: _times(array, prices, factor) for tf, array in values.items()}

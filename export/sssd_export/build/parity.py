@@ -98,7 +98,7 @@ class _Check:
         noise, draws = draw_noise(_SEED, 0, len(windows), count, engine.noise_shape)
         scheduler = self.scheduler_factory()
         expected = live_samples(self.network, scheduler, self.steps, windows, engine.horizons, (noise, draws))
-        made = engine(engine_inputs(windows), noise=noise, draws=draws)
+        made = engine(engine_inputs(windows, engine.horizons), noise=noise, draws=draws)
         if np.isfinite(made.samples).all():
             quantiles = np.quantile(made.samples, self.engine.quantile_levels, axis=1).swapaxes(0, 1)
             size = np.abs(made.samples).max(axis=1, keepdims=True)

@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import KNOWN
 from sssd_registry.model.fill_holes import fill_holes
+from sssd_registry.model.known_effects import without_effects
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.strata import ordered_strata
 
@@ -26,7 +28,12 @@ UNITS = ("location", "scale")
 
 def raw_names(spec: DataSpec) -> list[str]:
     """The engine's raw inputs: values of every timeframe, then times."""
-    return [f"{kind}_{tf.name}" for kind in ("values", "times") for tf in spec.timeframes]
+    return [f"values_{name}" for name in value_names(spec)] + [f"times_{tf.name}" for tf in spec.timeframes]
+
+
+def value_names(spec: DataSpec) -> list[str]:
+    """Names of a window's values: the timeframes, and what is known of the bars to come."""
+    return [*(tf.name for tf in spec.timeframes), *([KNOWN] if spec.known else [])]
 
 
 def feature_names(spec: DataSpec) -> list[str]:
@@ -44,9 +51,12 @@ class Normalise(nn.Module):
 
     def forward(self, values: tuple[Tensor, ...], times: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         names = [tf.name for tf in self.network.spec.timeframes]
-        raw = dict(zip(names, values, strict=True)), dict(zip(names, times, strict=True))
-        if self.network.spec.holes:
-            raw = fill_holes(raw[0], self.network.spec), raw[1]
+        spec = self.network.spec
+        raw = dict(zip(value_names(spec), values, strict=True)), dict(zip(names, times, strict=True))
+        if spec.known:
+            raw = without_effects(raw[0], spec), raw[1]
+        if spec.holes:
+            raw = fill_holes(raw[0], spec), raw[1]
         normalizer = self.network.normalizer
         units = normalizer.location_scale(*raw, self.get_buffer("horizons"))
         if not self.network.in_use:

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
 from sssd_export.graph.s4_forms import is_transform, without_fft
-from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names
+from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
 from sssd_export.graph.widen_norms import widen_norms
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import KNOWN, Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import raw_tensors
 from sssd_registry.model.network import SSSDNetwork
@@ -82,8 +82,11 @@ def trace(
     frozen = without_fft(network, dense)
     frozen.in_use = network.in_use
     spec = network.spec
-    names = [tf.name for tf in spec.timeframes]  # saved examples may have them in another order
-    raw = [tuple(part[name] for name in names) for part in raw_tensors(examples.part(0, 2), torch.device("cpu"))]
+    values, times = raw_tensors(examples.part(0, 2))
+    if spec.known:
+        values[KNOWN] = values[KNOWN][:, : max(horizons)]
+    # Saved examples may have them in another order.
+    raw = [tuple(values[name] for name in value_names(spec)), tuple(times[tf.name] for tf in spec.timeframes)]
     bars = torch.tensor(horizons, dtype=torch.float32)
     normalise, decode = Normalise(frozen, bars), Decode(frozen, bars, levels)
     with torch.no_grad():
@@ -100,7 +103,9 @@ def trace(
         first = frozen.first_latents(noise).contiguous()
         head = _trace_head(frozen, features, first)
         inputs, taken, axes = [*inputs, first], [*taken, "latents"], [*axes, (sampled,)]
-    normaliser = _export("normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [each, each])
+    normaliser = _export(
+        "normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [tuple({0: WINDOWS} for _ in raw[0]), each]
+    )
     decoder = _export("decoder", decode, inputs, taken, ["samples", "quantiles"], axes)
     return TracedParts(normaliser, decoder, head, shape)
 
