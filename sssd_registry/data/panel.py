@@ -194,7 +194,7 @@ def _series(
 def _ahead(
     times: npt.NDArray[np.int64], known: npt.NDArray[np.float64], here: int, spec: DataSpec
 ) -> npt.NDArray[np.float64]:
-    """What is known of all rows ``(n + m, P)``, of rows that are missing what the last before them had.
+    """Numbers known of all rows ``(n + m, P)``; of rows that are missing those of the last before them.
 
     Holidays need no rows: they are known of the bars to come.
     """

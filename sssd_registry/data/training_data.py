@@ -32,7 +32,7 @@ class TrainingData:
 
 
 def _fitted(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ...]:
-    """What is known ahead, with its effects on the targets before ``until``."""
+    """Known covariates, with their effects on the targets before ``until``."""
     if not spec.known:
         return ()
     parts = []

@@ -163,7 +163,7 @@ def windows_at(source: WindowSource, origins: Origins) -> Windows:
 
 
 def _known_at(source: WindowSource, origins: Origins, longest: int) -> npt.NDArray[np.float64]:
-    """What is known of the bars after each origin, ``(B, H, P)``; NaN of those for which no row was given."""
+    """Numbers known of the bars after each origin, ``(B, H, P)``; NaN of those for which no row was given."""
     ahead = origins.row[:, None] + np.arange(1, longest + 1)  # (B, H)
     count = np.diff(source.known_offsets)[origins.series]
     given = ahead < count[:, None]

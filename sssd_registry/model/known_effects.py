@@ -1,4 +1,4 @@
-"""What known covariates add to the targets, as tensors: taken off a window, and put back on the horizons.
+"""Effects of known covariates on the targets, as tensors: taken off a window, and put back on the horizons.
 
 Inside the graph as well; see :mod:`sssd_registry.data.known`.
 """
@@ -15,7 +15,7 @@ from sssd_registry.data.windows import KNOWN
 
 
 def known_effects(numbers: Tensor, spec: DataSpec) -> Tensor:
-    """What is known ``(…, P)`` adds to the targets: float64 ``(…, C)``."""
+    """Sum of what known numbers ``(…, P)`` add to the targets: float64 ``(…, C)``."""
     total = torch.zeros(*numbers.shape[:-1], len(spec.targets), dtype=torch.float64, device=numbers.device)
     for position, known in enumerate(spec.known):
         number = numbers[..., position : position + 1] - known.center
@@ -50,7 +50,7 @@ def with_effects(levels: Tensor, values: Mapping[str, Tensor], timeframe: str, s
 
 
 def window_effects(raw: Tensor, size: Tensor, spec: DataSpec) -> Tensor:
-    """What is known of the bars of a window ``(B, L, V + P)`` adds to its columns: ``(B, L, V)``, 0 but for targets."""
+    """Effects on the columns of a window ``(B, L, V + P)``: ``(B, L, V)``, 0 but for targets."""
     chosen = torch.zeros(len(spec.targets), len(spec.columns), dtype=torch.float64, device=raw.device)
     chosen[range(len(spec.targets)), list(spec.target_indices)] = 1.0
     return (size * known_effects(raw[..., len(spec.columns) :], spec)) @ chosen

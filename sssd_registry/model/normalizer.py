@@ -61,7 +61,12 @@ class WindowNormalizer(ExactBuffers):
         return 3 * levels + others + masks + 2 * len(self.spec.periods) + 1
 
     def features(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """``{tf: (B, L_tf, V)}`` float64 (``2 V`` with masks, see :func:`fill_holes`) and ``{tf: (B, L_tf)}`` int64 seconds to ``{tf: (B, L_tf, F)}`` float32."""
+        """Windows as :func:`to_tensors` gives them to the encoder's features ``{tf: (B, L_tf, F)}``, float32.
+
+        Args:
+            values: ``{tf: (B, L_tf, V)}`` float64; ``2 V`` with masks, see :func:`fill_holes`.
+            times: ``{tf: (B, L_tf)}`` int64 seconds.
+        """
         return {
             tf.name: torch.cat(
                 [

@@ -164,7 +164,7 @@ def read_examples(file: Path, spec: DataSpec) -> Windows:
 
 
 def _known_examples(arrays: Mapping[str, Any], file: Path, spec: DataSpec, count: int) -> Any:
-    """What is known of the bars after the windows."""
+    """Numbers known of the bars after the windows."""
     array, shape = arrays.get(f"values.{KNOWN}"), (count, max(spec.horizons), len(spec.known))
     if array is None or array.shape != shape or array.dtype != np.float64:
         raise SSSDError(f"{file} does not fit its config.json (values.{KNOWN} is not of shape {shape}): {REMEDY}")

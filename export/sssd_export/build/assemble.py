@@ -334,7 +334,7 @@ def _input_meaning(name: str, spec: DataSpec) -> str:
     if kind == "values":
         missing = "; NaN where one is missing" if spec.holes else ""
         return (
-            f"the last complete bars of {timeframe}, oldest first; columns {', '.join((*spec.columns, *known))}, in data"
-            f" units{missing}"
+            f"the last complete bars of {timeframe}, oldest first; columns {', '.join((*spec.columns, *known))}, in"
+            f" data units{missing}"
         )
     return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"
