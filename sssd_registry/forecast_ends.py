@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
 
 from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.windows import Origins, WindowSource, last_origins, warn_of_early_ends, windows_at
@@ -28,7 +26,7 @@ class Ends:
 
 def forecast_ends(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     *,
     horizons: Sequence[float | str] | None,
     num_samples: int,

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
@@ -136,14 +136,14 @@ class ModelPipeline:
             self._tableaus[key] = tableau
         return self._tableaus[key]
 
-    def source(self, data: pd.DataFrame | str | Path | Panel) -> WindowSource:
+    def source(self, data: Data | Panel) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
         return read_windows(data, self.spec)
 
     @torch.no_grad()
     def __call__(
         self,
-        data: pd.DataFrame | str | Path | Windows,
+        data: Data | Windows,
         *,
         horizons: Sequence[float | str] | None = None,
         num_inference_steps: int | None = None,
@@ -154,7 +154,7 @@ class ModelPipeline:
 
         Args:
             data: a frame or file with the training data's columns, or windows.
-            horizons: bars, or durations such as ``"4h"``; default: the trained ones.
+            horizons: bars, durations such as ``"4h"``, or a range such as ``"1:24"``; default: the trained ones.
             num_inference_steps: N of the scheduler; default: the model's own, 20 unless it was set.
             num_samples: S.
             generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing

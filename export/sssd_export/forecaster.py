@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import Windows
 from sssd_registry.errors import SSSDError
@@ -20,7 +21,7 @@ from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
@@ -96,7 +97,7 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
     return spec
 
 
-def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+def last_windows(manifest: Mapping[str, Any], data: Data) -> dict[str, npt.NDArray[Any]]:
     """The last bars of every series of a frame or of its file, under the names that an engine takes.
 
     ``sssd_engine`` finds this by its entry point.

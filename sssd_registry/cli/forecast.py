@@ -20,7 +20,9 @@ def forecast(
     data: Annotated[
         Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row. Or many: 'parts/*.parquet'")
     ],
-    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
+    horizons: Annotated[
+        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h; 1:24 for a range")
+    ] = None,
     unit: Unit = "bars",
     scheduler: SchedulerName = None,
     steps: Steps = None,

@@ -18,7 +18,9 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="override one setting; repeatable"),
     ] = None,
-    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")] = None,
+    horizons: Annotated[
+        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h; 1:24 for a range")
+    ] = None,
     unit: Unit = "bars",
     init: Annotated[
         str | None, typer.Option(metavar="MODEL", help="start from this model's encoder: a folder, or owner/name")

@@ -103,7 +103,8 @@ def parse_horizons(
 
     Args:
         values: plain numbers count ``unit``; texts such as ``4h`` are durations of trading time, that is,
-            they count as many bars as fit into them, whatever gaps lie between.
+            they count as many bars as fit into them, whatever gaps lie between. ``1:24`` is each bar from the first
+            to the twenty-fourth, ``1h:24h`` the same in durations, and ``1:24:2`` every other bar.
         bar: length of one bar, or its seconds.
         unit: what a plain number means: bars, or minutes.
 
@@ -113,15 +114,30 @@ def parse_horizons(
     length = bar if isinstance(bar, Length) else Length(bar)
     found: dict[int, str | int] = {}
     for value in values:
-        bars = _bars(value, length, unit)
-        if bars > MOST_BARS:
-            raise SSSDError(f"horizon {_shown(value)} is farther than {MOST_BARS:,} bars: give a nearer one")
-        if bars in found:
-            raise SSSDError(f"horizons {found[bars]} and {value} are the same: {bars} bars; name each once")
-        found[bars] = value
+        for bars in _range(value, length, unit):
+            if bars in found:
+                raise SSSDError(f"horizons {found[bars]} and {value} are the same: {bars} bars; name each once")
+            found[bars] = value
     if not found:
         raise SSSDError("no horizons; expected bar counts or durations, such as 1,4,24 or 15min,1h,4h")
     return tuple(sorted(found))
+
+
+def _range(value: str | int, bar: Length, unit: Literal["bars", "min"]) -> range:
+    """Bars of ``value``: of one horizon, or of ``FIRST:LAST`` or ``FIRST:LAST:STEP``, the last one included."""
+    parts = [part.strip() for part in value.split(":")] if isinstance(value, str) else [str(_whole(value))]
+    if len(parts) > 3 or (len(parts) > 1 and not all(parts)):
+        raise SSSDError(
+            f"{shortened(value)!r} is no range of horizons; expected FIRST:LAST or FIRST:LAST:STEP, such as 1:24,"
+            " 1h:24h or 1:24:2"
+        )
+    first, *more = (_bars(part, bar, unit) for part in parts)
+    last, step = (more[0] if more else first), (more[1] if len(more) == 2 else 1)
+    if last > MOST_BARS:
+        raise SSSDError(f"horizon {_shown(value)} is farther than {MOST_BARS:,} bars: give a nearer one")
+    if last < first:
+        raise SSSDError(f"horizons {shortened(value)} end before they begin: give the nearer one first")
+    return range(first, last + 1, step)
 
 
 def _bars(value: str | int, bar: Length, unit: Literal["bars", "min"]) -> int:

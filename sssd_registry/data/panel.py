@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from sssd_registry.data.frame import check_columns, read_frame, source_name
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.other_frames import Data, library_of
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
 from sssd_registry.data.sentinels import tell_sentinels
@@ -49,11 +49,13 @@ class Panel:
     Attributes:
         left_out: id of a series that is none of them -> why.
         source: what to call the frame in a message.
+        library: that the frame came from; None for pandas, and for files.
     """
 
     series: tuple[Series, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     source: str = "data"
+    library: str | None = None
 
     def without(self, left_out: Mapping[str, str]) -> Panel:
         """The others, with a word about those.
@@ -65,10 +67,10 @@ class Panel:
             return self
         kept = tuple(series for series in self.series if series.id not in left_out)
         _tell_left_out(self.source, left_out, bool(kept))
-        return Panel(kept, {**self.left_out, **left_out}, self.source)
+        return replace(self, series=kept, left_out={**self.left_out, **left_out})
 
 
-def read_panel(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> Panel:
+def read_panel(data: Data | Panel, spec: DataSpec) -> Panel:
     """A raw frame, or a file, as the panel that ``spec`` says it is; what is one already is given back.
 
     Raises:
@@ -106,7 +108,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     _check_positive(frame, spec, values, looked_at)
     tell_sentinels(values[looked_at], spec.columns, source)
     series = tuple(_series(one, values, spec, verdicts[one.id].row_seconds) for one in kept)
-    return Panel(series, left_out, source)
+    return Panel(series, left_out, source, library_of(frame))
 
 
 def without_constants(panel: Panel, spec: DataSpec) -> Panel:

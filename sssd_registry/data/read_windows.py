@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pandas as pd
-
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel, read_panel
 from sssd_registry.data.source import WindowSource, window_source
 from sssd_registry.data.spec import DataSpec
 
 
-def read_windows(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> WindowSource:
+def read_windows(data: Data | Panel, spec: DataSpec) -> WindowSource:
     """A raw frame, a file or a panel, resampled once to every timeframe of ``spec``; windows are cut from it.
 
     Raises:

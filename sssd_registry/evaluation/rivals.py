@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel, read_panel, without_constants
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
@@ -61,7 +61,7 @@ class Rivals:
 
 def forecast_rivals(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     *,
     start: pd.Timestamp | None = None,
     horizons: Sequence[float | str] | None = None,

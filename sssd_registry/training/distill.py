@@ -13,12 +13,12 @@ import copy
 import hashlib
 from pathlib import Path
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sssd_registry.config import Config
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
@@ -48,7 +48,7 @@ _SETTINGS = {
 
 def distill(
     model: str | Path,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     out: str | Path,
     *,
     scheduler: str | None = None,
@@ -114,9 +114,7 @@ def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau
     return loss_of
 
 
-def _setting(
-    model: Path, teacher: SSSDPipeline, data: pd.DataFrame | str | Path | Panel
-) -> tuple[Config, TrainingData]:
+def _setting(model: Path, teacher: SSSDPipeline, data: Data | Panel) -> tuple[Config, TrainingData]:
     """The teacher's configuration, and the data split where its own were."""
     record = teacher.record
     if record is None:

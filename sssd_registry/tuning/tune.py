@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
@@ -42,7 +41,7 @@ class Row:
 
 def tune(
     model: ModelPipeline | str | Path,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     steps: int = 8,
     *,
     report: Callable[[int, float], None] | None = None,
