@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.end_windows import end_windows
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
@@ -24,9 +24,6 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import (
     Windows,
     WindowSource,
-    last_origins,
-    warn_of_early_ends,
-    windows_at,
 )
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
@@ -170,10 +167,7 @@ class ModelPipeline:
             windows = data
         else:
             source = self.source(data)
-            origins = last_origins(source)
-            warn_of_early_ends(source, origins)
-            warn_of_far_values(source, origins)
-            windows = windows_at(source, origins)
+            windows, origins = end_windows(source)
         bars = check_horizons(horizons, self.spec)
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
         shape = self.network.noise_shape(tableau)
@@ -183,7 +177,7 @@ class ModelPipeline:
         chunks: list[Tensor] = []
         for first in self.progress_bar(range(0, len(windows), at_once)):
             chunk = windows.part(first, first + at_once)
-            noise = path_noise(generator, first, len(chunk), num_samples, shape).to(self.device)
+            noise = path_noise(generator, chunk.numbers(first), len(chunk), num_samples, shape).to(self.device)
             chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +15,10 @@ from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Windows
+from sssd_registry.data.windows import Origins, Windows, WindowSource
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
-from sssd_registry.horizons import check_horizons, dated_forecast
-
-if TYPE_CHECKING:
-    pass
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 
 
 def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
@@ -97,26 +94,73 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
     return spec
 
 
-def last_windows(manifest: Mapping[str, Any], data: Data) -> dict[str, npt.NDArray[Any]]:
+class EngineInputs(dict[str, npt.NDArray[Any]]):
+    """Windows under the names that an engine takes.
+
+    Attributes:
+        windows: the same as the core has them.
+        series: object ``(B,)``, the id of each window's series.
+        streams: uint64 ``(B,)``, number of each window's noise; None for its position.
+    """
+
+    def __init__(self, windows: Windows) -> None:
+        arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
+        super().__init__(arrays | {f"times_{name}": array for name, array in windows.times.items()})
+        self.windows, self.series, self.streams = windows, windows.series, windows.streams
+
+
+class DatedInputs(EngineInputs):
+    """Inputs that give an engine's forecast its times and ids.
+
+    Args:
+        windows: the inputs.
+        spec: of the engine's data, with the engine's horizons.
+        ends: where in which series the windows end, if they are the last ones of whole series.
+    """
+
+    def __init__(self, windows: Windows, spec: DataSpec, ends: tuple[WindowSource, Origins] | None = None) -> None:
+        super().__init__(windows)
+        self._spec, self._ends = spec, ends
+
+    def forecast(self, samples: npt.NDArray[np.float64], first: int = 0) -> Forecast:
+        """Samples ``(B, S, K, C)`` of the windows from ``first`` on, with their times and ids."""
+        windows = self.windows.part(first, first + len(samples))
+        made = dated_forecast(samples, windows, self._spec, self._spec.horizons)
+        if self._ends is None:
+            return made
+        source, origins = self._ends
+        return forecast_of_series(made, source, origins.take(slice(first, first + len(samples))))
+
+
+def last_windows(manifest: Mapping[str, Any], data: Data | Mapping[str, npt.ArrayLike]) -> DatedInputs:
     """The last bars of every series of a frame or of its file, under the names that an engine takes.
 
-    ``sssd_engine`` finds this by its entry point.
+    ``sssd_engine`` finds this by its entry point. Arrays under these names are given back with what they lack: times
+    of a forecast, and numbers for ids where the model's data have ids.
 
     Raises:
         SSSDError: unusable data: where, and what to do.
     """
-    from sssd_registry.data.far_values import warn_of_far_values
+    from sssd_registry.data.end_windows import end_windows
     from sssd_registry.data.read_windows import read_windows
-    from sssd_registry.data.windows import last_origins, windows_at
 
-    spec = engine_spec(manifest)
+    spec = engine_spec(manifest).model_copy(update={"horizons": tuple(manifest["horizons"])})
+    if isinstance(data, Mapping):
+        return DatedInputs(_as_windows(data, spec), spec)
     source = read_windows(data, spec)
-    origins = last_origins(source, every=True)
-    warn_of_far_values(source, origins)
-    return engine_inputs(windows_at(source, origins))
+    windows, origins = end_windows(source)
+    return DatedInputs(windows, spec, (source, origins))
 
 
-def engine_inputs(windows: Windows) -> dict[str, npt.NDArray[Any]]:
+def _as_windows(arrays: Mapping[str, npt.ArrayLike], spec: DataSpec) -> Windows:
+    if isinstance(arrays, EngineInputs):
+        return arrays.windows
+    values = {tf.name: np.asarray(arrays[f"values_{tf.name}"], dtype=np.float64) for tf in spec.timeframes}
+    times = {tf.name: np.asarray(arrays[f"times_{tf.name}"], dtype=np.int64) for tf in spec.timeframes}
+    names = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    return Windows(values, times, np.array(names, dtype=object))
+
+
+def engine_inputs(windows: Windows) -> EngineInputs:
     """Windows under the names an engine takes."""
-    arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
-    return arrays | {f"times_{name}": array for name, array in windows.times.items()}
+    return EngineInputs(windows)

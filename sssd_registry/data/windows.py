@@ -27,11 +27,13 @@ class Windows:
         values: timeframe name -> float64 ``(B, L_tf, V)``, columns in the order of ``DataSpec.columns``.
         times: timeframe name -> int64 ``(B, L_tf)``, start of each bar, seconds since 1970 UTC.
         series: object ``(B,)``, the id of each window's series (``""`` in a frame without ids).
+        streams: uint64 ``(B,)``, number of the noise that each window is forecast with; None for its position.
     """
 
     values: Mapping[str, npt.NDArray[np.float64]]
     times: Mapping[str, npt.NDArray[np.int64]]
     series: npt.NDArray[np.object_]
+    streams: npt.NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -40,7 +42,16 @@ class Windows:
         """Windows ``start`` to ``stop``, as in a slice."""
         values = {name: array[start:stop] for name, array in self.values.items()}
         times = {name: array[start:stop] for name, array in self.times.items()}
-        return Windows(values, times, self.series[start:stop])
+        streams = None if self.streams is None else self.streams[start:stop]
+        return Windows(values, times, self.series[start:stop], streams)
+
+    def numbers(self, first: int) -> int | list[int]:
+        """Numbers of these windows' noise, as :func:`~sssd_engine.noise.draw_noise` takes them.
+
+        Args:
+            first: the number of their first one among all, where they are numbered by their positions.
+        """
+        return first if self.streams is None else self.streams.tolist()
 
 
 @dataclass(frozen=True)
