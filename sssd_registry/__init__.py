@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sssd_registry.errors import DataWarning as DataWarning
     from sssd_registry.errors import SolverWarning as SolverWarning
     from sssd_registry.errors import SSSDError as SSSDError
+    from sssd_registry.estimator import SSSDForecaster as SSSDForecaster
     from sssd_registry.evaluation.evaluate import evaluate as evaluate
     from sssd_registry.forecast import Forecast as Forecast
     from sssd_registry.model_or_engine import open_forecaster as open_forecaster
@@ -54,6 +55,7 @@ _HOME = {
     "TargetSpec": "plugin_api.hookspecs",
     "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
+    "SSSDForecaster": "estimator",
     "open_forecaster": "model_or_engine",
     "from_loop": "sampling.loop_function",
     "sample": "sampling.sampler",

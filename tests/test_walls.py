@@ -57,6 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.evaluation": {*_BASE, *_FACES, "sssd_registry.data", "sssd_registry.sampling",
                                  "sssd_registry.model"},
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
+    "sssd_registry.estimator": {*_MODEL, *_FACES, "sssd_registry.training"},
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.search": {*_MODEL, "sssd_registry.evaluation", "sssd_registry.training"},
