@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sssd_registry.version import __version__
 
 if TYPE_CHECKING:
+    from sssd_registry.backtesting.backtest import backtest as backtest
     from sssd_registry.comparison.compare import compare as compare
     from sssd_registry.config import Config as Config
     from sssd_registry.config import load_config as load_config
@@ -65,6 +66,7 @@ _HOME = {
     "train": "training.train",
     "distill": "training.distill",
     "evaluate": "evaluation.evaluate",
+    "backtest": "backtesting.backtest",
     "compare": "comparison.compare",
     "tune": "tuning.tune",
 }
