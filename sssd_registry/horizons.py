@@ -66,7 +66,7 @@ def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> li
     named = [h for h in horizons if isinstance(h, str)]
     longest = max(spec.horizons)
     bars = [_number(h) for h in horizons if not isinstance(h, str)]
-    bars += [float(h) for h in parse_horizons(named, spec.bar)] if named else []
+    bars += [float(h) for h in parse_horizons(named, spec.bar, week=spec.week)] if named else []
     for bar in bars:
         if not 1 <= bar <= longest:
             raise SSSDError(
@@ -119,7 +119,7 @@ def forecast_times(
     """
     index = np.ceil(np.asarray(horizons)).astype(int) - 1
     steps = int(index.max()) + 1
-    rows = [future_times(times, spec.bar, steps)[index] for times in histories]
+    rows = [future_times(times, spec.bar, steps, spec.weekdays)[index] for times in histories]
     return np.stack(rows).astype("datetime64[s]").astype("datetime64[ns]")
 
 

@@ -15,7 +15,7 @@ from sssd_registry.backtesting.result import Backtest, read_backtest
 from sssd_registry.backtesting.run_fold import Done, Report, train_for
 from sssd_registry.config import Config
 from sssd_registry.data.other_frames import Data
-from sssd_registry.errors import DataWarning, SSSDError
+from sssd_registry.errors import SSSDError
 from sssd_registry.files.opening import claimed
 
 
@@ -84,10 +84,10 @@ def _run(plan: Plan, left: list[Fold], out: Path, jobs: int, report: Callable[[F
     told: set[str] = set()
     failed: list[Done] = []
     for done in run_folds(plan, left, out, jobs):
-        for text in done.told:
+        for kind, text in done.told:
             if text not in told:
                 told.add(text)
-                warnings.warn(text, DataWarning, stacklevel=3)
+                warnings.warn(text, kind, stacklevel=3)
         if report is not None:
             report(plan.folds[done.fold - 1], done)
         if done.error:

@@ -64,7 +64,7 @@ def plan_folds(
 
 
 def past_of(frame: pd.DataFrame, spec: DataSpec, origin: int) -> pd.DataFrame:
-    """The rows of a frame, as ``read_frame`` gives it, that are known when the bar that starts at ``origin`` is over."""
+    """The rows of a frame, as ``read_frame`` gives it, that are known when the bar starting at ``origin`` is over."""
     times = frame[spec.time].to_numpy(dtype="datetime64[s]").astype(np.int64)
     starts = row_starts(times, Length(spec.source_seconds, spec.bar_months), spec.timestamps)
     # Rows are bars where these are months, whose length varies.

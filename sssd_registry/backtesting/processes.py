@@ -43,11 +43,12 @@ def run_folds(plan: Plan, folds: Sequence[Fold], out: Path, jobs: int) -> Iterat
                 assert isinstance(end, Connection)
                 fold, process = running.pop(end)
                 try:
-                    done = end.recv()
+                    done: Done | None = end.recv()
                 except EOFError:
-                    done = Done(fold.number, error=_KILLED)
+                    done = None
                 process.join()
-                yield done
+                killed = process.exitcode is not None and process.exitcode < 0
+                yield done or Done(fold.number, error=_KILLED if killed else "its process failed, as told above")
     finally:
         for _, process in running.values():
             process.terminate()

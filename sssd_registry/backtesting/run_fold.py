@@ -38,13 +38,13 @@ class Done:
     Attributes:
         fold: its number.
         windows: forecasts, of all series.
-        told: what was warned of.
+        told: kind and text of each warning.
         error: why it could not be run, or "".
     """
 
     fold: int
     windows: int = 0
-    told: tuple[str, ...] = ()
+    told: tuple[tuple[type[Warning], str], ...] = ()
     error: str = ""
 
 
@@ -70,7 +70,7 @@ def run_fold(plan: Plan, fold: Fold, out: Path) -> Done:
     windows = [windows_table(one, fold.number, plan.spec, zone) for one in made]
     paths = [paths_table(one, fold.number, plan.spec, zone) for one in made]
     tables.write(fold.number, *(pd.concat(frames, ignore_index=True) for frames in (windows, paths)))
-    told = tuple(dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, DataWarning)))
+    told = tuple(dict.fromkeys((one.category, str(one.message)) for one in caught))
     return Done(fold.number, sum(len(one.series) for one in made), told)
 
 

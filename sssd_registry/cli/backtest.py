@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sssd_registry.cli.shared_options import Unit
+from sssd_registry.cli.shared_options import Strict, Unit
 
 if TYPE_CHECKING:
     from sssd_registry.backtesting.folds import Fold
@@ -38,6 +38,7 @@ def backtest(
     windows: Annotated[int, typer.Option(min=1, help="origins of each fold, evenly spaced over its step")] = 1,
     samples: Annotated[int, typer.Option(min=2, help="samples of each forecast")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same forecasts")] = 0,
+    strict: Strict = False,
     jobs: Annotated[int, typer.Option(min=1, help="processes that folds are run by")] = 1,
     format: Annotated[str, typer.Option(help="of the tables: parquet or csv")] = "parquet",
     plot: Annotated[Path | None, typer.Option(help="draw scores by fold, and forecasts (.png)")] = None,
@@ -46,6 +47,7 @@ def backtest(
     """Train on the past, forecast what came next, go on in time, and again; scores beside naive forecasts."""
     from sssd_registry.cli.horizons import horizon_list
     from sssd_registry.cli.progress import comparison_bar
+    from sssd_registry.cli.strictness import strictly
     from sssd_registry.config import load_config
 
     overrides = list(set_ or [])
@@ -59,7 +61,7 @@ def backtest(
     from sssd_registry.backtesting.backtest import backtest as run
 
     try:
-        with comparison_bar("training") as show:
+        with strictly(strict), comparison_bar("training") as show:
             result = run(
                 data,
                 settings,

@@ -20,6 +20,7 @@ from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
 from sssd_registry.errors import SSSDError
@@ -72,8 +73,8 @@ def compare(
     """
     pipeline = ModelPipeline.from_pretrained(model)
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
-    source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
+    source = read_scored_windows(data, pipeline.spec, max(horizons))
     origins = evenly_spaced(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
     state = Results(results_file, _fingerprint(Path(model), source, origins, setting))
     windows = encode_windows(pipeline.network, source, origins, horizons)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from sssd_registry.data.resample import resample
 from sssd_registry.data.sentinels import tell_sentinels
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.errors import DataWarning, SSSDError
+from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 
 # Series, in a message.
 _NAMED = 3
@@ -82,8 +82,9 @@ def read_panel(data: Data | Panel, spec: DataSpec) -> Panel:
 def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     """Check ``frame``, as :func:`read_frame` gives it, against ``spec``, and bring its rows to ``spec.bar_seconds``.
 
-    Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
-    any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
+    Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel that is
+    broken is left out with a word: it has no value of a target, its rows are not as far apart as the model's, its
+    timestamps repeat or descend, or an entry is no number that can be used.
 
     Raises:
         SSSDError: missing columns, timestamps that repeat or descend, entries that are missing, infinite or
@@ -91,13 +92,16 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
             positive where log-returns are taken.
     """
     check_columns(frame, spec.columns, "a column that the model looks at")
-    rows = series_rows(frame, spec.time, spec.id)
+    left_out: dict[str, str] = {}
+    rows = series_rows(frame, spec.time, spec.id, left_out)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)
     verdicts = {
         one.id: judge_rows(one.times, spec.step, spec.source_seconds, spec.bar, _lookback(spec)) for one in rows
     }
-    left_out = {name: verdict.fault for name, verdict in verdicts.items() if verdict.fault}
-    left_out |= _without_values(rows, values, spec) if spec.id else {}
+    left_out |= {name: verdict.fault for name, verdict in verdicts.items() if verdict.fault}
+    if spec.id:
+        left_out |= _without_values(rows, values, spec)
+        left_out |= _unusable([one for one in rows if one.id not in left_out], frame, spec, values)
     source, kept = source_name(frame), [one for one in rows if one.id not in left_out]
     if left_out:
         _tell_left_out(source, left_out, bool(kept))
@@ -137,13 +141,35 @@ def _without_values(rows: tuple[SeriesRows, ...], values: npt.NDArray[np.float64
     }
 
 
+def _unusable(
+    rows: Sequence[SeriesRows], frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64]
+) -> dict[str, str]:
+    """Series with an entry that cannot be used: id -> which entry, and what to do."""
+    found = {}
+    for one in rows:
+        if np.isfinite(values[one.rows]).all() and (spec.target_kind == "level" or (values[one.rows] > 0).all()):
+            continue
+        looked_at = np.zeros(len(frame), dtype=np.bool_)
+        looked_at[one.rows] = True
+        try:
+            _check_finite(frame, spec, values, looked_at)
+            _check_positive(frame, spec, values, looked_at)
+        except SSSDError as error:
+            found[one.id] = str(error)
+    return found
+
+
 def _tell_left_out(source: str, left_out: Mapping[str, str], others: bool) -> None:
     """Warn, or raise SSSDError where there are no ``others``."""
-    named = [f"{f'series {name!r}: ' if name else ''}{reason}" for name, reason in left_out.items()]
+    # What a check says by itself begins with the file, and names the series.
+    named = [
+        reason.removeprefix(f"{source}: ") if f"series {name!r}" in reason or not name else f"series {name!r}: {reason}"
+        for name, reason in left_out.items()
+    ]
     if not others:
         raise SSSDError(f"{source}: {named[0]}{_more(len(named) - 1)}")
     warnings.warn(
-        f"{source}: left out: {'; '.join(named[:_NAMED])}{_more(len(named) - _NAMED)}", DataWarning, stacklevel=3
+        f"{source}: left out: {'; '.join(named[:_NAMED])}{_more(len(named) - _NAMED)}", LeftOutWarning, stacklevel=3
     )
 
 

@@ -14,7 +14,7 @@ from sssd_registry.data.durations import DAY
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
-from sssd_registry.errors import DataWarning, SSSDError
+from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _tell_short(source: WindowSource, short: npt.NDArray[np.intp], max_horizon: 
     """Warn of the series at ``short``; id -> why each is left out."""
     reasons = {source.panel.series[i].id: _too_short(source, [i], max_horizon) for i in short.tolist()}
     message = f"{source.panel.source}: left out: {_too_short(source, short.tolist(), max_horizon)}"
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(message, LeftOutWarning, stacklevel=3)
     return reasons
 
 

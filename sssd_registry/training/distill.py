@@ -20,6 +20,7 @@ from torch import Tensor
 from sssd_registry.config import Config
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
@@ -123,7 +124,7 @@ def _setting(model: Path, teacher: SSSDPipeline, data: Data | Panel) -> tuple[Co
         raise SSSDError(f"{model} is distilled already, for {record.distilled}: distil the model it was made from")
     if not record.network_in_use:
         raise SSSDError(f"{model} forecasts without its network, which training left out: there is nothing to distil")
-    source = teacher.source(data)
+    source = read_scored_windows(data, teacher.spec, max(teacher.spec.horizons))
     split = split_at(source, teacher.spec, teacher.spec.horizons, record.validation_start, record.test_start)
     return record.config, TrainingData(teacher.spec, source, split)
 

@@ -66,6 +66,7 @@ def test_too_few_bars_or_too_many_windows_are_refused() -> None:
         plan_folds(starts, 4, 2, 4, 5, "data")
 
 
+@pytest.mark.filterwarnings("ignore::sssd_registry.errors.DataWarning")  # of values absurdly far off
 def test_the_future_of_a_fold_changes_nothing_in_its_forecast(
     done: Path, panel: pd.DataFrame, panel_config: Config, tmp_path: Path
 ) -> None:
