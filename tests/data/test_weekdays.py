@@ -65,7 +65,7 @@ def test_days_that_never_have_a_bar_are_found(times: pd.DatetimeIndex, days: tup
 
 @given(
     st.sampled_from([BUSINESS, SUNDAY_TO_THURSDAY, EXCHANGE]),
-    st.integers(0, 400),
+    st.integers(0, 300),
     st.sampled_from([1, 2, 3, 5, 8, 30, 200]),
     st.floats(0, 0.7),
     st.integers(1, 60),
