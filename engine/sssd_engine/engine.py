@@ -192,8 +192,10 @@ class Engine:
     def _nothing(self, count: int) -> EngineForecast:
         """The forecast of no windows."""
         targets = next(port["shape"][-1] for port in self.manifest["outputs"] if port["name"] == "samples")
-        sizes = [(0, first, len(self.horizons), targets) for first in (count, len(self.quantile_levels))]
-        return EngineForecast(*map(np.empty, sizes))
+        samples, quantiles = (
+            np.empty((0, first, len(self.horizons), targets)) for first in (count, len(self.quantile_levels))
+        )
+        return EngineForecast(samples, quantiles)
 
     def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
         """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.

@@ -84,7 +84,7 @@ class EngineForecast:
         """The forecast as sssd-registry's own class."""
         if self.asked is None:
             raise EngineError("these samples are of no engine's call, so that their times are not known")
-        inputs = self.asked.inputs
+        inputs: Any = self.asked.inputs
         if getattr(inputs, "forecast", None) is None:
             inputs = last_windows(self.asked.manifest, inputs)
         return inputs.forecast(self.samples, self.asked.first)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from sssd_registry.backtesting.folds import Fold
@@ -30,7 +30,7 @@ def run_folds(plan: Plan, folds: Sequence[Fold], out: Path, jobs: int) -> Iterat
         return
     context = multiprocessing.get_context("spawn")  # a forked torch may hang
     threads = max(1, len(os.sched_getaffinity(0)) // jobs)
-    left, running = list(folds), dict[Connection, tuple[Fold, BaseProcess]]()
+    left, running = list(folds), dict[Connection, tuple[Fold, SpawnProcess]]()
     try:
         while left or running:
             while left and len(running) < jobs:

@@ -56,5 +56,6 @@ def in_library(frame: pd.DataFrame, library: str | None) -> Any:
     import narwhals as nw
     import pyarrow as pa
 
+    backend: Any = library  # one that narwhals named
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    return nw.from_arrow(table, backend=library).to_native()
+    return nw.from_arrow(table, backend=backend).to_native()
