@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from sssd_registry.backtesting.folds import plan_folds
 from sssd_registry.config import Config, load_config
 from sssd_registry.errors import DataWarning, SSSDError
 from sssd_registry.evaluation.scores import crps
+from sssd_registry.training import train as loop
 
 OPTIONS = {"folds": 3, "windows": 2, "num_samples": 8, "format": "csv"}
 
@@ -132,6 +135,32 @@ def test_finished_folds_are_kept_and_missing_ones_made_again(
     pd.testing.assert_frame_equal(table(done, "windows", 2), lost)
     changed = {file.name for file in before if file.stat().st_mtime_ns != before[file]}
     assert changed == {"fold-2.csv"}
+
+
+def test_ctrl_c_keeps_what_is_finished_and_a_training_goes_on(
+    done: Path, panel: pd.DataFrame, panel_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, take_step, told = [], loop.take_step, []
+
+    def interrupted(*given: Any) -> float:
+        steps.append(1)
+        if len(steps) == 10:  # in the second fold's training, after its checkpoint
+            signal.raise_signal(signal.SIGINT)
+        return take_step(*given)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            backtest(panel, panel_config, refit=True, out=out, **OPTIONS)
+    assert [file.name for file in (out / "windows").glob("fold-*")] == ["fold-1.csv"]
+    assert (out / "models" / "fold-2.checkpoint").is_dir()
+    monkeypatch.setattr(loop, "take_step", lambda *given: steps.append(1) or take_step(*given))
+    backtest(panel, panel_config, refit=True, out=out, report=lambda fold, _: told.append(fold.number), **OPTIONS)
+    assert told == [2, 3]
+    assert len(steps) == 3 * 6
+    for fold in (1, 2, 3):  # to the bits of an unbroken run
+        assert (out / "paths" / f"fold-{fold}.csv").read_text() == (done / "paths" / f"fold-{fold}.csv").read_text()
 
 
 def test_other_settings_are_refused_in_one_line(done: Path, panel: pd.DataFrame, panel_config: Config) -> None:
