@@ -61,18 +61,18 @@ def backtest(
     """
     if jobs < 1:
         raise SSSDError(f"jobs has to be 1 or more, got {jobs}")
-    plan, panel = make_plan(
+    plan = make_plan(
         data, config or Config(), Options(folds, refit, step, windows, num_samples, seed, format)
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="backtest-")) if out is None else Path(out)
     tables = Tables(folder, format)
     with claimed(folder, f"{folder} is being written by another backtest: wait, or name another folder with --out"):
-        settle_folder(folder, settings_of(plan, panel))
+        settle_folder(folder, settings_of(plan))
         left = [fold for fold in plan.folds if not tables.is_finished(fold.number)]
         if left and not refit:
             train_for(plan, plan.folds[0], tables.model(None), training)
         _run(plan, left, folder, jobs, report)
-    return read_backtest(plan, panel, folder)
+    return read_backtest(plan, folder)
 
 
 def _run(plan: Plan, left: list[Fold], out: Path, jobs: int, report: Callable[[Fold, Done], None] | None) -> None:

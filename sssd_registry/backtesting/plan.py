@@ -13,7 +13,7 @@ from sssd_registry.backtesting.folds import Fold, bar_starts, past_of, plan_fold
 from sssd_registry.config import Config
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.other_frames import Data
-from sssd_registry.data.panel import Panel, to_panel
+from sssd_registry.data.panel import Panel, to_panel, without_constants
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.errors import SSSDError
 
@@ -63,6 +63,7 @@ class Plan:
         frame: all rows, as ``read_frame`` gives them.
         config: of every training; horizons and targets are settled, and nothing is held out for a test.
         spec: how the frame is read.
+        actual: what came to be: the panel of all rows, without the series that nothing is scored of.
         folds: in the order of time.
         options: as asked for.
     """
@@ -70,6 +71,7 @@ class Plan:
     frame: pd.DataFrame
     config: Config
     spec: DataSpec
+    actual: Panel
     folds: tuple[Fold, ...]
     options: Options
 
@@ -78,8 +80,8 @@ class Plan:
         return past_of(self.frame, self.spec, origin)
 
 
-def make_plan(data: Data, config: Config, options: Options) -> tuple[Plan, Panel]:
-    """Read the data and settle what folds share; also the panel, which has what came to be.
+def make_plan(data: Data, config: Config, options: Options) -> Plan:
+    """Read the data and settle what folds share.
 
     Raises:
         SSSDError: bad data, or too few for the folds.
@@ -87,7 +89,7 @@ def make_plan(data: Data, config: Config, options: Options) -> tuple[Plan, Panel
     options.check()
     frame = read_frame(data, config.data)
     spec = resolve(config.data, frame)
-    panel = to_panel(frame, spec)
+    panel = without_constants(to_panel(frame, spec), spec)
     farthest = max(spec.horizons)
     starts = bar_starts([series.times for series in panel.series])
     folds = plan_folds(starts, farthest, options.folds, options.step or farthest, options.windows, panel.source)
@@ -100,13 +102,13 @@ def make_plan(data: Data, config: Config, options: Options) -> tuple[Plan, Panel
         }
     )  # fmt: skip
     spec = spec.model_copy(update={"targets": targets})
-    return Plan(frame, config.model_copy(update={"data": settled}), spec, folds, options), panel
+    return Plan(frame, config.model_copy(update={"data": settled}), spec, panel, folds, options)
 
 
-def settings_of(plan: Plan, panel: Panel) -> dict[str, Any]:
+def settings_of(plan: Plan) -> dict[str, Any]:
     """Settings that forecasts depend on, with the data's digest: a folder has the folds of one such dictionary."""
     digest = hashlib.sha256()
-    for series in panel.series:
+    for series in plan.actual.series:
         digest.update(series.id.encode("utf-8", "surrogatepass") + b"\0")
         digest.update(series.times.tobytes())
         digest.update(series.values.tobytes())

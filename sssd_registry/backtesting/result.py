@@ -73,7 +73,7 @@ class Backtest:
         return {"folds": folds, **self.evaluation.to_dict()}
 
 
-def read_backtest(plan: Plan, panel: Panel, out: Path) -> Backtest:
+def read_backtest(plan: Plan, out: Path) -> Backtest:
     """Score what all folds wrote.
 
     Raises:
@@ -89,8 +89,10 @@ def read_backtest(plan: Plan, panel: Panel, out: Path) -> Backtest:
     number = np.concatenate([np.full(len(one[2]), fold.number) for one, fold in zip(read, plan.folds, strict=True)])
     known = np.isfinite(y).all(axis=(1, 2))
     if not known.any():
-        raise SSSDError(f"{panel.source}: no window has all of the values that came to be, so that nothing is scored")
-    bars, places = plan.spec.horizons, _places(panel, series[known], origins[known])
+        raise SSSDError(
+            f"{plan.actual.source}: no window has all of the values that came to be, so that nothing is scored"
+        )
+    bars, places = plan.spec.horizons, _places(plan.actual, series[known], origins[known])
     drawn = {name: values[known] for name, values in samples.items()}
     evaluation = Evaluation(
         scores={name: score(values, y[known], last[known], bars, places=places) for name, values in drawn.items()},

@@ -16,7 +16,7 @@ from sssd_registry.backtesting.folds import Fold
 from sssd_registry.backtesting.plan import Plan
 from sssd_registry.backtesting.table import Forecasts, paths_table, windows_table
 from sssd_registry.data.end_windows import noise_streams
-from sssd_registry.data.panel import Panel, Series, to_panel
+from sssd_registry.data.panel import Series
 from sssd_registry.data.windows import history_at
 from sssd_registry.errors import DataWarning
 from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
@@ -61,9 +61,8 @@ def run_fold(plan: Plan, fold: Fold, out: Path) -> Done:
         if plan.options.refit:
             train_for(plan, fold, model)
         forecaster = open_forecaster(model)
-        actual = to_panel(plan.frame, plan.spec)
         made = [
-            forecasts_at(plan, forecaster, actual, origin, plan.options.windows * (fold.number - 1) + number)
+            forecasts_at(plan, forecaster, origin, plan.options.windows * (fold.number - 1) + number)
             for number, origin in enumerate(fold.origins)
         ]
     zone = plan.spec.written_zone
@@ -91,13 +90,13 @@ def train_for(plan: Plan, fold: Fold, model: Path, report: Report | None = None)
     )
 
 
-def forecasts_at(plan: Plan, forecaster: Forecaster, actual: Panel, origin: int, number: int) -> Forecasts:
-    """Forecast from one origin, with the rows that are known there alone; ``actual`` has what came to be."""
+def forecasts_at(plan: Plan, forecaster: Forecaster, origin: int, number: int) -> Forecasts:
+    """Forecast from one origin, with the rows that are known there alone."""
     options, horizons = plan.options, [int(horizon) for horizon in plan.spec.horizons]
     seed = options.seed * 1_000_003 + number  # of its own: the same noise at every origin would tie their errors
     past = plan.past(origin)
     ends = forecast_ends(forecaster, past, horizons=horizons, num_samples=options.samples, seed=seed)
-    by_name = {series.id: series for series in actual.series}
+    by_name = {series.id: series for series in plan.actual.series}
     known = [by_name.get(name) for name in ends.forecast.series]
     last = ends.source.base.starts[ends.source.offsets[ends.origins.series] + ends.origins.row]
     came = [_came(series, int(start), horizons, plan) for series, start in zip(known, last, strict=True)]

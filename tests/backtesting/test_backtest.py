@@ -192,7 +192,10 @@ def test_a_constant_series_is_named_and_the_others_are_scored(
     flat = pd.concat([panel, panel[panel["id"] == "01"].assign(id="flat", close=2.0)], ignore_index=True)
     with pytest.warns(DataWarning, match=r"left out: series 'flat': column 'close': all \d+ values are 2"):
         result = backtest(flat, panel_config, out=tmp_path / "out", **OPTIONS)
-    assert {"01", "02"} <= set(result.windows["series"])
+    rows = result.windows[result.windows["forecaster"] == "model"]
+    assert rows.loc[rows["series"] == "flat", "actual"].isna().all()
+    assert result.evaluation.windows == len(rows[rows["series"] != "flat"]) // 2
+    assert rows.loc[rows["series"] != "flat", "actual"].notna().all()
 
 
 def test_the_command_prints_tables_draws_and_tells_folds(tiny_csv: Path, overrides: list[str], tmp_path: Path) -> None:
