@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Data: TypeAlias = "pd.DataFrame | IntoDataFrame | IntoLazyFrame | str | Path"
 
 _LIBRARY = "library"
+# Before the library's name, where narwhals' own frame came in.
+_WRAPPED = "narwhals of "
 
 
 def to_pandas(data: object) -> pd.DataFrame:
@@ -39,12 +41,13 @@ def to_pandas(data: object) -> pd.DataFrame:
     except Exception as error:  # each library has errors of its own for what a lazy frame may run into
         raise SSSDError(f"the lazy frame cannot be collected: {error}") from None
     made = eager.to_pandas()
-    made.attrs[_LIBRARY] = str(eager.implementation.value)
+    wrapped = isinstance(data, nw.DataFrame | nw.LazyFrame)
+    made.attrs[_LIBRARY] = (_WRAPPED if wrapped else "") + str(eager.implementation.value)
     return made
 
 
 def library_of(frame: pd.DataFrame) -> str | None:
-    """Return the library that ``frame`` came from, as narwhals names it; None for pandas."""
+    """Return the library that ``frame`` came from, as narwhals names it, or ``narwhals of polars``; None for pandas."""
     name = frame.attrs.get(_LIBRARY)
     return name if isinstance(name, str) else None
 
@@ -56,6 +59,7 @@ def in_library(frame: pd.DataFrame, library: str | None) -> Any:
     import narwhals as nw
     import pyarrow as pa
 
-    backend: Any = library  # one that narwhals named
+    backend: Any = library.removeprefix(_WRAPPED)  # one that narwhals named
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    return nw.from_arrow(table, backend=backend).to_native()
+    made = nw.from_arrow(table, backend=backend)
+    return made if library.startswith(_WRAPPED) else made.to_native()

@@ -59,7 +59,10 @@ def test_a_narwhals_frame_is_read_too(tiny_frame: pd.DataFrame) -> None:
     import narwhals as nw
 
     read = read_frame(nw.from_native(frame_of("pyarrow", tiny_frame)))
-    assert library_of(read) == "pyarrow"
+    assert library_of(read) == "narwhals of pyarrow"
+    assert isinstance(in_library(tiny_frame, library_of(read)), nw.DataFrame)
+    wrapped = read_frame(nw.from_native(tiny_frame))
+    assert isinstance(in_library(tiny_frame, library_of(wrapped)).to_native(), pd.DataFrame)
     pd.testing.assert_frame_equal(read, read_frame(tiny_frame), check_dtype=False)
 
 

@@ -110,6 +110,14 @@ def test_a_series_that_is_too_short_is_named_and_the_others_are_forecast(engine:
         engine(short[short["unique_id"] == "b"], 8)
 
 
+def test_a_table_of_pyarrow_comes_back_as_one(engine: Engine, panel: pd.DataFrame) -> None:
+    pa = pytest.importorskip("pyarrow")
+    made = engine(pa.Table.from_pandas(panel, preserve_index=False), 8, seed=1).to_frame()
+    assert isinstance(made, pa.Table)
+    wanted = engine(panel, 8, seed=1).to_frame()
+    np.testing.assert_array_equal(made.column("mean").to_numpy(), wanted["mean"])
+
+
 def test_samples_of_no_call_have_no_times() -> None:
     made = EngineForecast(np.zeros((1, 2, 1, 1)), np.zeros((1, 1, 1, 1)))
     assert made.series.tolist() == [""]
