@@ -93,7 +93,8 @@ class SSSDSktimeForecaster(BaseForecaster):  # type: ignore[misc]  # sktime publ
         return made, [made.horizons.index(float(bar)) for bar in bars]
 
     def _times(self, fh: ForecastingHorizon) -> pd.Index:
-        return fh.to_absolute_index(self.cutoff)
+        times: pd.Index = fh.to_absolute_index(self.cutoff)
+        return times
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
