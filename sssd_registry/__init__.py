@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from sssd_registry.version import __version__
 
 if TYPE_CHECKING:
+    from sssd_registry.backtesting.backtest import backtest as backtest
     from sssd_registry.comparison.compare import compare as compare
     from sssd_registry.config import Config as Config
     from sssd_registry.config import load_config as load_config
     from sssd_registry.errors import DataWarning as DataWarning
     from sssd_registry.errors import SolverWarning as SolverWarning
     from sssd_registry.errors import SSSDError as SSSDError
+    from sssd_registry.estimator import SSSDForecaster as SSSDForecaster
     from sssd_registry.evaluation.evaluate import evaluate as evaluate
     from sssd_registry.forecast import Forecast as Forecast
     from sssd_registry.model_or_engine import open_forecaster as open_forecaster
@@ -54,6 +56,7 @@ _HOME = {
     "TargetSpec": "plugin_api.hookspecs",
     "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
+    "SSSDForecaster": "estimator",
     "open_forecaster": "model_or_engine",
     "from_loop": "sampling.loop_function",
     "sample": "sampling.sampler",
@@ -63,6 +66,7 @@ _HOME = {
     "train": "training.train",
     "distill": "training.distill",
     "evaluate": "evaluation.evaluate",
+    "backtest": "backtesting.backtest",
     "compare": "comparison.compare",
     "tune": "tuning.tune",
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,16 @@ class _Section(BaseModel):
 def _listed(value: object) -> object:
     """A single name stands for a list of it."""
     return [value] if isinstance(value, str | int | float) and not isinstance(value, bool) else value
+
+
+def _horizons(value: object) -> object:
+    """``"1:24"`` and ``"1,4,24"`` stand for lists. Three numbers with colons may be a time of day to TOML."""
+    if isinstance(value, str):  # a list that is no TOML is none here either
+        return value if value.startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
+    entries = [value] if isinstance(value, time) else _listed(value)
+    if not isinstance(entries, list | tuple):
+        return entries
+    return [f"{one.hour}:{one.minute}:{one.second}" if isinstance(one, time) else one for one in entries]
 
 
 # Columns of wide files are called 1, 2, 3: on the command line these are numbers.
@@ -75,7 +86,9 @@ class DataConfig(_Section):
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")
     bar: str | None = Field(None, description="length of one row; default: the most frequent difference")
     timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in such bars")
-    horizons: tuple[str | int, ...] | None = Field(None, description="bar counts (int) or durations (str)")
+    horizons: Annotated[tuple[str | int, ...] | None, BeforeValidator(_horizons)] = Field(
+        None, description='bars or durations: [1, 4, 24], ["1h", "4h"], or a range of them such as "1:24"'
+    )
     validation_fraction: float = Field(0.15, gt=0, lt=0.5)
     test_fraction: float = Field(0.15, ge=0, lt=0.9)
 

@@ -22,6 +22,10 @@ class DataWarning(UserWarning):
     """Data were read, but not as their owner may think: says what was done, with which column, row or series."""
 
 
+class LeftOutWarning(DataWarning, SSSDError):
+    """A series of a panel is left out: says which, and why. Where it is to be an error (``--strict``), it is one."""
+
+
 class SolverWarning(UserWarning):
     """A solver samples, but not as exactly as it should: says which, in how many steps, and how far it is off."""
 

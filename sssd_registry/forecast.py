@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.other_frames import in_library
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
 from sssd_registry.extras import require
@@ -39,6 +40,7 @@ class Forecast:
         id_column: what the ids are called in a frame; ``None`` if there are none.
         time_column: what the times are called in a frame.
         zone: in which a frame and a file have the times, ``Europe/Berlin`` or ``UTC+02:00``; None for times without.
+        library: that frames are of, ``polars`` or ``pyarrow``, as the data's were; None for pandas.
 
     Raises:
         ValueError: shapes that do not belong together.
@@ -54,6 +56,7 @@ class Forecast:
     id_column: str | None = None
     time_column: str = "time"
     zone: str | None = None
+    library: str | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -162,8 +165,8 @@ class Forecast:
         """
         return first_passage(self.paths, tuple(sorted(self.horizons)), level, falling=falling)
 
-    def paths_frame(self) -> pd.DataFrame:
-        """One row for each (window, sample, horizon, target), in that order.
+    def paths_frame(self) -> Any:
+        """A frame of the data's library, with one row for each (window, sample, horizon, target), in that order.
 
         Columns: as :meth:`to_frame` has them, with ``sample`` (from 0) after ``origin``, and ``value`` instead of mean
             and quantiles. Long, so that the columns are the same whatever is asked for, and a path's functional is
@@ -172,11 +175,14 @@ class Forecast:
         Raises:
             SSSDError: the frame's id or time column has the name of another of these.
         """
+        return in_library(self._path_rows(), self.library)
+
+    def _path_rows(self) -> pd.DataFrame:
         for name in (self.id_column, self.time_column):
             if name in ("sample", "value"):
                 raise SSSDError(f"a frame of paths would have two columns {name!r}: rename yours in the data")
         windows, samples, _, _ = self.samples.shape
-        rows = self.to_frame(levels=()).drop(columns="mean")  # (window, horizon, target)
+        rows = self._rows(()).drop(columns="mean")  # (window, horizon, target)
         each = np.arange(len(rows)).reshape(windows, 1, -1)
         index = np.broadcast_to(each, (windows, samples, each.shape[2]))
         frame = rows.take(index.ravel()).reset_index(drop=True)
@@ -184,8 +190,8 @@ class Forecast:
         frame.insert(list(frame).index("origin") + 1, "sample", number)
         return frame.assign(value=self.samples.ravel())
 
-    def to_frame(self, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
-        """One row for each (window, horizon, target), in that order.
+    def to_frame(self, levels: Sequence[float] = LEVELS) -> Any:
+        """A frame of the data's library, with one row for each (window, horizon, target), in that order.
 
         Columns: the id (if there are ids), ``origin``, ``horizon`` (bars), the time, ``target``, ``mean``, and a
         column for each quantile, named by its level: ``0.05``. Times are as those of the data were: on the clock of
@@ -194,6 +200,9 @@ class Forecast:
         Raises:
             SSSDError: the frame's id or time column has the name of another of these.
         """
+        return in_library(self._rows(levels), self.library)
+
+    def _rows(self, levels: Sequence[float]) -> pd.DataFrame:
         import pandas as pd
 
         windows, _, horizons, targets = self.samples.shape
@@ -231,7 +240,7 @@ def write_forecast(forecast: Forecast, path: str | Path, *, paths: bool = False)
         SSSDError: another suffix, no such folder, Parquet without pyarrow, or a file that cannot be written.
     """
     suffix = check_forecast_file(path)
-    frame = forecast.paths_frame() if paths else forecast.to_frame()
+    frame = forecast._path_rows() if paths else forecast._rows(LEVELS)
     with atomic_file(path) as new:
         if suffix == ".csv":
             _with_offsets(frame).to_csv(new, index=False)

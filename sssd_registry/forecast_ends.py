@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import pandas as pd
-
-from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.end_windows import end_windows
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Origins, WindowSource, check_known, last_origins, warn_of_early_ends, windows_at
+from sssd_registry.data.windows import Origins, WindowSource, check_known
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons, forecast_of_series
@@ -29,7 +27,7 @@ class Ends:
 
 def forecast_ends(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     *,
     horizons: Sequence[float | str] | None,
     num_samples: int,
@@ -41,9 +39,7 @@ def forecast_ends(
         SSSDError: unusable data, no series that is long enough, or horizons that were not trained.
     """
     source = read_windows(data, forecaster.spec)
-    origins = last_origins(source)
-    warn_of_early_ends(source, origins)
-    warn_of_far_values(source, origins)
+    windows, origins = end_windows(source)
     check_known(source, origins, math.ceil(max(check_horizons(horizons, forecaster.spec))))
-    made = forecaster(windows_at(source, origins), horizons=horizons, num_samples=num_samples, seed=seed)
+    made = forecaster(windows, horizons=horizons, num_samples=num_samples, seed=seed)
     return Ends(forecast_of_series(made, source, origins), source, origins)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,8 @@ from sssd_registry.forecast import Forecast
 def split_horizons(text: str, unit: str = "bars") -> list[float | str]:
     """Parts of ``1,4,24`` or ``15min,1h,4h``, as commands take them: numbers that count bars, or durations.
 
+    A part may be a range, ``1:24`` or ``1h:24h:2h``, which stays as it is.
+
     Raises:
         SSSDError: nothing asked for, not a finite number, or an unknown unit.
     """
@@ -27,11 +29,13 @@ def split_horizons(text: str, unit: str = "bars") -> list[float | str]:
         raise SSSDError(f"--unit takes bars or min, got {unit!r}")
     texts = [one.strip() for one in text.split(",") if one.strip()]
     if not texts:
-        raise SSSDError("--horizons is empty: give bars or durations, such as 1,4,24 or 15min,1h,4h")
+        raise SSSDError("--horizons is empty: give bars or durations, such as 1,4,24 or 15min,1h,4h or 1:24")
     return [_horizon(one, unit) for one in texts]
 
 
 def _horizon(text: str, unit: str) -> float | str:
+    if ":" in text and unit == "min":
+        return ":".join(str(_horizon(part.strip(), unit)) for part in text.split(":"))
     try:
         number = float(text)
     except ValueError:
@@ -46,15 +50,23 @@ def _horizon(text: str, unit: str) -> float | str:
 def check_horizons(horizons: Sequence[float | str] | None, spec: DataSpec) -> list[float]:
     """Horizons in bars, ascending; fractions of a bar only between trained horizons.
 
+    Args:
+        horizons: bars and durations, or the text of them as commands take it, ``"1:24"``; None for the trained ones.
+        spec: of the model.
+
     Raises:
         SSSDError: none, less than a bar, or beyond the longest trained horizon.
     """
     if horizons is None:
         return [float(h) for h in spec.horizons]
+    if isinstance(horizons, str):
+        horizons = split_horizons(horizons)
+    if not isinstance(horizons, Iterable):
+        raise SSSDError(f"horizons are a list, such as [{horizons}], or a range of bars, such as '1:{horizons}'")
     named = [h for h in horizons if isinstance(h, str)]
     longest = max(spec.horizons)
     bars = [_number(h) for h in horizons if not isinstance(h, str)]
-    bars += [float(h) for h in parse_horizons(named, spec.bar)] if named else []
+    bars += [float(h) for h in parse_horizons(named, spec.bar, week=spec.week)] if named else []
     for bar in bars:
         if not 1 <= bar <= longest:
             raise SSSDError(
@@ -107,7 +119,7 @@ def forecast_times(
     """
     index = np.ceil(np.asarray(horizons)).astype(int) - 1
     steps = int(index.max()) + 1
-    rows = [future_times(times, spec.bar, steps)[index] for times in histories]
+    rows = [future_times(times, spec.bar, steps, spec.weekdays)[index] for times in histories]
     return np.stack(rows).astype("datetime64[s]").astype("datetime64[ns]")
 
 
@@ -124,4 +136,4 @@ def forecast_of_series(made: Forecast, source: WindowSource, origins: Origins) -
             if level == np.nanmin(one.values[:, index]):
                 samples[window, ..., column] = 0.0 if source.spec.target_kind == "log-return" else level
     times = forecast_times([one.times for one in series], source.spec, made.horizons)
-    return replace(made, samples=samples, times=times)
+    return replace(made, samples=samples, times=times, library=source.panel.library)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
-from sssd_registry.data.far_values import warn_of_far_values
+from sssd_registry.data.end_windows import end_windows
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
@@ -26,9 +26,6 @@ from sssd_registry.data.windows import (
     Windows,
     WindowSource,
     check_known,
-    last_origins,
-    warn_of_early_ends,
-    windows_at,
 )
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
@@ -138,14 +135,14 @@ class ModelPipeline:
             self._tableaus[key] = tableau
         return self._tableaus[key]
 
-    def source(self, data: pd.DataFrame | str | Path | Panel) -> WindowSource:
+    def source(self, data: Data | Panel) -> WindowSource:
         """A raw frame, or file, read as the training data were."""
         return read_windows(data, self.spec)
 
     @torch.no_grad()
     def __call__(
         self,
-        data: pd.DataFrame | str | Path | Windows,
+        data: Data | Windows,
         *,
         horizons: Sequence[float | str] | None = None,
         num_inference_steps: int | None = None,
@@ -156,7 +153,7 @@ class ModelPipeline:
 
         Args:
             data: a frame or file with the training data's columns, or windows.
-            horizons: bars, or durations such as ``"4h"``; default: the trained ones.
+            horizons: bars, durations such as ``"4h"``, or a range such as ``"1:24"``; default: the trained ones.
             num_inference_steps: N of the scheduler; default: the model's own, 20 unless it was set.
             num_samples: S.
             generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
@@ -172,10 +169,7 @@ class ModelPipeline:
             windows = data
         else:
             source = self.source(data)
-            origins = last_origins(source)
-            warn_of_early_ends(source, origins)
-            warn_of_far_values(source, origins)
-            windows = windows_at(source, origins)
+            windows, origins = end_windows(source)
         bars = check_horizons(horizons, self.spec)
         if not isinstance(data, Windows):
             check_known(source, origins, math.ceil(max(bars)))
@@ -187,7 +181,7 @@ class ModelPipeline:
         chunks: list[Tensor] = []
         for first in self.progress_bar(range(0, len(windows), at_once)):
             chunk = windows.part(first, first + at_once)
-            noise = path_noise(generator, first, len(chunk), num_samples, shape).to(self.device)
+            noise = path_noise(generator, chunk.numbers(first), len(chunk), num_samples, shape).to(self.device)
             chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)

@@ -73,3 +73,54 @@ def test_a_fraction_falls_on_the_bar_it_reaches_into() -> None:
     times = forecast_times([days], spec, [1, 1.5, 2, 2.0001])[0]
     after = (times - np.datetime64(int(days[-1]), "s")) / np.timedelta64(1, "D")
     assert after.tolist() == [1, 2, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "bars"),
+    [
+        ("1:4", "bars", [1, 2, 3, 4]),
+        ("1d:7d:2d", "bars", [1, 3, 5, 7]),
+        ("1:6:2, 14", "bars", [1, 3, 5, 14]),
+        ("1440:4320", "min", [1, 2, 3]),
+        ("1440:4320:2880", "min", [1, 3]),
+        ("3:3", "bars", [3]),
+    ],
+)
+def test_a_range_is_every_bar_of_it_with_its_last(text: str, unit: str, bars: list[int]) -> None:
+    spec = resolve(DataConfig(), read_frame(CASES / "full.csv"))  # days
+    assert check_horizons(split_horizons(text, unit), spec) == bars
+    if unit == "bars":
+        assert check_horizons(text, spec) == bars
+    config = load_config(None, [f"data.horizons={horizon_list(text, unit)}"])
+    assert list(resolve(config.data, read_frame(CASES / "full.csv")).horizons) == bars
+
+
+@pytest.mark.parametrize("text", ["10:24:12", "[10:24:12]", "10:24:12,50", '["10:24:12"]'])
+def test_a_range_that_toml_takes_for_a_time_of_day_is_one(text: str) -> None:
+    horizons = load_config(None, [f"data.horizons={text}"]).data.horizons
+    assert resolve(DataConfig(horizons=horizons), read_frame(CASES / "full.csv")).horizons[:2] == (10, 22)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("24:1", "24:1 end before they begin"),
+        ("1:", "'1:' is no range of horizons; expected FIRST:LAST"),
+        ("1:2:3:4", "expected FIRST:LAST or FIRST:LAST:STEP"),
+        ("1:9:0", "horizon 0 is not positive"),
+        ("1:15", "horizon 15 is outside of 1 to 14 bars"),
+        ("1:3000000", "farther than 1,000,000 bars"),
+        ("1:x", "'x' is not a duration"),
+        ("", "--horizons is empty"),
+    ],
+)
+def test_what_is_no_range_is_refused_in_one_line(text: str, what: str) -> None:
+    spec = resolve(DataConfig(), read_frame(CASES / "full.csv"))
+    with pytest.raises(SSSDError, match=what):
+        check_horizons(text, spec)
+
+
+def test_a_number_is_no_list_of_horizons() -> None:
+    spec = resolve(DataConfig(), read_frame(CASES / "full.csv"))
+    with pytest.raises(SSSDError, match=r"such as \[5\], or a range of bars, such as '1:5'"):
+        check_horizons(5, spec)  # type: ignore[arg-type]

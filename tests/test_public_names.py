@@ -10,7 +10,7 @@ import pytest
 
 import sssd_registry
 
-VERBS = {"train", "evaluate", "compare", "tune", "distill", "open_forecaster"}
+VERBS = {"train", "evaluate", "backtest", "compare", "tune", "distill", "open_forecaster"}
 
 
 def test_every_verb_is_there() -> None:

@@ -10,7 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sssd_engine.engine import Encoded, Engine, EngineForecast, load_engine
+    from sssd_engine.engine import Encoded, Engine, load_engine
+    from sssd_engine.forecast import EngineForecast
     from sssd_engine.manifest import EngineError
 
 __version__ = "0.1.0"

@@ -4,6 +4,7 @@
     forecast = engine({"values_1h": values, ..., "times_1h": times, ...}, num_samples=100, seed=0)
     forecast = engine(frame, num_samples=100, seed=0)  # the last bars of every series; this imports pandas
     forecast.quantiles  # (B, Q, K, C), data units
+    forecast.to_frame()  # with times and ids
 
 What the inputs are, names and shapes and units, is in ``engine.manifest["inputs"]``.
 """
@@ -11,14 +12,15 @@ What the inputs are, names and shapes and units, is in ``engine.manifest["inputs
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sssd_engine.inputs import Inputs, check_array, checked_inputs
+from sssd_engine.forecast import Asked, EngineForecast
+from sssd_engine.inputs import Inputs, check_array, checked_inputs, read_inputs
 from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
 from sssd_engine.noise import NoiseShape, draw_noise
 from sssd_engine.part import Part
@@ -33,19 +35,6 @@ _MOST_SAMPLES = 10_000_000
 
 
 @dataclass(frozen=True)
-class EngineForecast:
-    """Forecast of an engine, in data units.
-
-    Attributes:
-        samples: float64 ``(B, S, K, C)``.
-        quantiles: float64 ``(B, Q, K, C)``, at ``Engine.quantile_levels``.
-    """
-
-    samples: npt.NDArray[np.float64]
-    quantiles: npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class Encoded:
     """B windows on which an engine's first parts were run.
 
@@ -53,11 +42,13 @@ class Encoded:
         windows: B.
         values: what they made.
         done: how many parts that were.
+        asked: what they were made from.
     """
 
     windows: int
     values: Mapping[str, npt.NDArray[Any]]
     done: int
+    asked: Asked | None = None
 
 
 class Engine:
@@ -110,7 +101,7 @@ class Engine:
         Args:
             inputs: by the names and shapes in the manifest's ``inputs``, all but noise, in data units; or a frame
                 with the training data's columns, or its CSV or Parquet file, whose B series are forecast from their
-                last bars.
+                last bars; those that cannot be are left out with a warning.
             num_samples: S; default: as exported.
             seed: gives the same noise as the same seed does in the eager pipeline.
             noise: what paths begin with, standard normal, float32 ``(B, S, P, C)``, instead of a seed.
@@ -136,10 +127,12 @@ class Engine:
         Raises:
             EngineError: as when the engine is called.
         """
-        feed = checked_inputs(self.manifest, inputs)
+        read = read_inputs(self.manifest, inputs)
+        feed = checked_inputs(self.manifest, read)
         windows = len(next(iter(feed.values())))
         done = next((at for at, part in enumerate(self._open()) if "noise" in part.inputs), 0)
-        return Encoded(windows, self._run(self.parts[:done], feed) if windows else feed, done)
+        values = self._run(self.parts[:done], feed) if windows else feed
+        return Encoded(windows, values, done, Asked(self.manifest, read))
 
     def sample(
         self,
@@ -163,14 +156,17 @@ class Engine:
             return self._nothing(count)
         try:
             if noise is None:
-                noise, draws = draw_noise(seed, first_window, encoded.windows, count, self.noise_shape)
+                own = encoded.asked.streams(encoded.windows) if encoded.asked else None
+                noise, draws = draw_noise(
+                    seed, first_window if own is None else own, encoded.windows, count, self.noise_shape
+                )
             given = self._checked_noise(noise, draws, encoded.windows, count)
             made = self._run(parts[encoded.done :], {**encoded.values, **given})
         except MemoryError:
             raise EngineError(
                 f"no memory for {encoded.windows} windows of {count} samples: ask for fewer, or stream"
             ) from None
-        return EngineForecast(made["samples"], made["quantiles"])
+        return EngineForecast(made["samples"], made["quantiles"], encoded.asked)
 
     def _checked_noise(self, noise: Any, draws: Any, windows: int, count: int) -> dict[str, npt.NDArray[Any]]:
         """Noise under the names that parts take it by."""
@@ -196,8 +192,10 @@ class Engine:
     def _nothing(self, count: int) -> EngineForecast:
         """The forecast of no windows."""
         targets = next(port["shape"][-1] for port in self.manifest["outputs"] if port["name"] == "samples")
-        sizes = [(0, first, len(self.horizons), targets) for first in (count, len(self.quantile_levels))]
-        return EngineForecast(*map(np.empty, sizes))
+        samples, quantiles = (
+            np.empty((0, first, len(self.horizons), targets)) for first in (count, len(self.quantile_levels))
+        )
+        return EngineForecast(samples, quantiles)
 
     def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
         """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
@@ -208,11 +206,13 @@ class Engine:
             EngineError: as when the engine is called.
         """
         count = self._count(num_samples)
-        feed = checked_inputs(self.manifest, inputs)
+        read = read_inputs(self.manifest, inputs)
+        feed = checked_inputs(self.manifest, read)
         at_once = max(1, _AT_ONCE // (count * self.noise_shape.size))
         for start in range(0, max(len(next(iter(feed.values()))), 1), at_once):  # no windows give one empty forecast
             part = {name: array[start : start + at_once] for name, array in feed.items()}
-            yield self(part, count, seed, first_window=start)
+            encoded = replace(self.encode(part), asked=Asked(self.manifest, read, start))
+            yield self.sample(encoded, count, seed, first_window=start)
 
     def _open(self) -> tuple[Part, ...]:
         if not self.parts:

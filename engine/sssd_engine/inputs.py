@@ -23,16 +23,24 @@ _YEAR_10000 = 253_402_300_800
 _DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
 
 
-def checked_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> dict[str, npt.NDArray[Any]]:
-    """The manifest's inputs but the noise, as arrays of their types.
+def read_inputs(manifest: Mapping[str, Any], inputs: Inputs) -> Any:
+    """``inputs``, or of a frame or file what :func:`last_windows` makes of it.
+
+    Raises:
+        EngineError: nobody reads frames here.
+        SSSDError: a frame is unusable.
+    """
+    frame = not isinstance(inputs, Mapping) and (isinstance(inputs, str | Path) or hasattr(type(inputs), "columns"))
+    return last_windows(manifest, inputs) if frame else inputs
+
+
+def checked_inputs(manifest: Mapping[str, Any], inputs: Any) -> dict[str, npt.NDArray[Any]]:
+    """The manifest's inputs but the noise, as :func:`read_inputs` gives them, as arrays of their types.
 
     Raises:
         EngineError: one is missing, unknown, or has the wrong type or shape.
-        SSSDError: a frame is unusable.
     """
     wanted = {entry["name"]: entry for entry in manifest["inputs"] if entry["name"] not in NOISE}
-    if not isinstance(inputs, Mapping) and (isinstance(inputs, str | Path) or hasattr(inputs, "columns")):
-        inputs = last_windows(manifest, inputs)
     if not isinstance(inputs, Mapping):
         raise EngineError(f"the engine takes a frame, its file, or {', '.join(wanted)}; got {type(inputs).__name__}")
     if set(inputs) != set(wanted):
@@ -100,18 +108,20 @@ def _check_times(name: str, times: npt.NDArray[Any]) -> None:
         raise EngineError(f"{name}[{window}, {bar + 1}] is not after the bar before it: bars have to be oldest first")
 
 
-def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+def last_windows(manifest: Mapping[str, Any], data: Inputs) -> Any:
     """The last bars of every series of a frame or of its file, under the names that the engine takes.
 
     Whoever reads frames says so by an entry point of the group ``sssd_engine``: sssd-registry, where it is installed.
+    What it makes is a mapping of arrays, which may have more: ``series``, the ids; ``streams``, numbers of the windows'
+    noise; and ``forecast(samples, first)``, which gives samples their times. Arrays as ``data`` get these too.
 
     Raises:
         EngineError: nobody does.
         SSSDError: unusable data: where, and what to do.
     """
     for point in entry_points(group="sssd_engine", name="last_windows"):
-        return dict(point.load()(manifest, data))
-    raise EngineError("frames and files are read by sssd-registry: pip install it, or give the engine arrays")
+        return point.load()(manifest, data)
+    raise EngineError("frames and times are what sssd-registry knows: pip install it, or keep to arrays")
 
 
 def check_array(name: str, array: npt.NDArray[Any], dtype: type, shape: tuple[int, ...]) -> None:

@@ -8,6 +8,7 @@ Methods for Selecting Values of Input Variables"). A sample by itself is standar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,17 +42,27 @@ class NoiseShape:
         return points * channels + count * tokens * latent
 
 
-def draw_noise(seed: int, first_window: int, num_windows: int, samples: int, shape: NoiseShape) -> tuple[Float, Float]:
+def draw_noise(
+    seed: int, first_window: int | Sequence[int], num_windows: int, samples: int, shape: NoiseShape
+) -> tuple[Float, Float]:
     """Standard normal noise as engines take it, float32: of paths ``(B, S, P, C)``, and draws ``(B, M, S, K, D)``.
 
     Each window has a stream of its own, ``default_rng([seed, window])``. So a forecast does not depend on how windows
     are batched. Solvers that draw more share the paths' noise with those that do not.
+
+    Args:
+        seed: of all streams.
+        first_window: number of the first window, from which on the others are counted; or the number of each.
+        num_windows: B.
+        samples: S.
+        shape: of one sample's noise.
     """
+    numbers = range(first_window, first_window + num_windows) if isinstance(first_window, int) else first_window
     count, *latent = shape.draws
     paths = np.empty((num_windows, samples, *shape.paths), dtype=np.float32)
     draws = np.empty((num_windows, count, samples, *latent), dtype=np.float32)
-    for index in range(num_windows):
-        stream = np.random.default_rng([seed, first_window + index])
+    for index, number in enumerate(numbers):
+        stream = np.random.default_rng([seed, number])
         paths[index, :, :_STRATIFIED] = stratified_normal(stream, list(paths[index, :, :_STRATIFIED].shape))
         paths[index, :, _STRATIFIED:] = stream.standard_normal(paths[index, :, _STRATIFIED:].shape, dtype=np.float32)
         draws[index] = stream.standard_normal(draws[index].shape, dtype=np.float32)

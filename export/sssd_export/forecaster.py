@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,12 @@ import numpy.typing as npt
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import KNOWN, Windows
+from sssd_registry.data.windows import KNOWN, Origins, Windows, WindowSource
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
-from sssd_registry.horizons import check_horizons, dated_forecast
-
-if TYPE_CHECKING:
-    import pandas as pd
+from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 
 
 def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
@@ -100,24 +98,69 @@ def engine_spec(manifest: Mapping[str, Any]) -> DataSpec:
     return spec
 
 
-def last_windows(manifest: Mapping[str, Any], data: pd.DataFrame | str | Path) -> dict[str, npt.NDArray[Any]]:
+class EngineInputs(dict[str, npt.NDArray[Any]]):
+    """Windows under the names that an engine takes; what is known ahead as far as its ``horizons``.
+
+    Of bars that are not asked for nothing needs to be known: 0 stands for it.
+
+    Attributes:
+        windows: the same as the core has them.
+        series: object ``(B,)``, the id of each window's series.
+        streams: uint64 ``(B,)``, number of each window's noise; None for its position.
+    """
+
+    def __init__(self, windows: Windows, horizons: Sequence[int] = ()) -> None:
+        arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
+        if KNOWN in windows.values:
+            known = windows.values[KNOWN][:, : max(horizons, default=None)]
+            arrays[f"values_{KNOWN}"] = np.nan_to_num(known)
+        super().__init__(arrays | {f"times_{name}": array for name, array in windows.times.items()})
+        self.windows, self.series, self.streams = windows, windows.series, windows.streams
+
+
+class DatedInputs(EngineInputs):
+    """Inputs that give an engine's forecast its times and ids.
+
+    Args:
+        windows: the inputs.
+        spec: of the engine's data, with the engine's horizons.
+        ends: where in which series the windows end, if they are the last ones of whole series.
+    """
+
+    def __init__(self, windows: Windows, spec: DataSpec, ends: tuple[WindowSource, Origins] | None = None) -> None:
+        super().__init__(windows, spec.horizons)
+        self._spec, self._ends = spec, ends
+
+    def forecast(self, samples: npt.NDArray[np.float64], first: int = 0) -> Forecast:
+        """Samples ``(B, S, K, C)`` of the windows from ``first`` on, with their times and ids."""
+        windows = self.windows.part(first, first + len(samples))
+        made = dated_forecast(samples, windows, self._spec, self._spec.horizons)
+        if self._ends is None:
+            return made
+        source, origins = self._ends
+        return forecast_of_series(made, source, origins.take(slice(first, first + len(samples))))
+
+
+def last_windows(manifest: Mapping[str, Any], data: Data | Mapping[str, npt.ArrayLike]) -> DatedInputs:
     """The last bars of every series of a frame or of its file, under the names that an engine takes.
 
-    ``sssd_engine`` finds this by its entry point.
+    ``sssd_engine`` finds this by its entry point. Arrays under these names are given back with what they lack: times
+    of a forecast, and numbers for ids where the model's data have ids.
 
     Raises:
         SSSDError: unusable data: where, and what to do.
     """
-    from sssd_registry.data.far_values import warn_of_far_values
+    from sssd_registry.data.end_windows import end_windows
     from sssd_registry.data.read_windows import read_windows
-    from sssd_registry.data.windows import check_known, last_origins, windows_at
+    from sssd_registry.data.windows import check_known
 
-    spec = engine_spec(manifest)
+    spec = engine_spec(manifest).model_copy(update={"horizons": tuple(manifest["horizons"])})
+    if isinstance(data, Mapping):
+        return DatedInputs(_as_windows(data, spec), spec)
     source = read_windows(data, spec)
-    origins = last_origins(source, every=True)
-    warn_of_far_values(source, origins)
-    check_known(source, origins, max(manifest["horizons"]))
-    return engine_inputs(without_holes(windows_at(source, origins), spec), manifest["horizons"])
+    windows, origins = end_windows(source)
+    check_known(source, origins, max(spec.horizons))
+    return DatedInputs(without_holes(windows, spec), spec, (source, origins))
 
 
 def without_holes(windows: Windows, spec: DataSpec) -> Windows:
@@ -131,13 +174,16 @@ def without_holes(windows: Windows, spec: DataSpec) -> Windows:
     return replace(windows, values={name: tensor.numpy() for name, tensor in filled.items()})
 
 
-def engine_inputs(windows: Windows, horizons: Sequence[int] = ()) -> dict[str, npt.NDArray[Any]]:
-    """Windows under the names an engine takes; what is known ahead as far as its ``horizons``.
+def _as_windows(arrays: Mapping[str, npt.ArrayLike], spec: DataSpec) -> Windows:
+    if isinstance(arrays, EngineInputs):
+        return arrays.windows
+    names = [*(tf.name for tf in spec.timeframes), *([KNOWN] if spec.known else [])]
+    values = {name: np.asarray(arrays[f"values_{name}"], dtype=np.float64) for name in names}
+    times = {tf.name: np.asarray(arrays[f"times_{tf.name}"], dtype=np.int64) for tf in spec.timeframes}
+    ids = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    return Windows(values, times, np.array(ids, dtype=object))
 
-    Of bars that are not asked for nothing needs to be known: 0 stands for it.
-    """
-    arrays: dict[str, npt.NDArray[Any]] = {f"values_{name}": array for name, array in windows.values.items()}
-    if KNOWN in windows.values:
-        known = windows.values[KNOWN][:, : max(horizons, default=None)]
-        arrays[f"values_{KNOWN}"] = np.nan_to_num(known)
-    return arrays | {f"times_{name}": array for name, array in windows.times.items()}
+
+def engine_inputs(windows: Windows, horizons: Sequence[int] = ()) -> EngineInputs:
+    """Windows under the names an engine takes; what is known ahead as far as its ``horizons``."""
+    return EngineInputs(windows, horizons)

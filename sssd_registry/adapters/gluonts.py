@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ except ModuleNotFoundError as error:
 
 from sssd_registry.config import Config
 from sssd_registry.data.durations import DAY, WEEK, Length, calendar_length
+from sssd_registry.data.end_windows import noise_streams
 from sssd_registry.data.windows import last_origins, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
@@ -62,18 +64,21 @@ class SSSDPredictor(Predictor):  # type: ignore[misc]  # gluonts publishes no ty
         Raises:
             SSSDError: an entry that is shorter than the model's context, of another frequency, or has gaps.
         """
-        entries = iter(dataset)
-        for number, batch in enumerate(iter(lambda: list(islice(entries, _AT_ONCE)), [])):
+        entries, first = iter(dataset), 0
+        for batch in iter(lambda: list(islice(entries, _AT_ONCE)), []):
             # Rolling windows repeat an id, and the same id twice would be one series.
             frame = pd.concat([_frame(entry, str(index)) for index, entry in enumerate(batch)])
             source = self.pipeline.source(frame)
-            windows = windows_at(source, last_origins(source, every=True))
+            # An entry has noise of its own, whatever else is in the dataset.
+            streams = noise_streams(_name(entry, first + index) for index, entry in enumerate(batch))
+            first += len(batch)
+            windows = replace(windows_at(source, last_origins(source, every=True)), streams=streams)
             made = self.pipeline(
                 windows,
                 horizons=range(1, self.prediction_length + 1),
                 num_inference_steps=self.num_inference_steps,
                 num_samples=num_samples,
-                generator=self.seed + 1_000_003 * number,
+                generator=self.seed,
             )
             for entry, samples in zip(batch, made.samples, strict=True):  # (S, K, C)
                 target = np.asarray(entry["target"])
@@ -164,6 +169,11 @@ def _frame(entry: DataEntry, name: str) -> pd.DataFrame:
     times = period_index({"start": entry["start"], "target": target}).to_timestamp()
     columns = {f"target_{index}": row for index, row in enumerate(target)}
     return pd.DataFrame({_TIME: times, _ID: name, **columns})
+
+
+def _name(entry: DataEntry, number: int) -> str:
+    """A name for the noise of an entry: its id, or without one its number, and its end."""
+    return f"{entry.get('item_id', number)} {entry['start'] + np.asarray(entry['target']).shape[-1]}"
 
 
 def _bar(entry: DataEntry) -> Length:

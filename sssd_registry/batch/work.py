@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sssd_registry.batch.parts import LeftOut
-from sssd_registry.errors import DataWarning, SSSDError
+from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 from sssd_registry.forecast import write_forecast
 from sssd_registry.forecast_ends import Ends, forecast_ends
 from sssd_registry.forecaster import Forecaster
@@ -30,6 +30,7 @@ class Job:
     samples: int
     seed: int
     paths: bool
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def forecast_part(forecaster: Forecaster, job: Job, part: Path, target: Path) ->
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DataWarning)  # series that are left out are listed one by one
+            if job.strict:
+                warnings.simplefilter("error", LeftOutWarning)
             ends = forecast_ends(
                 forecaster, part, horizons=job.horizons, num_samples=job.samples, seed=job.seed
             )  # fmt: skip

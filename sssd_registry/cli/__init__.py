@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sssd_registry.cli.backtest import backtest
 from sssd_registry.cli.check import check
 from sssd_registry.cli.compare import compare
 from sssd_registry.cli.distill import distill
@@ -24,7 +25,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Probabilistic time-series forecasts by diffusion, with schedulers and noise heads as plugins.",
 )
-for command in (train, search, forecast, evaluate, report, compare, tune, distill, check, plugins, new_plugin):
+for command in (
+    train,
+    search,
+    forecast,
+    evaluate,
+    backtest,
+    report,
+    compare,
+    tune,
+    distill,
+    check,
+    plugins,
+    new_plugin,
+):
     app.command()(command)
 
 

@@ -15,6 +15,7 @@ from sssd_registry.cli.shared_options import (
     SchedulerName,
     ScoredSamples,
     Steps,
+    Strict,
     TrainedHorizons,
     Unit,
 )
@@ -36,12 +37,14 @@ def evaluate(
     samples: ScoredSamples = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     start: FirstOrigin = None,
+    strict: Strict = False,
     max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw calibration: PIT, and coverage by horizon (.png)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
     """Score forecasts beside the random walk and the seasonal baseline, on data after the training data."""
     from sssd_registry.cli.progress import evaluation_bar
+    from sssd_registry.cli.strictness import strictly
     from sssd_registry.cli.understood import read_for
     from sssd_registry.evaluation.evaluate import evaluate as run
     from sssd_registry.horizons import split_horizons
@@ -52,9 +55,9 @@ def evaluate(
         from sssd_registry.plots.figure_file import check_picture
 
         check_picture(plot, "--plot")
-    read = read_for(model, data)
-    forecaster = open_forecaster(model, scheduler, steps)
-    with evaluation_bar() as report:
+    with strictly(strict), evaluation_bar() as report:
+        read = read_for(model, data)
+        forecaster = open_forecaster(model, scheduler, steps)
         result = run(
             forecaster,
             read,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sssd_registry.cli.shared_options import ModelOrEngine, SchedulerName, Steps, Unit
+from sssd_registry.cli.shared_options import ModelOrEngine, SchedulerName, Steps, Strict, Unit
 from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ def forecast(
     data: Annotated[
         Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row. Or many: 'parts/*.parquet'")
     ],
-    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h")] = None,
+    horizons: Annotated[
+        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h; 1:24 for a range")
+    ] = None,
     unit: Unit = "bars",
     scheduler: SchedulerName = None,
     steps: Steps = None,
@@ -38,6 +40,7 @@ def forecast(
     plot_paths: Annotated[
         int, typer.Option(min=0, help="draw so many sample paths through the fan of --plot, such as 20")
     ] = 0,
+    strict: Strict = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="processes, of many files; default: one for each core")
     ] = None,
@@ -47,6 +50,7 @@ def forecast(
 ) -> None:
     """Forecast every series in DATA from its last row; of many files, what OUT has not yet."""
     from sssd_registry.batch.parts import is_pattern
+    from sssd_registry.cli.strictness import strictly
     from sssd_registry.cli.understood import read_for
     from sssd_registry.forecast import check_forecast_file, write_forecast
     from sssd_registry.forecast_ends import forecast_ends
@@ -65,7 +69,7 @@ def forecast(
 
         if out is None or plot is not None:
             raise SSSDError(f"{data} means many files: name a folder with --out, and leave --plot away")
-        job = Job(model, scheduler, steps, wanted, samples, seed, paths)
+        job = Job(model, scheduler, steps, wanted, samples, seed, paths, strict)
         forecast_parts(job, data, out, workers, engine)
         return
     if workers is not None or engine != "processes":
@@ -74,9 +78,10 @@ def forecast(
         check_forecast_file(out)
     if plot is not None:
         check_picture(plot, "--plot")
-    read = read_for(model, data)
-    forecaster = open_forecaster(model, scheduler, steps)
-    ends = forecast_ends(forecaster, read, horizons=wanted, num_samples=samples, seed=seed)
+    with strictly(strict):
+        read = read_for(model, data)
+        forecaster = open_forecaster(model, scheduler, steps)
+        ends = forecast_ends(forecaster, read, horizons=wanted, num_samples=samples, seed=seed)
     made = ends.forecast
     if out is not None:
         write_forecast(made, out, paths=paths)

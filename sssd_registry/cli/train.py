@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sssd_registry.cli.shared_options import Unit
+from sssd_registry.cli.shared_options import Strict, Unit
 
 
 def train(
@@ -18,17 +18,21 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="SECTION.KEY=VALUE", help="override one setting; repeatable"),
     ] = None,
-    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h")] = None,
+    horizons: Annotated[
+        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h,4h; 1:24 for a range")
+    ] = None,
     unit: Unit = "bars",
     init: Annotated[
         str | None, typer.Option(metavar="MODEL", help="start from this model's encoder: a folder, or owner/name")
     ] = None,
+    strict: Strict = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where an interrupted run stopped")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
 ) -> None:
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
     from sssd_registry.cli.horizons import horizon_list
     from sssd_registry.cli.progress import fitting_lines, training_bar
+    from sssd_registry.cli.strictness import strictly
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.config import load_config
     from sssd_registry.data.training_data import training_data
@@ -39,7 +43,8 @@ def train(
         overrides.append(f"data.horizons={horizon_list(horizons, unit)}")
     settings = load_config(config, overrides)
     check_output(out, resume, overwrite)
-    prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds
+    with strictly(strict):
+        prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds
     typer.echo(f"data: {prepared.summary}", err=True)
     from sssd_registry.training.train import TrainingInterrupted
     from sssd_registry.training.train import train as run

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 import torch
 
 from sssd_registry.comparison.candidates import Candidate, find_candidates, split_finite
@@ -19,7 +18,9 @@ from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.results_file import Results
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_between, origins_from
 from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
 from sssd_registry.errors import SSSDError
@@ -48,7 +49,7 @@ class Setting:
 
 def compare(
     model: str | Path,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     schedulers: Sequence[str] | None = None,
     steps: Sequence[int] = (4, 6, 8, 10, 15, 20, 50, 100),
     setting: Setting = Setting(),
@@ -72,8 +73,8 @@ def compare(
     """
     pipeline = ModelPipeline.from_pretrained(model)
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
-    source = pipeline.source(data)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
+    source = read_scored_windows(data, pipeline.spec, max(horizons))
     origins = evenly_spaced(_origins(pipeline, source, setting.part, max(horizons)), setting.max_windows)
     state = Results(results_file, _fingerprint(Path(model), source, origins, setting))
     windows = encode_windows(pipeline.network, source, origins, horizons)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.defaults import never_closes
-from sssd_registry.data.durations import WEEK, Length
+from sssd_registry.data.durations import DAY, WEEK, Length
 from sssd_registry.data.months import later_months
 from sssd_registry.data.resample import MONDAY
 
 _WEEKS = 8
 
 
-def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) -> npt.NDArray[np.int64]:
+def future_times(
+    times: npt.NDArray[np.int64], bar: int | Length, steps: int, weekdays: Sequence[int] = ()
+) -> npt.NDArray[np.int64]:
     """Starts of the next ``steps`` bars, int64 ``(steps,)``, seconds since 1970 UTC.
 
     A slot of the week (weekday and time of day) has a bar when it had one in at least half of the last eight
@@ -28,6 +30,9 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     Args:
         times: int64 ``(n,)``, starts of the bars so far, ascending, n >= 1.
         bar: length of a bar, or its seconds.
+        steps: how many.
+        weekdays: days of the week on which bars may start, 0 is Monday; ``()`` for all. Others are skipped however few
+            bars there are. A holiday to come is not known: it counts as any other day.
     """
     length = bar if isinstance(bar, Length) else Length(bar)
     if length.months:
@@ -35,6 +40,13 @@ def future_times(times: npt.NDArray[np.int64], bar: int | Length, steps: int) ->
     bar_seconds, last = length.seconds, int(times[-1])
     open_all_week = bar_seconds >= WEEK or never_closes(bar_seconds, [times])
     slots = np.empty(0, dtype=np.int64) if open_all_week else _traded_slots(times, bar_seconds)
+    if weekdays:
+        slots = slots[np.isin(slots // DAY, weekdays)]
+    if not len(slots) and weekdays:
+        # As many bars as lie in the weeks that hold the steps, and two more weeks for the days skipped at either end.
+        most = (steps * 7 // len(weekdays)) + 2 * WEEK // bar_seconds
+        following = last + bar_seconds * np.arange(1, most + 1, dtype=np.int64)
+        return following[np.isin((following - MONDAY) % WEEK // DAY, weekdays)][:steps]
     if not len(slots):
         return last + bar_seconds * np.arange(1, steps + 1, dtype=np.int64)
     found: list[int] = []

@@ -19,6 +19,7 @@ from sssd_registry.data.joined_time import join_time
 from sssd_registry.data.layouts import is_wide
 from sssd_registry.data.numbers import read_numbers
 from sssd_registry.data.order import newest_first
+from sssd_registry.data.other_frames import Data, to_pandas
 from sssd_registry.data.reading import (
     Decimal,
     Reading,
@@ -36,13 +37,13 @@ from sssd_registry.extras import require
 _UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError)
 
 
-def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.DataFrame:
+def read_frame(source: Data, how: object = None) -> pd.DataFrame:
     """The rows of ``source``, the time column as ``datetime64[ns, UTC]``, texts that are numbers as numbers.
 
-    Reads CSV (also compressed; any usual delimiter, decimal mark and notation of dates), Parquet, or a DataFrame
-    whose time is a column or the index. Rows keep their order, but for files with the newest first. What was
-    understood is in :func:`sssd_registry.data.reading.reading_of`; the index has the rows as they are in the file,
-    from 0. Reading its own result again changes nothing.
+    Reads CSV (also compressed; any usual delimiter, decimal mark and notation of dates), Parquet, or a frame, of
+    pandas or of another library, whose time is a column or the index. Rows keep their order, but for files with the
+    newest first. What was understood is in :func:`sssd_registry.data.reading.reading_of`; the index has the rows as
+    they are in the file, from 0. Reading its own result again changes nothing.
 
     Args:
         how: a ``DataConfig``, or the ``DataSpec`` of a model, so that its data are read as those of its training; or
@@ -58,9 +59,11 @@ def read_frame(source: Path | str | pd.DataFrame, how: object = None) -> pd.Data
         if _is_result(frame, settings):
             check_columns(frame, [] if settings.id is None else [settings.id], "data.id")
             return frame
-    else:
+    elif isinstance(source, str | Path):
         frame = _read_file(Path(source), settings)
         frame.attrs["source"] = str(source)
+    else:
+        frame = to_pandas(source)
     where, reading = source_name(frame), reading_of(frame)
     frame = _with_names(_index_to_column(frame, settings.time), where)
     if frame.empty:

@@ -33,10 +33,16 @@ class SeriesRows:
     times: npt.NDArray[np.int64]
 
 
-def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesRows, ...]:
+def series_rows(
+    frame: pd.DataFrame, time: str, id: str | None, broken: dict[str, str] | None = None
+) -> tuple[SeriesRows, ...]:
     """The series of ``frame``, as :func:`read_frame` gives it, in the order in which they first appear.
 
     Reading has seen to it that both columns are there.
+
+    Args:
+        broken: takes, by id, what is wrong with a series of a panel whose timestamps repeat or descend; it is then
+            none of the result. None, no panel, or no other series: that is an error.
 
     Raises:
         SSSDError: a missing id, or timestamps of a series that repeat or descend; names both rows (1 is the
@@ -53,9 +59,17 @@ def series_rows(frame: pd.DataFrame, time: str, id: str | None) -> tuple[SeriesR
             )
         parts = [(str(name), np.flatnonzero(codes == code)) for code, name in enumerate(names)]
     series = tuple(SeriesRows(name, rows, seconds[rows]) for name, rows in parts)
+    faults: dict[str, SSSDError] = {}
     for one in series:
-        _check_order(one, frame, time, id)
-    return series
+        try:
+            _check_order(one, frame, time, id)
+        except SSSDError as error:
+            faults[one.id] = error
+    if faults and (id is None or broken is None or len(faults) == len(series)):
+        raise next(iter(faults.values()))
+    if broken is not None:
+        broken.update({name: str(error) for name, error in faults.items()})
+    return tuple(one for one in series if one.id not in faults)
 
 
 def newest_first(times: pd.Series, groups: pd.Series | None) -> npt.NDArray[np.intp] | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +18,13 @@ from sssd_registry.data.known import holiday_column, known_values
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
+from sssd_registry.data.other_frames import Data, library_of
 from sssd_registry.data.reading import row_name
 from sssd_registry.data.resample import resample
 from sssd_registry.data.sentinels import tell_sentinels
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.errors import DataWarning, SSSDError
+from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 
 # Series, in a message.
 _NAMED = 3
@@ -54,11 +54,13 @@ class Panel:
     Attributes:
         left_out: id of a series that is none of them -> why.
         source: what to call the frame in a message.
+        library: that the frame came from; None for pandas, and for files.
     """
 
     series: tuple[Series, ...]
     left_out: Mapping[str, str] = field(default_factory=dict)
     source: str = "data"
+    library: str | None = None
 
     def without(self, left_out: Mapping[str, str]) -> Panel:
         """The others, with a word about those.
@@ -70,10 +72,10 @@ class Panel:
             return self
         kept = tuple(series for series in self.series if series.id not in left_out)
         _tell_left_out(self.source, left_out, bool(kept))
-        return Panel(kept, {**self.left_out, **left_out}, self.source)
+        return replace(self, series=kept, left_out={**self.left_out, **left_out})
 
 
-def read_panel(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> Panel:
+def read_panel(data: Data | Panel, spec: DataSpec) -> Panel:
     """A raw frame, or a file, as the panel that ``spec`` says it is; what is one already is given back.
 
     Raises:
@@ -85,8 +87,9 @@ def read_panel(data: pd.DataFrame | str | Path | Panel, spec: DataSpec) -> Panel
 def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     """Check ``frame``, as :func:`read_frame` gives it, against ``spec``, and bring its rows to ``spec.bar_seconds``.
 
-    Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel without
-    any value of a target, or whose rows are not as far apart as the model's, is left out with a word.
+    Where the rows are finer than the bar, a last bar that is not over yet is left out. A series of a panel that is
+    broken is left out with a word: it has no value of a target, its rows are not as far apart as the model's, its
+    timestamps repeat or descend, or an entry is no number that can be used.
 
     Values may be missing; so are rows, where ``spec.gaps`` says so. Rows at the end without any value are to come: of
     them is taken what is known ahead.
@@ -97,13 +100,16 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
             log-returns are taken.
     """
     check_columns(frame, spec.columns, "a column that the model looks at")
-    rows = series_rows(frame, spec.time, spec.id)
+    left_out: dict[str, str] = {}
+    rows = series_rows(frame, spec.time, spec.id, left_out)
     values = np.stack([number_column(frame, name) for name in spec.columns], axis=1)  # (rows, V)
     verdicts = {
         one.id: judge_rows(one.times, spec.step, spec.source_seconds, spec.bar, _lookback(spec)) for one in rows
     }
-    left_out = {name: verdict.fault for name, verdict in verdicts.items() if verdict.fault}
-    left_out |= _without_values(rows, values, spec) if spec.id else {}
+    left_out |= {name: verdict.fault for name, verdict in verdicts.items() if verdict.fault}
+    if spec.id:
+        left_out |= _without_values(rows, values, spec)
+        left_out |= _unusable([one for one in rows if one.id not in left_out], frame, spec, values)
     source, kept = source_name(frame), [one for one in rows if one.id not in left_out]
     if left_out:
         _tell_left_out(source, left_out, bool(kept))
@@ -116,7 +122,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     known = known_values(frame, spec.known, spec.time, spec.written_zone) if spec.known else np.empty((len(frame), 0))
     series = tuple(_series(one, values, known, spec, verdicts[one.id].row_seconds) for one in kept)
     _tell_filled(series, spec, source)
-    return Panel(series, left_out, source)
+    return Panel(series, left_out, source, library_of(frame))
 
 
 def without_constants(panel: Panel, spec: DataSpec) -> Panel:
@@ -149,13 +155,35 @@ def _without_values(rows: tuple[SeriesRows, ...], values: npt.NDArray[np.float64
     }
 
 
+def _unusable(
+    rows: Sequence[SeriesRows], frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64]
+) -> dict[str, str]:
+    """Series with an entry that cannot be used: id -> which entry, and what to do."""
+    found = {}
+    for one in rows:
+        if not np.isinf(values[one.rows]).any() and (spec.target_kind == "level" or not (values[one.rows] <= 0).any()):
+            continue
+        looked_at = np.zeros(len(frame), dtype=np.bool_)
+        looked_at[one.rows] = True
+        try:
+            _check_finite(frame, spec, values, looked_at)
+            _check_positive(frame, spec, values, looked_at)
+        except SSSDError as error:
+            found[one.id] = str(error)
+    return found
+
+
 def _tell_left_out(source: str, left_out: Mapping[str, str], others: bool) -> None:
     """Warn, or raise SSSDError where there are no ``others``."""
-    named = [f"{f'series {name!r}: ' if name else ''}{reason}" for name, reason in left_out.items()]
+    # What a check says by itself begins with the file, and names the series.
+    named = [
+        reason.removeprefix(f"{source}: ") if f"series {name!r}" in reason or not name else f"series {name!r}: {reason}"
+        for name, reason in left_out.items()
+    ]
     if not others:
         raise SSSDError(f"{source}: {named[0]}{_more(len(named) - 1)}")
     warnings.warn(
-        f"{source}: left out: {'; '.join(named[:_NAMED])}{_more(len(named) - _NAMED)}", DataWarning, stacklevel=3
+        f"{source}: left out: {'; '.join(named[:_NAMED])}{_more(len(named) - _NAMED)}", LeftOutWarning, stacklevel=3
     )
 
 

@@ -31,6 +31,7 @@ from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.seen import Seen
 from sssd_registry.data.spacing import find_spacing
 from sssd_registry.data.timestamps import find_time_column
+from sssd_registry.data.weekdays import business_days, days_with_bars
 from sssd_registry.data.written_times import is_written_zone
 from sssd_registry.data.zones import zone_in_name
 from sssd_registry.errors import SSSDError
@@ -72,6 +73,8 @@ class DataSpec(BaseModel):
         timeframes: finest first; the first one is the bar itself.
         horizons: in bars, ascending.
         season: in bars: a day, or else a week, or else a year, as the data have them; 1 where none fits.
+        weekdays: days of the week on which bars start, 0 is Monday, UTC, where on some none ever does: business days,
+            or an exchange's; ``()`` where bars come on all days, are longer, or in models saved before it was kept.
         periods: seconds of the calendar's periods (day, week, year) that the data hold enough of to learn from.
         zone: in which a forecast's times are written, as those of the training data are: ``Europe/Berlin``,
             ``UTC+02:00``; None for times without a zone, and for dates without a clock. See :attr:`written_zone`.
@@ -111,6 +114,7 @@ class DataSpec(BaseModel):
     known: tuple[Known, ...] = ()
     holes: bool = False
     seen: tuple[Seen, ...] = ()
+    weekdays: tuple[int, ...] = ()
 
     @property
     def target_indices(self) -> tuple[int, ...]:
@@ -131,6 +135,11 @@ class DataSpec(BaseModel):
     def step(self) -> Length:
         """Distance between rows."""
         return Length(self.step_seconds or self.source_seconds, self.bar_months)
+
+    @property
+    def week(self) -> int:
+        """Bars in a week where they are business days; 0 where they are not."""
+        return len(self.weekdays) if self.bar == Length(DAY) else 0
 
     @property
     def written_zone(self) -> str | None:
@@ -159,6 +168,8 @@ class DataSpec(BaseModel):
             raise ValueError("timeframes and horizons must ascend")
         if self.zone is not None and not is_written_zone(self.zone):
             raise ValueError(f"no time zone {self.zone!r}")
+        if any(not 0 <= one <= 6 for one in self.weekdays) or len(set(self.weekdays)) < len(self.weekdays):
+            raise ValueError("days of the week are 0 to 6, each once")
         if len(self.seen) not in (0, len(self.columns)):
             raise ValueError("what was seen of each column, or of none, expected")
         return self
@@ -174,7 +185,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     where, reading = source_name(frame), reading_of(frame)
     time = find_time_column(frame, reading.time, where)
     config = config.model_copy(update={"id": find_id(frame, config.id)})
-    rows = series_rows(frame, time, config.id)
+    rows = series_rows(frame, time, config.id, broken={})  # a panel is told of those by to_panel
     columns = pick_columns(config, frame, time)
     targets = pick_targets(config, columns, find_roles(columns), frame)
     known = find_known(frame, config.known or (), config.holidays)
@@ -185,6 +196,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     bar = Length(asked[0].seconds if asked else source.seconds, source.months)
     bars = _bar_times(rows, source, bar, config.timestamps)
     season = season_length(bar, bars)
+    weekdays = () if bar.months else business_days(config.bar, frame, time, days_with_bars(bar.seconds, bars))
     gaps = config.gaps or ("missing" if "close" not in roles and has_holes(bar, bars) else "natural")
     step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
@@ -202,7 +214,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         timeframes=asked or _sorted_timeframes(default_timeframes(bar, bars, season), bar),
         horizons=default_horizons(bar, bars, season, "close" in roles)
         if config.horizons is None
-        else parse_horizons(config.horizons, bar),
+        else parse_horizons(config.horizons, bar, week=len(weekdays) if bar == Length(DAY) else 0),
         season=season,
         periods=calendar_periods(bar.seconds, bars),
         validation_fraction=config.validation_fraction,
@@ -215,6 +227,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         gaps=gaps,
         known=known,
         holes=gaps == "missing" or _has_empty_cells(frame, columns, rows),
+        weekdays=weekdays,
     )
 
 

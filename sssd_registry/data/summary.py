@@ -30,7 +30,7 @@ def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None =
         spec: what it was, or is, taken for.
         split: starts of the validation and of the test part, seconds since 1970 UTC.
     """
-    rows = series_rows(frame, spec.time, spec.id)
+    rows = series_rows(frame, spec.time, spec.id, broken={})
     parts = [
         f"{source_name(frame)}: {len(frame):,} rows" + (f" of {len(rows):,} series ({spec.id})" if spec.id else ""),
         _time(frame, spec, rows),
@@ -56,6 +56,8 @@ def _time(frame: pd.DataFrame, spec: DataSpec, rows: Sequence[SeriesRows]) -> st
 def _bars(spec: DataSpec, times: Sequence[npt.NDArray[np.int64]]) -> str:
     """Describe the bars: their length, and where there is none."""
     text = f"bars of {spec.bar}" if spec.bar == spec.step else f"rows of {spec.step} in bars of {spec.bar}"
+    if spec.week:
+        text += " on business days" if spec.week == 5 else f" on {spec.week} days of the week"
     apart = np.concatenate([np.diff(one) for one in times])
     if spec.bar_months:  # a month may be a day or two longer than another
         months = np.concatenate([np.diff(month_of(one)) for one in times])

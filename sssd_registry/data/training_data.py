@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.fit_known import fit_known
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.known import Known
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.seen import seen_in
 from sssd_registry.data.spec import DataSpec, resolve
@@ -45,7 +44,7 @@ def _fitted(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ..
     return fit_known(parts, spec.known, len(spec.targets), log=spec.target_kind == "log-return")
 
 
-def training_data(data: pd.DataFrame | str | Path, config: DataConfig) -> TrainingData:
+def training_data(data: Data, config: DataConfig) -> TrainingData:
     """Read, check and split.
 
     Raises:

@@ -14,12 +14,10 @@ from sssd_registry.data.durations import DAY
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.source import WindowSource as WindowSource
 from sssd_registry.data.source import window_source as window_source
-from sssd_registry.errors import DataWarning, SSSDError, some
+from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError, some
 
 # Of a window's values of a target: less says nothing of it.
 _LEAST_OBSERVED = 0.05
-
-
 # Name, among a window's values, of what is known of the bars to come.
 KNOWN = "known"
 
@@ -36,11 +34,13 @@ class Windows:
             ``(B, H, P)`` as far as the farthest horizon.
         times: timeframe name -> int64 ``(B, L_tf)``, start of each bar, seconds since 1970 UTC.
         series: object ``(B,)``, the id of each window's series (``""`` in a frame without ids).
+        streams: uint64 ``(B,)``, number of the noise that each window is forecast with; None for its position.
     """
 
     values: Mapping[str, npt.NDArray[np.float64]]
     times: Mapping[str, npt.NDArray[np.int64]]
     series: npt.NDArray[np.object_]
+    streams: npt.NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(self.series)
@@ -49,7 +49,16 @@ class Windows:
         """Windows ``start`` to ``stop``, as in a slice."""
         values = {name: array[start:stop] for name, array in self.values.items()}
         times = {name: array[start:stop] for name, array in self.times.items()}
-        return Windows(values, times, self.series[start:stop])
+        streams = None if self.streams is None else self.streams[start:stop]
+        return Windows(values, times, self.series[start:stop], streams)
+
+    def numbers(self, first: int) -> int | list[int]:
+        """Numbers of these windows' noise, as :func:`~sssd_engine.noise.draw_noise` takes them.
+
+        Args:
+            first: the number of their first one among all, where they are numbered by their positions.
+        """
+        return first if self.streams is None else self.streams.tolist()
 
 
 @dataclass(frozen=True)
@@ -276,7 +285,7 @@ def _tell_short(source: WindowSource, short: npt.NDArray[np.intp], max_horizon: 
     """Warn of the series at ``short``; id -> why each is left out."""
     reasons = {source.panel.series[i].id: _too_short(source, [i], max_horizon) for i in short.tolist()}
     message = f"{source.panel.source}: left out: {_too_short(source, short.tolist(), max_horizon)}"
-    warnings.warn(message, DataWarning, stacklevel=3)
+    warnings.warn(message, LeftOutWarning, stacklevel=3)
     return reasons
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.windows import origin_times
 from sssd_registry.evaluation.calibration import Calibration, calibration
@@ -59,7 +59,7 @@ class Evaluation:
 
 def evaluate(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     *,
     start: pd.Timestamp | None = None,
     horizons: Sequence[float | str] | None = None,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.effective_windows import WindowPlaces
-from sssd_registry.data.panel import Panel, read_panel, without_constants
+from sssd_registry.data.other_frames import Data
+from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_from
 from sssd_registry.data.windows import (
     Origins,
@@ -20,9 +21,7 @@ from sssd_registry.data.windows import (
     history_at,
     observed_at,
     window_places,
-    window_source,
     windows_at,
-    without_short,
 )
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
@@ -62,7 +61,7 @@ class Rivals:
 
 def forecast_rivals(
     forecaster: Forecaster,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     *,
     start: pd.Timestamp | None = None,
     horizons: Sequence[float | str] | None = None,
@@ -77,8 +76,7 @@ def forecast_rivals(
     """
     spec = forecaster.spec
     bars = [_whole(horizon) for horizon in check_horizons(horizons, spec)]
-    panel = without_constants(read_panel(data, spec), spec)
-    source = without_short(window_source(panel, spec), max(bars))
+    source = read_scored_windows(data, spec, max(bars))
     first = forecaster.test_start if start is None else int(start.timestamp())
     origins = _origins(source, first, bars, max_windows)
     count = num_samples or forecaster.num_samples

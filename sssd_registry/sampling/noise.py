@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,9 +38,12 @@ class PathNoise:
 
 
 def path_noise(
-    source: torch.Generator | int, first_window: int, num_windows: int, samples: int, shape: NoiseShape
+    source: torch.Generator | int, first_window: int | Sequence[int], num_windows: int, samples: int, shape: NoiseShape
 ) -> PathNoise:
-    """Noise of some windows, by a seed that stands for the same whatever the batches, or by a torch generator."""
+    """Noise of some windows, by a seed that stands for the same whatever the batches, or by a torch generator.
+
+    Windows are numbered from ``first_window`` on, or as it says for each; see :func:`~sssd_engine.noise.draw_noise`.
+    """
     if isinstance(source, int):
         paths, draws = draw_noise(source, first_window, num_windows, samples, shape)
         return PathNoise(torch.from_numpy(paths), torch.from_numpy(draws).swapaxes(0, 1))

@@ -13,13 +13,14 @@ import copy
 import hashlib
 from pathlib import Path
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from sssd_registry.config import Config
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import split_at
 from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
@@ -48,7 +49,7 @@ _SETTINGS = {
 
 def distill(
     model: str | Path,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     out: str | Path,
     *,
     scheduler: str | None = None,
@@ -114,9 +115,7 @@ def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau
     return loss_of
 
 
-def _setting(
-    model: Path, teacher: SSSDPipeline, data: pd.DataFrame | str | Path | Panel
-) -> tuple[Config, TrainingData]:
+def _setting(model: Path, teacher: SSSDPipeline, data: Data | Panel) -> tuple[Config, TrainingData]:
     """The teacher's configuration, and the data split where its own were."""
     record = teacher.record
     if record is None:
@@ -125,7 +124,7 @@ def _setting(
         raise SSSDError(f"{model} is distilled already, for {record.distilled}: distil the model it was made from")
     if not record.network_in_use:
         raise SSSDError(f"{model} forecasts without its network, which training left out: there is nothing to distil")
-    source = teacher.source(data)
+    source = read_scored_windows(data, teacher.spec, max(teacher.spec.horizons))
     split = split_at(source, teacher.spec, teacher.spec.horizons, record.validation_start, record.test_start)
     return record.config, TrainingData(teacher.spec, source, split)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from sssd_registry.config import Config
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import remove_directory
@@ -43,7 +43,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def train(
-    data: pd.DataFrame | str | Path | TrainingData,
+    data: Data | TrainingData,
     config: Config,
     out: str | Path,
     *,

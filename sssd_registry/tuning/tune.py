@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
+from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_between
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
@@ -42,7 +42,7 @@ class Row:
 
 def tune(
     model: ModelPipeline | str | Path,
-    data: pd.DataFrame | str | Path | Panel,
+    data: Data | Panel,
     steps: int = 8,
     *,
     report: Callable[[int, float], None] | None = None,
@@ -70,7 +70,7 @@ def tune(
     if record.distilled is not None:
         raise SSSDError(f"this model is distilled, for {record.distilled}: tune the one it was made from")
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
-    source = pipeline.source(data)
+    source = read_scored_windows(data, pipeline.spec, max(horizons))
     origins = origins_between(source, record.validation_start, record.test_start, max(horizons))
     network, schedule = pipeline.network, pipeline.network.schedule
     objective = make_objective(

@@ -28,6 +28,7 @@ from sssd_export.request import ExportOptions, export_request, open_target
 from sssd_registry.comparison.compare import Setting, compare
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_between
 from sssd_registry.data.windows import Windows, futures_at, windows_at
 from sssd_registry.errors import SSSDError
@@ -224,8 +225,8 @@ def validation_windows(pipeline: ModelPipeline, data: Path | Panel, most: int) -
     record, spec = pipeline.record, pipeline.spec
     if record is None:
         raise SSSDError("this model has no training record, which says where its validation data are")
-    source = pipeline.source(data)
     horizons = [int(horizon) for horizon in spec.horizons]
+    source = read_scored_windows(data, spec, max(horizons))
     origins = evenly_spaced(origins_between(source, record.validation_start, record.test_start, max(horizons)), most)
     windows = windows_at(source, origins)
     values, times = to_tensors(windows, spec, torch.device("cpu"))

@@ -32,7 +32,9 @@ def build(
     scheduler: Scheduler = None,
     steps: Steps = None,
     samples: Samples = 100,
-    horizons: Annotated[str | None, typer.Option(help="bars or durations, such as 1,4,24; default: as trained")] = None,
+    horizons: Annotated[
+        str | None, typer.Option(help="bars or durations, such as 1,4,24 or 1:24; default: as trained")
+    ] = None,
     unit: Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")] = "bars",
     precision: Annotated[Precision | None, typer.Option(help="default: the target's first")] = None,
     loop: LoopOption = None,
