@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sssd_registry.errors import SSSDError, near_matches, shortened
 from sssd_registry.options import parse_value
@@ -25,6 +26,7 @@ _MAX_SIZE = 65_536
 _MAX_LAYERS = 1_000
 _MAX_STEPS = 10**9
 _MAX_BATCH = 1_000_000
+_MAX_BOUND = 1e300
 
 
 class _Section(BaseModel):
@@ -39,6 +41,22 @@ def _listed(value: object) -> object:
 # Columns of wide files are called 1, 2, 3: on the command line these are numbers.
 _Name = Annotated[str, Field(coerce_numbers_to_str=True)]
 _Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
+
+
+def _ends(pair: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    """No end at all is None: JSON has no infinity."""
+    low, high = (None if end is not None and math.isinf(end) else end for end in pair)
+    if low is not None and high is not None and not low < high:
+        raise ValueError("the lower bound comes first, and is below the upper one")
+    if (pair[0] is not None and pair[0] == math.inf) or (pair[1] is not None and pair[1] == -math.inf):
+        raise ValueError("no value is within; such as [0, inf] or [0, 1]")
+    if any(end is not None and not abs(end) < _MAX_BOUND for end in (low, high)):
+        raise ValueError("numbers below 1e300, or inf, expected")
+    return low, high
+
+
+# Least and largest value; None where there is no end.
+Bounds = Annotated[tuple[float | None, float | None], AfterValidator(_ends)]
 
 
 class DataConfig(_Section):
@@ -57,9 +75,15 @@ class DataConfig(_Section):
     date_order: Literal["dmy", "mdy", "ymd"] | None = Field(
         None, description="of dates such as 01/02/2023; default: the one with even steps"
     )
-    target_kind: Literal["level", "log-return"] = Field(
-        "level", description="forecast the value itself, or the log-return since the origin"
+    target_kind: Literal["level", "price", "log-return"] = Field(
+        "level",
+        description="forecast the value itself; a price, a value above 0 whose log-returns are modelled; or the"
+        " log-return since the origin",
     )
+    bounds: Bounds | dict[_Name, Bounds] | None = Field(
+        None, description="[least, largest] value of every target, such as [0, inf], or a table of them by target"
+    )
+    integers: bool | _Names = Field(False, description="targets are whole numbers: all, or those named")
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")
     bar: str | None = Field(None, description="length of one row; default: the most frequent difference")
     timeframes: dict[str, int] | None = Field(None, description="duration -> lookback in such bars")
@@ -122,6 +146,7 @@ class TrainingConfig(_Section):
     validation_steps: int = Field(
         10, ge=1, le=MAX_INFERENCE_STEPS, description="inference steps of a validation forecast"
     )
+    calibrate: bool = Field(True, description="widen or narrow intervals as the validation part surely says")
     patience: int = Field(5, ge=1, le=_MAX_STEPS, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0, lt=2**63)
 
