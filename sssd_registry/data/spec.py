@@ -117,7 +117,7 @@ class DataSpec(BaseModel):
 
     @property
     def in_logs(self) -> bool:
-        """Whether the model works on log-returns, whatever a forecast is then in."""
+        """Tell whether the model works on log-returns, whatever a forecast is then in."""
         return self.target_kind != "level"
 
     @property

@@ -150,7 +150,7 @@ class SSSDNetwork(nn.Module):
         return torch.as_tensor(self.target_values(self.scaled(standard, location, scale)))
 
     def as_seen(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """What bounds and rounding make of paths in standard units ``(B, S, K, C)``, in these again."""
+        """Paths in standard units ``(B, S, K, C)`` after bounds and rounding, in these units again."""
         if not self.target_values.changes_samples:
             return standard
         seen = self.target_values.scaled(self.restore(standard, location, scale))

@@ -1,4 +1,4 @@
-"""From the scale that a model works on to values of the data: levels of log levels, within bounds, whole numbers.
+"""Values of the data from the scale that a model works on: levels of log levels, within bounds, whole numbers.
 
 All of it is monotone: which sample is higher than which stays, and so do quantiles. Two maps keep samples within a
 bound, by what training has seen:
@@ -45,6 +45,7 @@ class TargetValues(ExactBuffers):
         super().__init__()
         self.log = spec.target_kind == "price"
         self.bounded, self.integers = bool(spec.bounds), bool(spec.integers)
+        self._all_whole = set(spec.integers) == set(spec.targets)
         if self.bounded:
             ends = [[_NO_END * sign if end is None else end for end in column]
                     for sign, column in zip((-1, 1), zip(*spec.bounds, strict=True), strict=True)]  # fmt: skip
@@ -55,11 +56,11 @@ class TargetValues(ExactBuffers):
 
     @property
     def changes_samples(self) -> bool:
-        """Whether samples are more than an affine map of standard units, logarithms apart."""
+        """Tell whether samples are more than an affine map of standard units, logarithms apart."""
         return self.bounded or self.integers
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """What a model gives, float64 ``(…, C)``, to values of the data."""
+        """Bring what a model gives, float64 ``(…, C)``, to values of the data."""
         return self.rounded(self.within(self.levels(scaled)))
 
     def levels(self, scaled: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ class TargetValues(ExactBuffers):
         """Whole numbers, where a target is one."""
         if not self.integers:
             return values
-        return values.round() if self.whole.all() else torch.where(self.whole, values.round(), values)
+        return values.round() if self._all_whole else torch.where(self.whole, values.round(), values)
 
     def scaled(self, values: Tensor) -> Tensor:
         """Values of the data on the scale that a model works on: the inverse, but for bounds and rounding."""

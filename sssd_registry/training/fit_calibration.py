@@ -63,7 +63,7 @@ def fit_calibration(run: Run, tableau: SolverTableau) -> Calibrated | None:
 
 
 def _some(horizons: tuple[int, ...]) -> tuple[int, ...]:
-    """At most 24 of the trained horizons, at about equal ratios, the first and the last among them."""
+    """Pick 24 of the trained horizons at most, at about equal ratios, the first and the last among them."""
     if len(horizons) <= _HORIZONS:
         return horizons
     wanted = np.geomspace(horizons[0], horizons[-1], _HORIZONS)
@@ -78,7 +78,7 @@ def _origins(run: Run, horizons: int) -> Origins:
 
 
 def _look(run: Run, origins: Origins, horizons: tuple[int, ...]) -> Observed:
-    """What came to be after the windows at ``origins``, in standard units.
+    """Gather what came to be after the windows at ``origins``, in standard units.
 
     A window that stands still counts for little. Of a value that stands for many of the forecast's (a whole number, a
     bound) one of them is drawn, as the forecast has them.

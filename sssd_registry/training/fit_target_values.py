@@ -1,4 +1,4 @@
-"""How near to its bounds a target comes: seen in the training part, before anything is trained."""
+"""Nearness of targets to their bounds: seen in the training part, before anything is trained."""
 
 from __future__ import annotations
 

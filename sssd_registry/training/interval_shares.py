@@ -1,4 +1,4 @@
-"""What a forecast's intervals cover, and how wide and where they have to be to cover what they say.
+"""Intervals of a forecast: what they cover, and how wide and where they have to be to cover what they say.
 
 Of each interval there is a half width and a middle, of each target a line over log horizons. Either is moved as far as
 the shares of observations say it, less what chance may have in them: by ``1 - (error / deviation)²``, and not at all
@@ -93,7 +93,7 @@ def covered(low: Array, high: Array, seen: Observed) -> float:
 
 
 def _line(wanted: Array, deviations: Array, errors: float, seen: Observed) -> Line:
-    """As much of ``wanted (K, C)`` as is sure, as a line.
+    """Line over log horizons: as much of ``wanted (K, C)`` as is sure.
 
     Args:
         wanted: what would cover as it should, of each horizon and target by itself.

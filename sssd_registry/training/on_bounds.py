@@ -1,4 +1,4 @@
-"""How often forecasts lie on a bound, beside what came to be: a probability, and no clipped sample that nobody sees."""
+"""Shares of forecasts that lie on a bound, beside those of what came to be: nothing is clipped that nobody sees."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def on_bounds(run: Run, tableau: SolverTableau) -> dict[str, str]:
 
 
 def _words(run: Run, place: int, samples: Array, future: Array) -> Iterator[str]:
-    """Of each end."""
+    """Yield words on each end."""
     margins = run.network.target_values.margins[:, place].tolist()
     for side, (end, margin) in enumerate(zip(run.data.spec.bounds[place], margins, strict=True)):
         if end is None:
