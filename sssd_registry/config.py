@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from sssd_registry.errors import SSSDError, near_matches, shortened
 from sssd_registry.options import parse_value
@@ -43,20 +43,31 @@ _Name = Annotated[str, Field(coerce_numbers_to_str=True)]
 _Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
 
 
-def _ends(pair: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
-    """No end at all is None: JSON has no infinity."""
-    low, high = (None if end is not None and math.isinf(end) else end for end in pair)
-    if low is not None and high is not None and not low < high:
-        raise ValueError("the lower bound comes first, and is below the upper one")
-    if (pair[0] is not None and pair[0] == math.inf) or (pair[1] is not None and pair[1] == -math.inf):
-        raise ValueError("no value is within; such as [0, inf] or [0, 1]")
-    if any(end is not None and not abs(end) < _MAX_BOUND for end in (low, high)):
-        raise ValueError("numbers below 1e300, or inf, expected")
-    return low, high
-
-
 # Least and largest value; None where there is no end.
-Bounds = Annotated[tuple[float | None, float | None], AfterValidator(_ends)]
+Bounds = tuple[float | None, float | None]
+
+
+def _optional_bounds(value: object) -> object:
+    """A pair, or a table of pairs by target."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {name: _ends(pair, f"of {name} ") for name, pair in value.items()}
+    return _ends(value)
+
+
+def _ends(pair: object, of: str = "") -> object:
+    """No end at all is None: JSON has no infinity."""
+    plain = isinstance(pair, list | tuple) and all(end is None or type(end) in (int, float) for end in pair)
+    if not isinstance(pair, list | tuple) or not plain or len(pair) != 2:
+        raise ValueError(f"bounds {of}are two numbers, such as [0, inf] or [0, 1]")
+    low, high = -math.inf if pair[0] is None else pair[0], math.inf if pair[1] is None else pair[1]
+    if not low < high:
+        raise ValueError(f"the lower one of the bounds {of}comes first, and is below the other")
+    ends = tuple(None if math.isinf(end) else float(end) for end in (low, high))
+    if low == math.inf or high == -math.inf or any(end is not None and abs(end) > _MAX_BOUND for end in ends):
+        raise ValueError(f"bounds {of}are numbers of at most 1e300, or inf for none")
+    return ends
 
 
 class DataConfig(_Section):
@@ -80,8 +91,8 @@ class DataConfig(_Section):
         description="forecast the value itself; a price, a value above 0 whose log-returns are modelled; or the"
         " log-return since the origin",
     )
-    bounds: Bounds | dict[_Name, Bounds] | None = Field(
-        None, description="[least, largest] value of every target, such as [0, inf], or a table of them by target"
+    bounds: Annotated[Bounds | dict[_Name, Bounds] | None, BeforeValidator(_optional_bounds)] = Field(
+        None, description="[least, largest] value of every target, such as [0, inf], or a table of such by target; or none"
     )
     integers: bool | _Names = Field(False, description="targets are whole numbers: all, or those named")
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")

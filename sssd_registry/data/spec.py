@@ -167,6 +167,8 @@ class DataSpec(BaseModel):
             raise ValueError(f"no time zone {self.zone!r}")
         if len(self.bounds) not in (0, len(self.targets)) or not set(self.integers) <= set(self.targets):
             raise ValueError("bounds of each target, or of none, and whole numbers among the targets, expected")
+        if any(None not in ends and not ends[0] < ends[1] for ends in self.bounds):  # type: ignore[operator]  # both are numbers
+            raise ValueError("the lower bound must be below the upper one")
         if self.target_kind == "log-return" and (self.bounds or self.integers):
             raise ValueError("log-returns have no bounds, and are no whole numbers")
         if len(self.seen) not in (0, len(self.columns)):

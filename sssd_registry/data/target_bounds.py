@@ -88,14 +88,14 @@ def check_targets(
     """
     for column, name, (low, high), whole in targets:
         cells = values[:, column]
+        low, high = -np.inf if low is None else low, np.inf if high is None else high
         with np.errstate(invalid="ignore"):
-            below = cells < (-np.inf if low is None else low)
-            above = cells > (np.inf if high is None else high)
+            below, above = cells < low, cells > high
             broken = whole & np.isfinite(cells) & ((cells != np.rint(cells)) | (np.abs(cells) >= _LARGEST_COUNT))
         for wrong, what, remedy in (
-            (below, f"is below {low}, its bound", f"correct it, or widen --set 'data.bounds={{{name} = …}}'"),
-            (above, f"is above {high}, its bound", f"correct it, or widen --set 'data.bounds={{{name} = …}}'"),
-            (broken, "is no whole number", "correct it, or leave data.integers away"),
+            (below, f"is below {low:g}, the bound of {name!r}", "correct it, or train with wider data.bounds"),
+            (above, f"is above {high:g}, the bound of {name!r}", "correct it, or train with wider data.bounds"),
+            (broken, "is no whole number", "correct it, or train without data.integers"),
         ):
             rows = np.flatnonzero(wrong & looked_at)
             if len(rows):

@@ -5,8 +5,8 @@ bound, by what training has seen:
 
     values on the bound (a count of 0, no rain)   what a forecast has beyond the bound lies on it: a probability of it,
                                                   as in the Tobit model (Tobin 1958)
-    none there                                    what comes nearer than half of the least distance seen is bent, and
-                                                  never gets there: d² / (2 d - x) for a distance x below d
+    none there                                    what comes nearer than d, a twentieth of the least distance seen, is
+                                                  bent, and never gets there: d² / (2 d - x) for a distance x below d
 
 The first cannot make the CRPS worse, of any forecast of any value within bounds: all that it takes away is probability
 where nothing can be. The second differs from it by less than d.

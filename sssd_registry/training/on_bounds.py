@@ -39,7 +39,7 @@ def _words(run: Run, place: int, samples: Array, future: Array) -> Iterator[str]
         if end is None:
             continue
         which = ("at least", "at most")[side]
-        if margin > 0:
+        if margin > 0 or (run.data.spec.target_kind == "price" and end <= 0):
             yield f"{which} {end:g}, which training never saw and no sample reaches"
         else:
             seen = (future == end).mean()
