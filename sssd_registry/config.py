@@ -92,7 +92,8 @@ class DataConfig(_Section):
         " log-return since the origin",
     )
     bounds: Annotated[Bounds | dict[_Name, Bounds] | None, BeforeValidator(_optional_bounds)] = Field(
-        None, description="[least, largest] value of every target, such as [0, inf], or a table of such by target; or none"
+        None,
+        description="[least, largest] value of every target, such as [0, inf], or a table of such by target; or none",
     )
     integers: bool | _Names = Field(False, description="targets are whole numbers: all, or those named")
     timestamps: Literal["start", "end"] = Field("start", description="which end of its bar a timestamp marks")

@@ -66,7 +66,9 @@ def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, An
         outside = np.zeros(values.shape, dtype=np.bool_)
         column = spec["columns"].index(target)
         cells = values[..., column]
-        outside[..., column] = (cells < (-np.inf if low is None else low)) | (cells > (np.inf if high is None else high))
+        outside[..., column] = (cells < (-np.inf if low is None else low)) | (
+            cells > (np.inf if high is None else high)
+        )
         ends = f"{'-inf' if low is None else low} to {'inf' if high is None else high}"
         _refuse(name, outside, f"is {{}}, outside of its bounds, {ends}", values, manifest)
 

@@ -19,5 +19,7 @@ class Calibrated(BaseModel):
     after: dict[Literal["50", "90"], _Share]
 
     def __str__(self) -> str:
-        parts = [f"{level} % intervals cover {self.before[level]:.1%} → {self.after[level]:.1%}" for level in self.before]
+        parts = [
+            f"{level} % intervals cover {self.before[level]:.1%} → {self.after[level]:.1%}" for level in self.before
+        ]
         return f"{', '.join(parts)} (about {self.windows:.0f} independent windows)"

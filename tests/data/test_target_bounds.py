@@ -51,10 +51,10 @@ def test_bounds_of_all_or_by_name(setting: str, bounds: object) -> None:
         (["data.bounds=[nan, 1]"], "the lower one of the bounds comes first"),
         (["data.bounds=[0]"], "bounds are two numbers, such as [0, inf] or [0, 1]"),
         (["data.bounds=0"], "bounds are two numbers"),
-        (["data.bounds={y = [\"a\", 1]}"], "bounds of y are two numbers"),
+        (['data.bounds={y = ["a", 1]}'], "bounds of y are two numbers"),
         (["data.bounds=[0, 1e305]"], "numbers of at most 1e300"),
         (["data.bounds={z = [0, 1]}"], "data.bounds: 'z' is not among the targets: known: y"),
-        (["data.integers=[\"yy\"]"], "data.integers: 'yy' is not among the targets: did you mean 'y'"),
+        (['data.integers=["yy"]'], "data.integers: 'yy' is not among the targets: did you mean 'y'"),
         (["data.bounds=[-0.5, inf]", "data.integers=true"], "its bound -0.5 is no whole number"),
         (["data.bounds=[0, inf]", "data.target_kind=log-return"], "--set data.target_kind=price"),
         (["data.integers=true", "data.target_kind=log-return"], "--set data.target_kind=price"),
@@ -70,7 +70,11 @@ def test_settings_that_cannot_be(settings: list[str], words: str) -> None:
 @pytest.mark.parametrize(
     ("value", "settings", "words"),
     [
-        (-2.0, ["data.bounds=[0, inf]"], "column 'y', row 43 (2021-02-12 00:00:00+00:00): -2 is below 0, the bound of 'y': correct it, or train with"),
+        (
+            -2.0,
+            ["data.bounds=[0, inf]"],
+            "column 'y', row 43 (2021-02-12 00:00:00+00:00): -2 is below 0, the bound of 'y': correct it, or",
+        ),
         (11.5, ["data.bounds=[0, 10]"], "11.5 is above 10, the bound of 'y'"),
         (2.5, ["data.integers=true"], "2.5 is no whole number: correct it, or train without data.integers"),
     ],

@@ -40,7 +40,13 @@ def test_a_model_without_bounds_has_no_more_tensors(make) -> None:  # type: igno
 
 @pytest.mark.parametrize(
     ("bounds", "margins"),
-    [((0.0, None), (0, 0)), ((0.0, None), (1, 0)), ((None, 7.0), (0, 2)), ((-3.0, 4.0), (1.5, 1.5)), ((0.0, 1.0), (0, 0))],
+    [
+        ((0.0, None), (0, 0)),
+        ((0.0, None), (1, 0)),
+        ((None, 7.0), (0, 2)),
+        ((-3.0, 4.0), (1.5, 1.5)),
+        ((0.0, 1.0), (0, 0)),
+    ],
 )
 def test_all_is_within_bounds_and_in_order(make, bounds: Bounds, margins: tuple[float, float]) -> None:  # type: ignore[no-untyped-def]
     values = make([bounds], margins)(LINE)[:, 0]

@@ -96,7 +96,9 @@ def test_a_folder_of_before_forecasts_as_it_did(models: tuple[Path, Path]) -> No
     assert np.array_equal(older(windows, num_samples=8, generator=1).samples, expected)
 
 
-def test_a_network_in_use_is_calibrated_by_its_own_samples(fat_tails: pd.DataFrame, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_network_in_use_is_calibrated_by_its_own_samples(
+    fat_tails: pd.DataFrame, tmp_path: Path, monkeypatch
+) -> None:  # type: ignore[no-untyped-def]
     from sssd_registry.training import selection
 
     monkeypatch.setattr(selection, "keeps", lambda _: True)

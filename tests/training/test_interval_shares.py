@@ -35,7 +35,9 @@ def draw(law: str, n: int = 3000, targets: int = 1) -> Array:
 
 @pytest.mark.parametrize("law", ["fat", "skew"])
 @pytest.mark.parametrize(("half", "level"), [(INNER, 0.5), (OUTER, 0.9)])
-def test_intervals_cover_what_they_say_on_windows_that_nothing_was_fitted_to(law: str, half: float, level: float) -> None:
+def test_intervals_cover_what_they_say_on_windows_that_nothing_was_fitted_to(
+    law: str, half: float, level: float
+) -> None:
     fit, held_out = np.split(draw(law, 6000), 2)
     middle, width = fitted(seen(fit), half, level)
     before = covered(np.array(-half), np.array(half), seen(held_out))
@@ -87,7 +89,9 @@ def test_weights_of_nothing_count_for_nothing() -> None:
     values, weights = draw("fat"), np.ones((3000, len(HORIZONS), 1))
     broken = values.copy()
     broken[::3], weights[::3] = 1e6, 0.0
-    one = fit_interval(np.array(-INNER), np.array(INNER), 0.5, INNER, Observed(broken, weights, HORIZONS, one_series(3000)))
+    one = fit_interval(
+        np.array(-INNER), np.array(INNER), 0.5, INNER, Observed(broken, weights, HORIZONS, one_series(3000))
+    )
     assert one[1].at(HORIZONS).max() < 1.0
 
 

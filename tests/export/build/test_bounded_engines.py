@@ -72,7 +72,8 @@ def test_counts_are_the_models_and_never_negative(count_model: Path, in_use: boo
 def test_bounds_make_no_score_of_counts_worse(count_model: Path, counts: pd.DataFrame, tmp_path: Path) -> None:
     fit(counts, tmp_path / "free")
     free, whole = (
-        evaluate(open_forecaster(one), counts, num_samples=100).scores["model"] for one in (tmp_path / "free", count_model)
+        evaluate(open_forecaster(one), counts, num_samples=100).scores["model"]
+        for one in (tmp_path / "free", count_model)
     )
     assert whole.crps < 1.002 * free.crps
     assert whole.coverage_90 > 0.87
