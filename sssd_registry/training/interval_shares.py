@@ -80,7 +80,8 @@ def fit_interval(low: Array, high: Array, level: float, half: float, seen: Obser
     place = half * (seen.values - (low + high) / 2) / ((high - low) / 2)
     tail = (1 - level) / 2
     middles = (_quantile(place, seen.weights, tail) + _quantile(place, seen.weights, 1 - tail)) / 2
-    middle = _line(middles, (place <= -half).astype(float) + (place <= half) - 1, _MIDDLE, seen)
+    beyond: Array = (place <= -half).astype(np.float64) + (place <= half) - 1
+    middle = _line(middles, beyond, _MIDDLE, seen)
     distance = np.abs(place - middle.at(seen.horizons))
     wider = _line(_quantile(distance, seen.weights, level) - half, (distance <= half) - level, _WIDTH, seen)
     return middle, Line(wider.level + half, wider.tilt, wider.mean, wider.spread)
