@@ -116,7 +116,8 @@ def learn(
                 save_checkpoint(checkpoint, run.progress, run_state(run))
                 raise TrainingInterrupted
     choose_weights(run, tableau)
-    run.calibration = fit_calibration(run, tableau)
+    if not run.distils:  # a student has its teacher's, as all but the head
+        run.calibration = fit_calibration(run, tableau)
     if run.calibration is not None:
         run.chosen = None  # scores of what it was before
     run.bounds = on_bounds(run, tableau)
