@@ -138,6 +138,10 @@ class SSSDNetwork(nn.Module):
         change = (last - first).reshape(*first.shape[:2], components, -1)
         return start + self.correlation.spread(change, rows)
 
+    def calibrated(self, standard: Tensor, bars: Tensor) -> Tensor:
+        """Paths in standard units ``(B, S, K, C)`` at K horizons in bars, so that intervals cover what they say."""
+        return torch.as_tensor(self.calibration(standard, self.calibration.rows(bars)))
+
     def scaled(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
         """Calibrated paths ``(B, S, K, C)`` on the model's scale, float64: in data units but for logarithms and bounds.
 

@@ -28,9 +28,8 @@ def standard_paths(
     """
     rows = network.correlation.rows(bars)
     start = network.start(noise.paths, rows)
-    calibrate, calibrated = network.calibration, network.calibration.rows(bars)
     if not network.in_use or condition is None or tableau is None:
-        return torch.as_tensor(calibrate(start, calibrated))
+        return network.calibrated(start, bars)
     first = network.first_latents(noise.paths)  # (B, S, K, D)
     last = sample(network.denoiser(condition), tableau, noise.of_solver(first))
-    return torch.as_tensor(calibrate(network.moved(start, first, last, rows), calibrated))
+    return network.calibrated(network.moved(start, first, last, rows), bars)

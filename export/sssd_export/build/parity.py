@@ -217,5 +217,4 @@ def live_levels(
 
         last, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: drawn[index].double())
         made = network.moved(made, first, last.float(), rows)
-    calibrated = network.calibration(made, network.calibration.rows(bars))
-    return network.target_values.levels(network.scaled(calibrated, *units))
+    return network.target_values.levels(network.scaled(network.calibrated(made, bars), *units))
