@@ -54,7 +54,7 @@ def eager(workload: Workload, scheduler: str, steps: int, head: Head, device: st
     made = make_scheduler(scheduler, workload.network.schedule)
     network = copy.deepcopy(workload.network).to(device)
     horizons = torch.tensor(workload.horizons, dtype=torch.float32, device=device)
-    rows = network.correlation.rows(horizons)
+    rows, calibrated = network.correlation.rows(horizons), network.calibration.rows(horizons)
 
     @torch.inference_mode()
     def run() -> Tensor:
@@ -68,8 +68,8 @@ def eager(workload: Workload, scheduler: str, steps: int, head: Head, device: st
         for timestep in made.timesteps:
             t = torch.full(z.shape[:2], float(timestep), device=device)
             z = made.step(head(made.scale_model_input(z, timestep), t, condition), timestep, z).prev_sample
-        paths = network.moved(network.start(noise, rows), first, z, rows)
-        return network.normalizer.restore(paths, *network.normalizer.location_scale(values, times, horizons)).cpu()
+        paths = network.calibration(network.moved(network.start(noise, rows), first, z, rows), calibrated)
+        return network.restore(paths, *network.normalizer.location_scale(values, times, horizons)).cpu()
 
     return run
 

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from datetime import time
@@ -26,6 +27,7 @@ _MAX_SIZE = 65_536
 _MAX_LAYERS = 1_000
 _MAX_STEPS = 10**9
 _MAX_BATCH = 1_000_000
+_MAX_BOUND = 1e300
 
 
 class _Section(BaseModel):
@@ -52,6 +54,33 @@ _Name = Annotated[str, Field(coerce_numbers_to_str=True)]
 _Names = Annotated[tuple[_Name, ...], BeforeValidator(_listed)]
 
 
+# Least and largest value; None where there is no end.
+Bounds = tuple[float | None, float | None]
+
+
+def _optional_bounds(value: object) -> object:
+    """A pair, or a table of pairs by target."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {name: _ends(pair, f"of {name} ") for name, pair in value.items()}
+    return _ends(value)
+
+
+def _ends(pair: object, of: str = "") -> object:
+    """No end at all is None: JSON has no infinity."""
+    plain = isinstance(pair, list | tuple) and all(end is None or type(end) in (int, float) for end in pair)
+    if not isinstance(pair, list | tuple) or not plain or len(pair) != 2:
+        raise ValueError(f"bounds {of}are two numbers, such as [0, inf] or [0, 1]")
+    low, high = -math.inf if pair[0] is None else pair[0], math.inf if pair[1] is None else pair[1]
+    if not low < high:
+        raise ValueError(f"the lower one of the bounds {of}comes first, and is below the other")
+    ends = tuple(None if math.isinf(end) else float(end) for end in (low, high))
+    if low == math.inf or high == -math.inf or any(end is not None and abs(end) > _MAX_BOUND for end in ends):
+        raise ValueError(f"bounds {of}are numbers of at most 1e300, or inf for none")
+    return ends
+
+
 class DataConfig(_Section):
     """Settings to read the frame. Durations are strings: ``5min``, ``1h``, ``4h``, ``1D``; ``1mo``, ``1q``, ``1y``."""
 
@@ -75,9 +104,16 @@ class DataConfig(_Section):
     date_order: Literal["dmy", "mdy", "ymd"] | None = Field(
         None, description="of dates such as 01/02/2023; default: the one with even steps"
     )
-    target_kind: Literal["level", "log-return"] = Field(
-        "level", description="forecast the value itself, or the log-return since the origin"
+    target_kind: Literal["level", "price", "log-return"] = Field(
+        "level",
+        description="forecast the value itself; a price, a value above 0 whose log-returns are modelled; or the"
+        " log-return since the origin",
     )
+    bounds: Annotated[Bounds | dict[_Name, Bounds] | None, BeforeValidator(_optional_bounds)] = Field(
+        None,
+        description="[least, largest] value of every target, such as [0, inf], or a table of such by target; or none",
+    )
+    integers: bool | _Names = Field(False, description="targets are whole numbers: all, or those named")
     gaps: Literal["natural", "missing"] | None = Field(
         None,
         description="rows that are not there: a market's nights and weekends, or missing values; default: what the"
@@ -147,6 +183,7 @@ class TrainingConfig(_Section):
     validation_steps: int = Field(
         10, ge=1, le=MAX_INFERENCE_STEPS, description="inference steps of a validation forecast"
     )
+    calibrate: bool = Field(True, description="widen or narrow intervals as the validation part surely says")
     patience: int = Field(5, ge=1, le=_MAX_STEPS, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0, lt=2**63)
 

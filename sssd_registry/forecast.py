@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ class Forecast:
         times: ``datetime64[ns] (B, K)``, start of the bar that each horizon falls on, UTC.
         id_column: what the ids are called in a frame; ``None`` if there are none.
         time_column: what the times are called in a frame.
+        last: float64 ``(B, C)``, the last known values, where samples are log-returns since these; else None.
         zone: in which a frame and a file have the times, ``Europe/Berlin`` or ``UTC+02:00``; None for times without.
         library: that frames are of, ``polars`` or ``pyarrow``, as the data's were; None for pandas.
 
@@ -57,6 +58,7 @@ class Forecast:
     time_column: str = "time"
     zone: str | None = None
     library: str | None = None
+    last: Array | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -120,6 +122,12 @@ class Forecast:
         """Mean over the samples, float64 ``(B, K, C)``, data units."""
         result: Array = self.samples.mean(axis=1)
         return result
+
+    def levels(self) -> Self:
+        """The same forecast in levels: of log-returns, the last known values times their exponential."""
+        if self.last is None:
+            return self
+        return replace(self, samples=self.last[:, None, None] * np.exp(self.samples), last=None)
 
     @property
     def paths(self) -> Array:

@@ -93,6 +93,7 @@ def dated_forecast(
 ) -> Forecast:
     """Samples ``(B, S, K, C)`` as a forecast, with its times."""
     base = windows.times[spec.base.name]  # (B, L)
+    last = windows.values[spec.base.name][:, -1, list(spec.target_indices)]  # (B, C)
     return Forecast(
         samples=samples,
         horizons=tuple(horizons),
@@ -103,6 +104,7 @@ def dated_forecast(
         id_column=spec.id,
         time_column=spec.time,
         zone=spec.written_zone,
+        last=last if spec.target_kind == "log-return" else None,
     )
 
 

@@ -254,4 +254,4 @@ def forecast_samples(
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=network.device)
     condition = network.condition(network.encode(values, times)) if network.in_use else None
     paths = standard_paths(network, condition, tableau, bars, noise)  # (B, S, K, C)
-    return network.normalizer.restore(paths, *network.normalizer.location_scale(values, times, bars))
+    return network.restore(paths, *network.normalizer.location_scale(values, times, bars))

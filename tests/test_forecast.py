@@ -183,3 +183,15 @@ def test_import_is_cheap() -> None:
     code = "import sys, sssd_registry.forecast; print({'torch', 'pandas', 'gluonts'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_levels_of_log_returns_are_the_last_value_times_their_exponential() -> None:
+    plain = make()
+    assert plain.levels() is plain
+    last = np.full((B, C), 20.0)
+    returns = make(samples=np.clip(plain.samples, -1, 1), last=last)
+    levels = returns.levels()
+    assert levels.last is None
+    assert (levels.samples > 0).all()
+    np.testing.assert_allclose(np.log(levels.samples / 20.0), returns.samples)
+    assert list(levels.to_frame()) == list(returns.to_frame())

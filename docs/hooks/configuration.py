@@ -48,8 +48,9 @@ def _kind(schema: dict[str, Any]) -> str:
     if "enum" in schema or "const" in schema:
         return " or ".join(f"`{json.dumps(one)}`" for one in schema.get("enum", [schema.get("const")]))
     if schema.get("type") == "array":
-        return f"list ({_kind(schema['items'])})"
+        inner = schema["items"] if "items" in schema else schema["prefixItems"][0]
+        return f"list ({_kind(inner)})"
     if schema.get("type") == "object":
-        inner = schema.get("additionalProperties")
-        return f"table ({_kind(inner)})" if isinstance(inner, dict) else "table"
+        named = schema.get("additionalProperties")
+        return f"table ({_kind(named)})" if isinstance(named, dict) else "table"
     return _KINDS.get(schema.get("type", ""), "any")

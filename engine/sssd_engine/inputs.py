@@ -79,9 +79,18 @@ def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, An
         )
     else:
         _refuse(name, ~np.isfinite(values), "is {}, and has to be a finite number", values, manifest)
-    if spec.get("target_kind") == "log-return":
+    if spec.get("target_kind") in ("log-return", "price"):
         prices = np.array([role != "volume" for role in spec["roles"]])
         _refuse(name, (values <= 0) & prices, "is {}; of a model of log-returns it has to be above 0", values, manifest)
+    for target, (low, high) in zip(spec.get("targets", ()), spec.get("bounds", ()), strict=False):
+        outside = np.zeros(values.shape, dtype=np.bool_)
+        column = spec["columns"].index(target)
+        cells = values[..., column]
+        outside[..., column] = (cells < (-np.inf if low is None else low)) | (
+            cells > (np.inf if high is None else high)
+        )
+        ends = f"{'-inf' if low is None else low} to {'inf' if high is None else high}"
+        _refuse(name, outside, f"is {{}}, outside of its bounds, {ends}", values, manifest)
 
 
 def _refuse(

@@ -63,13 +63,23 @@ def plan_folds(
     return tuple(Fold(number, tuple(starts[row].tolist())) for number, row in enumerate(rows, 1))
 
 
+# Of the farthest horizon, as the clock goes: nights and weekends lie between.
+_REACH = 4
+
+
 def past_of(frame: pd.DataFrame, spec: DataSpec, origin: int) -> pd.DataFrame:
     """The rows of a frame, as ``read_frame`` gives it, that are known when the bar starting at ``origin`` is over."""
     times = frame[spec.time].to_numpy(dtype="datetime64[s]").astype(np.int64)
     starts = row_starts(times, Length(spec.source_seconds, spec.bar_months), spec.timestamps)
     # Rows are bars where these are months, whose length varies.
     last = origin if spec.bar_months else origin + spec.bar_seconds - spec.source_seconds
-    return frame[starts <= last]
+    if not spec.known:
+        return frame[starts <= last]
+    # Of rows to come what is known ahead is told, and nothing else.
+    some = frame[starts <= last + _REACH * max(spec.horizons) * spec.bar_seconds].copy()
+    later = starts[starts <= last + _REACH * max(spec.horizons) * spec.bar_seconds] > last
+    some.loc[later, list(spec.columns)] = np.nan
+    return some
 
 
 def bar_starts(times: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:

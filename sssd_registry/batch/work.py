@@ -31,6 +31,7 @@ class Job:
     seed: int
     paths: bool
     strict: bool = False
+    levels: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def forecast_part(forecaster: Forecaster, job: Job, part: Path, target: Path) ->
             ends = forecast_ends(
                 forecaster, part, horizons=job.horizons, num_samples=job.samples, seed=job.seed
             )  # fmt: skip
-        write_forecast(ends.forecast, target, paths=job.paths)
+        made = ends.forecast.levels() if job.levels else ends.forecast
+        write_forecast(made, target, paths=job.paths)
     except SSSDError as error:
         return Done(part, 0, (LeftOut(part.name, "", str(error)),))
     return Done(part, len(ends.origins), tuple(LeftOut(part.name, *row) for row in _left_out(ends)))

@@ -36,6 +36,9 @@ def forecast(
         bool,
         typer.Option("--paths", help="write the sample paths to --out instead: a row for each sample, horizon, target"),
     ] = False,
+    levels: Annotated[
+        bool, typer.Option("--levels", help="of a model of log-returns: levels, the last value times their exponential")
+    ] = False,
     plot: Annotated[Path | None, typer.Option(help="draw the first series as a fan chart (.png)")] = None,
     plot_paths: Annotated[
         int, typer.Option(min=0, help="draw so many sample paths through the fan of --plot, such as 20")
@@ -69,7 +72,7 @@ def forecast(
 
         if out is None or plot is not None:
             raise SSSDError(f"{data} means many files: name a folder with --out, and leave --plot away")
-        job = Job(model, scheduler, steps, wanted, samples, seed, paths, strict)
+        job = Job(model, scheduler, steps, wanted, samples, seed, paths, strict, levels)
         forecast_parts(job, data, out, workers, engine)
         return
     if workers is not None or engine != "processes":
@@ -82,7 +85,7 @@ def forecast(
         read = read_for(model, data)
         forecaster = open_forecaster(model, scheduler, steps)
         ends = forecast_ends(forecaster, read, horizons=wanted, num_samples=samples, seed=seed)
-    made = ends.forecast
+    made = ends.forecast.levels() if levels else ends.forecast
     if out is not None:
         write_forecast(made, out, paths=paths)
     if plot is not None:
@@ -104,6 +107,6 @@ def draw(made: Forecast, source: WindowSource, origins: Origins, path: Path, pat
     known = source.panel.series[origins.series[0]].times
     length = min(len(known), max(24, 4 * int(max(made.horizons))))
     history = history_at(source, origins, length)[0]  # (H, C)
-    if source.spec.target_kind == "log-return":
+    if made.last is not None:  # log-returns
         history = np.log(history / history[-1])
     fan_chart(made, known[-length:].astype("datetime64[s]"), history, path, paths=paths)

@@ -61,6 +61,10 @@ def train(
         tell_scores(record.validation_scores)
         if (direct := pipeline.network.normalizer.direct) is not None:
             typer.echo(f"location and scale: {direct.told}")
+        if record.calibration is not None:
+            typer.echo(f"calibration on the validation part: {record.calibration}")
+        for name, words in record.bounds.items():
+            typer.echo(f"bounds of {name}: {words}")
         for name, found in record.validation_gains.items():
             typer.echo(f"network against the Gaussian it starts from, {name} on the validation part: {found}")
         if not record.network_in_use:

@@ -24,6 +24,7 @@ from sssd_registry.data.resample import resample
 from sssd_registry.data.sentinels import tell_sentinels
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.target_bounds import check_targets
 from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 
 # Series, in a message.
@@ -96,8 +97,8 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
 
     Raises:
         SSSDError: missing columns, timestamps that repeat or descend, entries that are infinite or not numbers,
-            rows farther apart or nearer to each other than the model's, or values that are not positive where
-            log-returns are taken.
+            rows farther apart or nearer to each other than the model's, values that are not positive where log-returns
+            are taken, or outside of their bounds.
     """
     check_columns(frame, spec.columns, "a column that the model looks at")
     left_out: dict[str, str] = {}
@@ -118,6 +119,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     looked_at[np.concatenate([one.rows for one in kept])] = True
     _check_finite(frame, spec, values, looked_at)
     _check_positive(frame, spec, values, looked_at)
+    check_targets(values, looked_at, spec.limits, lambda row, column: _place(frame, spec, row, column))
     tell_sentinels(values[looked_at], spec.columns, source)
     known = known_values(frame, spec.known, spec.time, spec.written_zone) if spec.known else np.empty((len(frame), 0))
     series = tuple(_series(one, values, known, spec, verdicts[one.id].row_seconds) for one in kept)
@@ -262,7 +264,7 @@ def _check_positive(
     frame: pd.DataFrame, spec: DataSpec, values: npt.NDArray[np.float64], looked_at: npt.NDArray[np.bool_]
 ) -> None:
     """Returns are taken of every column but volumes, the target's reference among them."""
-    if spec.target_kind != "log-return":
+    if not spec.in_logs:
         return
     bad = np.argwhere((values <= 0) & looked_at[:, None] & [role != "volume" for role in spec.roles])
     if len(bad):

@@ -82,7 +82,7 @@ def window_source(panel: Panel, spec: DataSpec) -> WindowSource:
     observed = ~np.isnan(levels)
     futures, pasts = levels, levels
     if not observed.all():
-        log = spec.target_kind == "log-return"
+        log = spec.in_logs
         each = [levels[first:last] for first, last in pairwise(offsets)]
         futures = np.concatenate([imputed(one, spec.season, log=log) for one in each])
         pasts = np.concatenate([last_observed(one) for one in each])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sssd_registry.config import DataConfig
+from sssd_registry.config import Bounds, DataConfig
 from sssd_registry.data.columns import find_roles, pick_columns, pick_targets
 from sssd_registry.data.defaults import (
     calendar_periods,
@@ -30,6 +30,7 @@ from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.seen import Seen
 from sssd_registry.data.spacing import find_spacing
+from sssd_registry.data.target_bounds import UNBOUNDED, target_bounds, whole_targets
 from sssd_registry.data.timestamps import find_time_column
 from sssd_registry.data.weekdays import business_days, days_with_bars
 from sssd_registry.data.written_times import is_written_zone
@@ -63,7 +64,10 @@ class DataSpec(BaseModel):
         columns: the V value columns.
         roles: what each of them is, parallel to ``columns``; decides how it is aggregated.
         targets: the C columns that are forecast, all among ``columns``.
-        target_kind: whether the model forecasts the value or its log-return since the origin.
+        target_kind: whether the model forecasts the value, the value by its log-returns, or the log-return since the
+            origin.
+        bounds: least and largest value of each target, None where there is no end; ``()`` where no target has any.
+        integers: those of the targets that are whole numbers.
         timestamps: which end of its row a timestamp marks.
         source_seconds: length of a row of the frame.
         bar_seconds: length of a bar: rows are resampled to it where it is longer than ``source_seconds``.
@@ -93,7 +97,9 @@ class DataSpec(BaseModel):
     columns: tuple[str, ...]
     roles: tuple[Role, ...]
     targets: tuple[str, ...]
-    target_kind: Literal["level", "log-return"]
+    target_kind: Literal["level", "price", "log-return"]
+    bounds: tuple[Bounds, ...] = ()
+    integers: tuple[str, ...] = ()
     timestamps: Literal["start", "end"]
     source_seconds: int
     bar_seconds: int
@@ -125,6 +131,19 @@ class DataSpec(BaseModel):
     def width(self) -> int:
         """Columns of a window: those that are looked at, then the numbers that are known ahead."""
         return len(self.columns) + len(self.known)
+
+    @property
+    def in_logs(self) -> bool:
+        """Tell whether the model works on log-returns, whatever a forecast is then in."""
+        return self.target_kind != "level"
+
+    @property
+    def limits(self) -> tuple[tuple[int, str, Bounds, bool], ...]:
+        """Column, name, bounds, and whether it is a whole number, of each target that has any such."""
+        bounds = self.bounds or (UNBOUNDED,) * len(self.targets)
+        made = zip(self.target_indices, self.targets, bounds, strict=True)
+        found = [(*one, one[1] in self.integers) for one in made]
+        return tuple(one for one in found if one[2] != UNBOUNDED or one[3])
 
     @property
     def bar(self) -> Length:
@@ -170,6 +189,12 @@ class DataSpec(BaseModel):
             raise ValueError(f"no time zone {self.zone!r}")
         if any(not 0 <= one <= 6 for one in self.weekdays) or len(set(self.weekdays)) < len(self.weekdays):
             raise ValueError("days of the week are 0 to 6, each once")
+        if len(self.bounds) not in (0, len(self.targets)) or not set(self.integers) <= set(self.targets):
+            raise ValueError("bounds of each target, or of none, and whole numbers among the targets, expected")
+        if any(None not in ends and not ends[0] < ends[1] for ends in self.bounds):  # type: ignore[operator]  # both are numbers
+            raise ValueError("the lower bound must be below the upper one")
+        if self.target_kind == "log-return" and (self.bounds or self.integers):
+            raise ValueError("log-returns have no bounds, and are no whole numbers")
         if len(self.seen) not in (0, len(self.columns)):
             raise ValueError("what was seen of each column, or of none, expected")
         return self
@@ -198,6 +223,7 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     season = season_length(bar, bars)
     weekdays = () if bar.months else business_days(config.bar, frame, time, days_with_bars(bar.seconds, bars))
     gaps = config.gaps or ("missing" if "close" not in roles and has_holes(bar, bars) else "natural")
+    bounds = target_bounds(config, targets)
     step = source.seconds if spacing is None or not spacing.grid else spacing.length.seconds
     return DataSpec(
         time=time,
@@ -206,6 +232,8 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
         roles=roles,
         targets=targets,
         target_kind=config.target_kind,
+        bounds=bounds,
+        integers=whole_targets(config, targets, bounds),
         timestamps=config.timestamps,
         source_seconds=source.seconds,
         bar_seconds=bar.seconds,

@@ -38,10 +38,10 @@ def _fitted(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ..
     for series in source.panel.series:
         count = int(np.searchsorted(series.times, until))
         targets = series.values[:count, list(spec.target_indices)]
-        if spec.id is not None and spec.target_kind == "level":  # of a panel, relative to each series' size
+        if spec.id is not None and not spec.in_logs:  # of a panel, relative to each series' size
             targets = targets / np.maximum(np.sqrt(np.nanmean(targets**2, axis=0)), 1e-300)
         parts.append((series.times[:count], targets, series.known[:count]))
-    return fit_known(parts, spec.known, len(spec.targets), log=spec.target_kind == "log-return")
+    return fit_known(parts, spec.known, len(spec.targets), log=spec.in_logs)
 
 
 def training_data(data: Data, config: DataConfig) -> TrainingData:

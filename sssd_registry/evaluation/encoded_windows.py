@@ -30,19 +30,23 @@ class EncodedWindows:
         condition: ``(B, 1 or K, C)``, what the head sees of them.
         bars: K horizons, ``(K,)``.
         future: float32 ``(B, K, C)``, what came to be, in standard units.
+        units: location and scale ``(B, K, C)`` of these, where bounds and rounding have a say in forecasts.
     """
 
     network: SSSDNetwork
     condition: Tensor
     bars: Tensor
     future: Tensor
+    units: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.condition)
 
     def part(self, start: int, stop: int) -> EncodedWindows:
         """Windows ``start`` to ``stop``."""
-        return EncodedWindows(self.network, self.condition[start:stop], self.bars, self.future[start:stop])
+        rows = slice(start, stop)
+        units = None if self.units is None else (self.units[0][rows], self.units[1][rows])
+        return EncodedWindows(self.network, self.condition[rows], self.bars, self.future[rows], units)
 
     def forecast(self, tableau: SolverTableau, num_samples: int, seed: int, at_once: int = _NOISE_AT_ONCE) -> Array:
         """Paths in standard units, float64 ``(B, S, K, C)``.
@@ -57,6 +61,8 @@ class EncodedWindows:
             chunk = self.part(first, first + batch)
             noise = path_noise(seed, first, len(chunk), num_samples, shape).to(self.condition.device)
             paths = standard_paths(self.network, chunk.condition, tableau, self.bars, noise)  # (B, S, K, C)
+            if chunk.units is not None:
+                paths = self.network.as_seen(paths, *chunk.units)
             chunks.append(paths.double().cpu().numpy())
         return np.concatenate(chunks)
 
@@ -74,11 +80,14 @@ def encode_windows(
     """Encode the windows at ``origins``, and standardize what came after them at ``horizons`` bars."""
     device = network.device
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=device)
-    conditions, futures = [], []
+    conditions, futures, units = [], [], []
     for first in range(0, len(origins), _AT_ONCE):
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         values, times = to_tensors(windows_at(source, chunk), network.spec, device)
         future = torch.from_numpy(futures_at(source, chunk, horizons)).to(device)
         conditions.append(network.condition(network.encode(values, times)))
         futures.append(network.normalizer.standardize(future, values, times, bars))
-    return EncodedWindows(network, torch.cat(conditions), bars, torch.cat(futures))
+        if network.target_values.changes_samples:
+            units.append(network.normalizer.location_scale(values, times, bars))
+    location_scale = tuple(map(torch.cat, zip(*units, strict=True)))
+    return EncodedWindows(network, torch.cat(conditions), bars, torch.cat(futures), location_scale or None)

@@ -89,14 +89,14 @@ def _widening(clusters: int) -> float:
 def _tables(scores: Array, baseline: Array, places: WindowPlaces, longest: float) -> tuple[Array, Array, Array]:
     """Sums over each series and block of time: of what is gained, of the baseline, and of windows."""
     series = np.unique(places.series, return_inverse=True)[1]
-    block = np.unique(_blocks(places, longest), return_inverse=True)[1]
+    block = np.unique(time_blocks(places, longest), return_inverse=True)[1]
     tables = np.zeros((3, series.max() + 1, block.max() + 1))
     for table, values in zip(tables, (baseline - scores, baseline, np.ones_like(baseline)), strict=True):
         np.add.at(table, (series, block), values)
     return tables[0], tables[1], tables[2]
 
 
-def _blocks(places: WindowPlaces, longest: float) -> npt.NDArray[np.int64]:
+def time_blocks(places: WindowPlaces, longest: float) -> npt.NDArray[np.int64]:
     """Number the blocks of time of windows: a block is twice as long as the farthest horizon takes in most series."""
     seconds = [
         np.ptp(places.time[rows]) / np.ptp(places.row[rows])

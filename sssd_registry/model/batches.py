@@ -41,7 +41,7 @@ def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], 
     future = torch.from_numpy(futures_at(data.source, origins, horizons)).to(device)
     if data.spec.known:  # what is learnt is the rest
         moved = values.pop(KNOWN)[:, [horizon - 1 for horizon in horizons]]
-        future = future * (-moved).exp() if data.spec.target_kind == "log-return" else future - moved
+        future = future * (-moved).exp() if data.spec.in_logs else future - moved
     observed = None
     if not data.source.observed.all():
         observed = torch.from_numpy(observed_at(data.source, origins, horizons)).to(device).double()

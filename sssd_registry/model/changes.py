@@ -19,7 +19,7 @@ _RELATIVE_FLOOR, _ABSOLUTE_FLOOR = 1e-12, 1e-30
 
 
 class Changes(ExactBuffers):
-    """Changes as the targets are forecast: differences of levels, or of their logarithms.
+    """Changes as the model takes them: differences of levels, or of their logarithms.
 
     A window that stands still (a sensor that is stuck, a product that is not sold, a closed market) has no movement of
     its own to be a unit. What is typical of each column in training then stands in for it, see
@@ -35,7 +35,7 @@ class Changes(ExactBuffers):
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.log = spec.target_kind == "log-return"
+        self.log = spec.in_logs
         self.register_buffer("typical", torch.zeros(len(spec.columns), dtype=torch.float64))
         self.register_buffer("typical_share", torch.zeros(len(spec.columns), dtype=torch.float64))
 

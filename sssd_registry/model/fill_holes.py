@@ -36,7 +36,7 @@ def fill_holes(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor
         raw = values[timeframe.name]
         season = spec.season * spec.bar_seconds // timeframe.seconds
         whole = season * timeframe.seconds == spec.season * spec.bar_seconds
-        seasonal = [role == "value" and spec.target_kind == "level" for role in spec.roles]
+        seasonal = [role == "value" and not spec.in_logs for role in spec.roles]
         made = filled_window(raw, season if whole else 1, seasonal)
         filled[timeframe.name] = torch.cat([made, (~raw.isnan()).double()], dim=-1) if spec.holes else made
     return filled

@@ -31,22 +31,22 @@ def without_effects(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, T
     ``values["known"]`` ``(B, H, P)`` become what the horizons are to be moved by, ``(B, H, C)``: of log-returns, which
     begin at the origin, less what the origin has.
     """
-    count, log = len(spec.columns), spec.target_kind == "log-return"
+    count = len(spec.columns)
     size = _size(values, spec)
     taken = {}
     for timeframe in spec.timeframes:
         raw = values[timeframe.name]
         moved = window_effects(raw, size, spec)
-        taken[timeframe.name] = raw[..., :count] * (-moved).exp() if log else raw[..., :count] - moved
+        taken[timeframe.name] = raw[..., :count] * (-moved).exp() if spec.in_logs else raw[..., :count] - moved
     ahead = size * known_effects(values[KNOWN], spec)
     last = known_effects(values[spec.base.name][:, -1:, count:], spec)
-    return taken | {KNOWN: ahead - last if log else ahead}
+    return taken | {KNOWN: ahead - last if spec.target_kind == "log-return" else ahead}
 
 
 def with_effects(levels: Tensor, values: Mapping[str, Tensor], timeframe: str, spec: DataSpec) -> Tensor:
     """Undo :func:`without_effects` for ``levels (B, L, V)`` of one timeframe of the raw ``values``."""
     moved = window_effects(values[timeframe], _size(values, spec), spec)
-    return levels * moved.exp() if spec.target_kind == "log-return" else levels + moved
+    return levels * moved.exp() if spec.in_logs else levels + moved
 
 
 def window_effects(raw: Tensor, size: Tensor, spec: DataSpec) -> Tensor:
@@ -59,7 +59,7 @@ def window_effects(raw: Tensor, size: Tensor, spec: DataSpec) -> Tensor:
 def _size(values: Mapping[str, Tensor], spec: DataSpec) -> Tensor:
     """Unit of effects, ``(B, 1, C)``: 1, but in a panel the size of the window's levels, as series may be of any."""
     levels = values[spec.base.name][..., list(spec.target_indices)]
-    if spec.id is None or spec.target_kind == "log-return":
+    if spec.id is None or spec.in_logs:
         return torch.ones_like(levels[:, :1])
     seen = ~levels.isnan()
     square = torch.where(seen, levels, 0.0).square().sum(dim=1, keepdim=True)

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.model.calibration import Calibration
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.normalizer import WindowNormalizer
 from sssd_registry.model.strata import stratified
+from sssd_registry.model.target_values import TargetValues
 from sssd_registry.sampling.noise import NoiseShape
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import Denoiser
@@ -20,7 +22,7 @@ from sssd_registry.sampling.tableau import SolverTableau
 
 
 class SSSDNetwork(nn.Module):
-    """Normaliser, correlation, encoder and noise head.
+    """Normaliser, correlation, encoder, noise head and calibration.
 
     :func:`sssd_registry.plugin_api.make_network.make_network` builds one from a configuration, which names its head.
 
@@ -48,6 +50,8 @@ class SSSDNetwork(nn.Module):
             spec, linear=config.location_scale == "linear", direct=config.location_scale == "direct"
         )
         self.correlation = Correlation(spec, config)
+        self.calibration = Calibration(spec)
+        self.target_values = TargetValues(spec)
         self.encoder = S4Encoder(
             [tf.name for tf in spec.timeframes],
             self.normalizer.num_features,
@@ -133,6 +137,28 @@ class SSSDNetwork(nn.Module):
         components = self.correlation.num_components
         change = (last - first).reshape(*first.shape[:2], components, -1)
         return start + self.correlation.spread(change, rows)
+
+    def calibrated(self, standard: Tensor, bars: Tensor) -> Tensor:
+        """Paths in standard units ``(B, S, K, C)`` at K horizons in bars, so that intervals cover what they say."""
+        return torch.as_tensor(self.calibration(standard, self.calibration.rows(bars)))
+
+    def scaled(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Calibrated paths ``(B, S, K, C)`` on the model's scale, float64: in data units but for logarithms and bounds.
+
+        ``location`` and ``scale`` are the normaliser's, ``(B, K, C)``.
+        """
+        return self.normalizer.restore(standard, location, scale)
+
+    def restore(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """The same in data units, within their bounds."""
+        return torch.as_tensor(self.target_values(self.scaled(standard, location, scale)))
+
+    def as_seen(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
+        """Paths in standard units ``(B, S, K, C)`` after bounds and rounding, in these units again."""
+        if not self.target_values.changes_samples:
+            return standard
+        seen = self.target_values.scaled(self.restore(standard, location, scale))
+        return ((seen - location.unsqueeze(1)) / scale.unsqueeze(1)).to(standard.dtype)
 
     def denoiser(self, condition: Tensor) -> Denoiser:
         """Bind the head to a condition, for a sampler."""

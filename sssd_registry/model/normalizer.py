@@ -127,7 +127,7 @@ class WindowNormalizer(ExactBuffers):
     ) -> tuple[Tensor, Tensor]:
         """Return the zero of standard units and how large they are, float64 ``(B, K, C)``, in data units.
 
-        Data units are levels, or for a log-return target the log-return since the origin.
+        Data units are levels, for a price their logarithms, or for a log-return target that since the origin.
         """
         unit = self.scale(values).unsqueeze(1)  # (B, 1, C)
         location, growth = self.linear_location_scale(values, times, horizons)
@@ -138,7 +138,10 @@ class WindowNormalizer(ExactBuffers):
         if KNOWN in values:
             bars = horizons.ceil().long() - 1
             location = location + values[KNOWN].index_select(1, bars)
-        return location if self.movement.log else location + self.origin(values).unsqueeze(1), scale
+        if self.spec.target_kind == "log-return":
+            return location, scale
+        origin = self.origin(values).unsqueeze(1)
+        return location + (origin.log() if self.movement.log else origin), scale
 
     def linear_location_scale(
         self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor
@@ -159,12 +162,14 @@ class WindowNormalizer(ExactBuffers):
     ) -> Tensor:
         """Future levels float64 ``(B, K, C)`` to standard units, float32 ``(B, K, C)``."""
         location, scale = self.location_scale(values, times, horizons)
-        log = self.movement.log
-        target = self.movement.between(self.origin(values).unsqueeze(1), future) if log else future
-        return ((target - location) / scale).float()
+        if self.spec.target_kind == "log-return":
+            future = self.movement.between(self.origin(values).unsqueeze(1), future)
+        elif self.movement.log:
+            future = future.log()
+        return ((future - location) / scale).float()
 
     def restore(self, standard: Tensor, location: Tensor, scale: Tensor) -> Tensor:
-        """Inverse of ``standardize`` for samples: ``(B, S, K, C)`` to float64 data units, ``(B, S, K, C)``."""
+        """Inverse of ``standardize`` for samples: ``(B, S, K, C)`` to float64 ``(B, S, K, C)``."""
         return standard.double() * scale.unsqueeze(1) + location.unsqueeze(1)
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from sssd_registry.sampling.tableau import SolverTableau
 def standard_paths(
     network: SSSDNetwork, condition: Tensor | None, tableau: SolverTableau | None, bars: Tensor, noise: PathNoise
 ) -> Tensor:
-    """Sample paths, float32 ``(B, S, K, C)``.
+    """Sample paths, calibrated, float32 ``(B, S, K, C)``.
 
     With the same noise, a horizon's samples do not depend on which others are asked for.
 
@@ -29,7 +29,7 @@ def standard_paths(
     rows = network.correlation.rows(bars)
     start = network.start(noise.paths, rows)
     if not network.in_use or condition is None or tableau is None:
-        return start
+        return network.calibrated(start, bars)
     first = network.first_latents(noise.paths)  # (B, S, K, D)
     last = sample(network.denoiser(condition), tableau, noise.of_solver(first))
-    return network.moved(start, first, last, rows)
+    return network.calibrated(network.moved(start, first, last, rows), bars)

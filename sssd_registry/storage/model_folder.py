@@ -28,6 +28,7 @@ from sssd_registry.files.folder_kinds import MODEL
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.files.opening import opened
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.storage.calibrated import Calibrated
 from sssd_registry.storage.distilled import Distilled
 from sssd_registry.storage.index import (
     CONFIG,
@@ -65,6 +66,8 @@ class TrainingRecord(BaseModel):
         validation_energy: energy score in the same units, over the root of how many numbers a path has.
         validation_gains: by score, what the best weights gained over the start, and how surely, in words.
         validation_scores: CRPS in data units, by forecaster (``model`` and two naive ones) and target.
+        calibration: what intervals covered, set where they were calibrated.
+        bounds: by target with a bound, how often forecasts and what came to be lie on it, in words.
         distilled: set where it was distilled.
     """
 
@@ -80,6 +83,8 @@ class TrainingRecord(BaseModel):
     validation_start: _Time
     test_start: _Time
     random_walk_window: int = Field(ge=0, le=MAX_LOOKBACK)
+    calibration: Calibrated | None = None
+    bounds: dict[str, str] = Field(default_factory=dict)
     distilled: Distilled | None = None
 
     @model_validator(mode="after")

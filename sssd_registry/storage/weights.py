@@ -22,6 +22,8 @@ from sssd_registry.storage.memory import TooLarge, network_shapes
 
 Shapes = dict[str, tuple[int, ...]]
 
+# Parts that models did not have at first: none of their tensors, or all.
+LATER = ("calibration.",)
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # The tensors of a file, and whatever else a head keeps that it does not save.
 _BESIDE = 256 << 20
@@ -51,8 +53,14 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork
         _check_fit(found, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, file)
     weights = load_tensors(file)
     check_numbers(weights, {name for name, _ in network.named_parameters()}, file)
-    network.load_state_dict(weights)
+    network.load_state_dict({**_since(network, weights), **weights})
     return network
+
+
+def _since(network: SSSDNetwork, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors that a file of before they were thought of does not have, as they begin: they then change nothing."""
+    own = network.state_dict()
+    return {name: tensor for name, tensor in own.items() if name.startswith(LATER) and name not in weights}
 
 
 def tensor_shapes(file: Path) -> Shapes:
@@ -101,7 +109,10 @@ def load_tensors(file: Path, remedy: str = REMEDY) -> dict[str, Tensor]:
 
 
 def _check_fit(found: Shapes, wanted: Shapes, file: Path) -> None:
+    older = not any(name.startswith(LATER) for name in found)
     for name, shape in wanted.items():
+        if older and name.startswith(LATER):
+            continue
         if name not in found:
             raise SSSDError(f"{file} does not fit its config.json (it lacks {name}): {REMEDY}")
         if found[name] != shape:

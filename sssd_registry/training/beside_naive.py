@@ -29,7 +29,7 @@ class Validation:
     """Validation part: what was observed, the standard units there, and the scores of naive forecasts.
 
     Attributes:
-        observed: float64 ``(B, K, C)``, levels, or for log-returns those since the origin.
+        observed: float64 ``(B, K, C)``, levels, or log-returns since the origin where these are modelled.
         location: ``(B, K, C)``, in the same units.
         scale: ``(B, K, C)``, in the same units: what one standard unit is.
         naive: CRPS ``(B, K, C)`` by name.
@@ -49,7 +49,7 @@ class Validation:
 def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origins) -> Validation:
     """Score the naive forecasts of the windows at ``origins``, and have the network's units of them."""
     spec, horizons = data.spec, data.spec.horizons
-    log = spec.target_kind == "log-return"
+    log = spec.in_logs
     bars = torch.tensor(horizons, dtype=torch.float32, device=network.device)
     locations, scales, usual = [], [], []
     for first in range(0, len(origins), _AT_ONCE):
@@ -67,6 +67,8 @@ def look_at_validation(network: SSSDNetwork, data: TrainingData, origins: Origin
     window = random_walk_window(data)
     walk = random_walk_moments(history, horizons, window, log)
     seasonal = seasonal_naive_moments(history, horizons, spec.season, log)
+    if spec.target_kind == "price":  # as naive forecasts are: what came since the origin
+        locations = [np.concatenate(locations) - np.log(history[:, -1:])]
     naive = {
         name: without_missing(np.where(seen, gaussian_crps(*moments, y), np.nan))
         for name, moments in (("random walk", walk), ("seasonal naive", seasonal))

@@ -93,7 +93,8 @@ def distill(
     with alone(out) as checkpoint:
         learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
         student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
-        record = training_record(run, config, fast).model_copy(update={"distilled": student})
+        kept = {"distilled": student, "calibration": teacher.record.calibration if teacher.record else None}
+        record = training_record(run, config, fast).model_copy(update=kept)
         sampling_defaults = SamplingDefaults(scheduler, steps)
         made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), sampling_defaults)
         return save(made, out, checkpoint)

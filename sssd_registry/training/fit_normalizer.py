@@ -14,6 +14,7 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.training.fit_correlation import fit_correlation
 from sssd_registry.training.fit_direct_path import Told, fit_direct_path
 from sssd_registry.training.fit_location_scale import fit_location_scale
+from sssd_registry.training.fit_target_values import fit_target_values
 
 Array = npt.NDArray[np.float64]
 
@@ -31,6 +32,7 @@ def fit_normalizer(network: SSSDNetwork, data: TrainingData, tell: Told | None =
 
     ``tell`` is told how a long fit goes.
     """
+    fit_target_values(network.target_values, data)
     fit_movement(network.normalizer.movement, data)
     if network.normalizer.linear is None:
         fit_growth(network, data)

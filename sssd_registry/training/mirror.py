@@ -15,13 +15,13 @@ from sssd_registry.model.batches import Batch
 def mirrored(batch: Batch, spec: DataSpec, chosen: Tensor) -> Batch:
     """Turn the ``chosen`` windows, bool ``(B,)``, and their futures about their last known values.
 
-    A level v becomes ``2 o - v``, or ``o² / v`` where the target is a log-return, with o its last value. For open,
+    A level v becomes ``2 o - v``, or ``o² / v`` where log-returns are modelled, with o its last value. For open,
     high and low o is the close's, so that bars stay bars. Highs and lows change places; volumes stay.
 
     Raises:
         SSSDError: highs are forecast without lows, or lows without highs, or a volume, which has no other side.
     """
-    log = spec.target_kind == "log-return"
+    log = spec.in_logs
     last = batch.values[spec.base.name][:, -1:]  # (B, 1, V)
     origin = last[..., _origin_columns(spec)]
     partner = _partners(spec)

@@ -23,6 +23,7 @@ from sssd_registry.model.batches import TrainingData, evenly_spaced
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.storage.calibrated import Calibrated
 from sssd_registry.storage.memory import check_memory
 from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
@@ -45,6 +46,8 @@ class Run:
         distils: the network is taught by another, and is in use from the start on.
         chosen: scores of the weights that were chosen; None before.
         gains: of the best weights over the start, by score; none before, nor where the start is the best.
+        calibration: what it did; None before, or where none is wanted.
+        bounds: by target with a bound, how often forecasts lie on it, in words.
     """
 
     data: TrainingData
@@ -61,6 +64,8 @@ class Run:
     distils: bool = False
     chosen: ValidationScores | None = None
     gains: dict[str, Gain] = field(default_factory=dict)
+    calibration: Calibrated | None = None
+    bounds: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def points(self) -> tuple[int, ...]:

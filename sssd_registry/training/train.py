@@ -25,9 +25,11 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
 from sssd_registry.training.beside_naive import check_start, scores_beside_naive
 from sssd_registry.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from sssd_registry.training.fit_calibration import fit_calibration
 from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
+from sssd_registry.training.on_bounds import on_bounds
 from sssd_registry.training.place import alone
 from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
@@ -92,7 +94,7 @@ def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
 def learn(
     run: Run, loss_of: Loss, tableau: SolverTableau, checkpoint: Path, resume: bool, report: Report | None
 ) -> None:
-    """Take steps until no more are due, and choose the weights; ``tableau`` is what validations sample with.
+    """Take steps until no more are due, choose the weights and calibrate; validations sample with ``tableau``.
 
     Raises:
         SSSDError: nothing to resume.
@@ -114,6 +116,11 @@ def learn(
                 save_checkpoint(checkpoint, run.progress, run_state(run))
                 raise TrainingInterrupted
     choose_weights(run, tableau)
+    if not run.distils:  # a student has its teacher's, as all but the head
+        run.calibration = fit_calibration(run, tableau)
+    if run.calibration is not None:
+        run.chosen = None  # scores of what it was before
+    run.bounds = on_bounds(run, tableau)
 
 
 def take_step(run: Run, loss_of: Loss = denoise) -> float:
@@ -146,7 +153,7 @@ def take_step(run: Run, loss_of: Loss = denoise) -> float:
 def training_record(run: Run, config: Config, tableau: SolverTableau) -> TrainingRecord:
     """Record what is to be known of a run, whose weights have been chosen."""
     split, chosen = run.data.split, run.chosen
-    if chosen is None:  # weights that were not chosen here
+    if chosen is None:  # weights that were not chosen here, or were calibrated since
         chosen = validation_scores(run.network, tableau, run.data, run.validation_origins, run.validation_sizes)
     return TrainingRecord(
         config=config,
@@ -156,6 +163,8 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
         validation_energy=float(chosen.energy.mean()),
         validation_gains={name: str(one) for name, one in run.gains.items()},
         validation_scores=scores_beside_naive(chosen.standard, run.validation, run.data.spec.targets),
+        calibration=run.calibration,
+        bounds=run.bounds,
         validation_start=split.validation_start,
         test_start=split.test_start,
         random_walk_window=run.validation.random_walk_window,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import read_manifest, write_manifest
@@ -90,19 +91,24 @@ class Trial:
 
 @dataclass(frozen=True)
 class Scored:
-    """Validation windows with what came to be, in standard units, which scores are in."""
+    """Validation windows with what came to be, in standard units, which scores are in.
+
+    ``as_scaled`` brings samples to the scale that these are of: a price to its logarithm.
+    """
 
     windows: Windows
     location: Any
     scale: Any
     observed: Any
+    as_scaled: Callable[[Tensor], Tensor]
 
     def scores(self, engine: Engine, samples: int, seed: int) -> tuple[float, float]:
         """Mean CRPS, and mean energy score, of an engine's forecasts."""
         made = np.concatenate(
             [part.samples for part in engine.stream(engine_inputs(self.windows, engine.horizons), samples, seed)]
         )
-        standard = (made - self.location[:, None]) / self.scale[:, None]
+        scaled = self.as_scaled(torch.from_numpy(made)).numpy()
+        standard = (scaled - self.location[:, None]) / self.scale[:, None]
         return float(crps(standard, self.observed).mean()), float(energy_score(standard, self.observed).mean())
 
 
@@ -236,7 +242,7 @@ def validation_windows(pipeline: ModelPipeline, data: Path | Panel, most: int) -
         location, scale = (tensor.numpy() for tensor in normalizer.location_scale(values, times, bars))
         future = torch.from_numpy(futures_at(source, origins, horizons))
         observed = normalizer.standardize(future, values, times, bars).double().numpy()
-    return Scored(windows, location, scale, observed)
+    return Scored(windows, location, scale, observed, pipeline.network.target_values.scaled)
 
 
 def _timed(engines: dict[Trial, Engine], window: Windows, samples: int) -> dict[Trial, float]:

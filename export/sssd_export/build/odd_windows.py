@@ -30,7 +30,7 @@ def odd_windows(examples: Windows, spec: DataSpec) -> tuple[list[str], Windows]:
     """
     one = examples.part(len(examples) - 1, len(examples))
     bars = {name: array for name, array in one.values.items() if name != KNOWN}
-    made = list(_of_values(bars, spec))
+    made = [(name, _within(values, spec)) for name, values in _of_values(bars, spec)]
     times = {name: array + _LATER for name, array in one.times.items()}
     gaps = {name: np.concatenate([array[:, :2] - _GAP, array[:, 2:]], axis=1) for name, array in times.items()}
     names = [*(name for name, _ in made), "times decades later, with a gap"]
@@ -75,6 +75,17 @@ def _with(values: Values, columns: Sequence[int], number: npt.ArrayLike) -> Valu
     for array in changed.values():
         array[..., list(columns)] = number
     return changed
+
+
+def _within(values: Values, spec: DataSpec) -> Values:
+    """The same with each target within its bounds: an engine takes nothing else."""
+    if not spec.bounds:
+        return values
+    made = {tf: array.copy() for tf, array in values.items()}
+    for column, _, (low, high), _ in spec.limits:
+        for array in made.values():
+            array[..., column] = np.clip(array[..., column], low, high)
+    return made
 
 
 def _times(array: npt.NDArray[np.float64], columns: Sequence[int], factor: float) -> npt.NDArray[np.float64]:

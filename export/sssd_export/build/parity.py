@@ -34,6 +34,8 @@ _ODD = 10
 # or this share of the level.
 _UNSEEN = 1e-9
 _SEED = 20_240
+# Farther than this from a whole number nothing is rounded to it.
+_HALF = 0.5
 
 
 def check_parity(
@@ -58,9 +60,9 @@ def check_parity(
     """
     check = _Check(engine, network, scheduler_factory, num_inference_steps)
     tolerance = TOLERANCES[precision]
-    seen, expected = check.run(examples, _SAMPLES)
+    seen, expected, measure = check.run(examples, _SAMPLES)
     _refuse_infinite(expected, ["one of its own examples"] * len(examples))
-    error = largest_error(seen, expected)
+    error = largest_error(seen, expected, measure)
     if not error <= tolerance:
         raise SSSDError(
             f"the engine is off its scheduler {engine.manifest['scheduler']} by {error:.2e} of the samples' standard"
@@ -88,8 +90,11 @@ class _Check:
     scheduler_factory: Callable[[], Any]
     steps: int
 
-    def run(self, windows: Windows, count: int) -> tuple[Array, Array]:
-        """Samples of both, float64 ``(B, S, K, C)``, the engine's first.
+    def run(self, windows: Windows, count: int) -> tuple[Array, Array, Array]:
+        """Samples of both, float64 ``(B, S, K, C)``, the engine's first; and what their spread is measured on.
+
+        That is the model's samples before bounds bring them together. A whole number of the engine's counts as the
+        number nearest to the model's that is rounded to it.
 
         Raises:
             SSSDError: the engine's quantiles are not those of its samples.
@@ -97,31 +102,36 @@ class _Check:
         engine = self.engine
         noise, draws = draw_noise(_SEED, 0, len(windows), count, engine.noise_shape)
         scheduler = self.scheduler_factory()
-        expected = live_samples(self.network, scheduler, self.steps, windows, engine.horizons, (noise, draws))
+        values = self.network.target_values
+        levels = live_levels(self.network, scheduler, self.steps, windows, engine.horizons, (noise, draws))
+        expected = values.within(levels).numpy()
         made = engine(engine_inputs(windows, engine.horizons), noise=noise, draws=draws)
         if np.isfinite(made.samples).all():
             quantiles = np.quantile(made.samples, self.engine.quantile_levels, axis=1).swapaxes(0, 1)
             size = np.abs(made.samples).max(axis=1, keepdims=True)
             if (np.abs(made.quantiles - quantiles) > 1e-12 * size).any():
                 raise SSSDError("the engine's quantiles are not those of its samples: it was not written")
-        return made.samples, expected
+        seen = made.samples
+        if values.integers:
+            seen = np.where(values.whole.numpy(), np.clip(expected, seen - _HALF, seen + _HALF), seen)
+        return seen, expected, levels.numpy()
 
 
-def _compare_odd(names: Sequence[str], seen: Array, expected: Array, tolerance: float) -> None:
+def _compare_odd(names: Sequence[str], seen: Array, expected: Array, measure: Array, tolerance: float) -> None:
     """Compare odd windows: as close as examples have to be, or so close that in data units nobody sees it.
 
     A still window's unit is tiny.
     """
     _refuse_infinite(expected, [f"a window with {name}" for name in names])
-    for name, one, other in zip(names, seen, expected, strict=True):
+    for name, one, other, measured in zip(names, seen, expected, measure, strict=True):
         if not np.isfinite(one).all():
             raise SSSDError(
                 f"the engine gives {'NaN' if np.isnan(one).any() else 'infinity'}, and the model does not, after a"
                 f" window with {name}: it was not written"
             )
-        allowed = np.maximum(_ODD * tolerance * other.std(axis=0), _UNSEEN * np.abs(other))
+        allowed = np.maximum(_ODD * tolerance * measured.std(axis=0), _UNSEEN * np.abs(other))
         if (np.abs(one - other) > allowed).any():
-            error = float((np.abs(one - other) / (other.std(axis=0) + np.finfo(np.float64).tiny)).max())
+            error = float((np.abs(one - other) / (measured.std(axis=0) + np.finfo(np.float64).tiny)).max())
             raise SSSDError(
                 f"the engine is off its scheduler by {error:.2e} of the samples' standard deviation after a window with"
                 f" {name}: it was not written"
@@ -152,7 +162,6 @@ def largest_error(
     return float((difference.clip(min=0) / (spread + np.finfo(np.float64).tiny)).max())
 
 
-@torch.no_grad()
 def live_samples(
     network: SSSDNetwork,
     scheduler: Any,
@@ -161,7 +170,23 @@ def live_samples(
     horizons: tuple[int, ...],
     noise: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
 ) -> npt.NDArray[np.float64]:
-    """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``.
+    """Samples by the eager network and the scheduler's own loop, float64 ``(B, S, K, C)``; see :func:`live_levels`."""
+    levels = live_levels(network, scheduler, num_inference_steps, windows, horizons, noise)
+    values = network.target_values
+    array: npt.NDArray[np.float64] = values.rounded(values.within(levels)).numpy()
+    return array
+
+
+@torch.no_grad()
+def live_levels(
+    network: SSSDNetwork,
+    scheduler: Any,
+    num_inference_steps: int,
+    windows: Windows,
+    horizons: tuple[int, ...],
+    noise: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]],
+) -> Tensor:
+    """The same before bounds and rounding, float64 ``(B, S, K, C)``.
 
     The loop's state is float64 here, so that these samples carry no rounding of the loop's own. Network and colouring
     run as ever.
@@ -192,5 +217,4 @@ def live_samples(
 
         last, _, _ = run_scheduler(scheduler, num_inference_steps, denoise, lambda index: drawn[index].double())
         made = network.moved(made, first, last.float(), rows)
-    array: npt.NDArray[np.float64] = network.normalizer.restore(made, *units).numpy()
-    return array
+    return network.target_values.levels(network.scaled(network.calibrated(made, bars), *units))

@@ -84,19 +84,22 @@ class Decode(nn.Module):
         super().__init__()
         self.network = network
         self.register_buffer("rows", network.correlation.rows(horizons))
+        self.register_buffer("calibrated", network.calibration.rows(horizons))
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64))
 
     def forward(self, noise: Tensor, location: Tensor, scale: Tensor, *latents: Tensor) -> tuple[Tensor, Tensor]:
         """``latents``: those that sampling has made, where the network is in use."""
-        network, rows, levels = self.network, self.get_buffer("rows"), self.get_buffer("levels")
+        network, levels = self.network, self.get_buffer("levels")
+        rows, calibrated = self.get_buffer("rows"), self.get_buffer("calibrated")
         if not latents:  # what is drawn by its ranks is known in order, and need not be sorted again
             strata, sample = ordered_strata(network.coloured(noise, rows))
-            ordered = network.normalizer.restore(strata.movedim(-1, 1), location, scale)  # (B, S, K, C)
+            standard = network.calibration(strata.movedim(-1, 1), calibrated)  # (B, S, K, C)
+            ordered = network.restore(standard, location, scale)
             samples = torch.zeros_like(ordered).scatter(1, sample.movedim(-1, 1), ordered)
             return samples, ordered_quantiles(ordered, levels)
         (last,) = latents
         paths = network.moved(network.start(noise, rows), network.first_latents(noise), last, rows)
-        samples = network.normalizer.restore(paths, location, scale)
+        samples = network.restore(network.calibration(paths, calibrated), location, scale)
         return samples, ordered_quantiles(torch.sort(samples, dim=1).values, levels)
 
 
