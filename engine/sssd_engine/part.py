@@ -67,6 +67,9 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
         raise EngineError(f"{file} needs ONNX Runtime: pip install 'sssd-engine[onnx]' ({error})") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads that spin between calls burn a core each, and gain no time that is seen (docs/how-to/engines.md).
+    for pool in ("intra", "inter"):
+        options.add_session_config_entry(f"session.{pool}_op.allow_spinning", "0")
     options.log_severity_level = _FATAL  # errors are raised, in one line
     with one_line(f"{file} is no graph that ONNX Runtime takes"):
         return onnxruntime.InferenceSession(
