@@ -37,7 +37,7 @@ _MOST_SAMPLES = 10_000_000
 class Engine:
     """A compiled forecaster. Stateless between calls, so it can be called from several threads at once.
 
-    It can be pickled, and used after a fork: it is then loaded from its folder again.
+    It can be pickled, and is then loaded from its folder again.
     """
 
     def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part], origin: Origin | None = None) -> None:
@@ -186,10 +186,8 @@ class Engine:
     def _open(self) -> tuple[Part, ...]:
         if not self.parts:
             raise EngineError("this engine was closed: load it again")
-        if self.origin is not None and self.origin.forked:
+        if self.origin is not None:
             self.origin.check_fork(self.manifest["parts"])
-            again = _unpickled(self.origin)
-            self.parts, self.origin = again.parts, again.origin
         return self.parts
 
     @staticmethod

@@ -25,11 +25,13 @@ def check_times(feed: Mapping[str, npt.NDArray[Any]], manifest: Mapping[str, Any
         EngineError: times that are not seconds, do not ascend, lie too close together for their timeframe, or whose
             last bar is not the last one that was complete when the finest timeframe's ended.
     """
-    lengths = _lengths(manifest.get("spec", {}))
+    spec = manifest.get("spec", {})
+    lengths = _lengths(spec)
+    rows = spec.get("step_seconds") or 0  # where rows overlap, they begin closer together than they are long
     for name, times in feed.items():
         if name.startswith("times_") and times.size:
             _check_order(name, times)
-            _check_unit(name, times, lengths.get(name, 0))
+            _check_unit(name, times, min(lengths.get(name, 0), rows or _YEAR_10000))
     given = [name for name in lengths if name in feed and feed[name].size]
     if given:
         base, *coarser = given  # a specification has the finest first
@@ -41,7 +43,7 @@ def _lengths(spec: Mapping[str, Any]) -> dict[str, int]:
     """Seconds of a bar by the name of its times, the finest first; nothing where bars are months."""
     if spec.get("bar_months", 0):
         return {}
-    return {f"times_{each['name']}": int(each["seconds"]) for each in spec.get("timeframes", ())}
+    return {f"times_{each['name']}": int(each["seconds"]) for each in spec.get("timeframes") or ()}
 
 
 def _check_order(name: str, times: Times) -> None:
@@ -64,8 +66,8 @@ def _check_unit(name: str, times: Times, seconds: int) -> None:
     if close.any():
         window = int(np.argmax(close))
         raise EngineError(
-            f"{name}[{window}] has bars {apart[window]:g} seconds apart, and they are {seconds} long: times have to be"
-            " in seconds since 1970-01-01 UTC"
+            f"{name}[{window}] has bars {apart[window]:g} seconds apart, and not {seconds}: times have to be in seconds"
+            " since 1970-01-01 UTC"
         )
 
 

@@ -40,6 +40,10 @@ class ManifestError(ValueError):
 _DTYPES = ("float64", "float32", "int64", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
 _PORT = {"name": TEXT, "dtype": words(*_DTYPES), "shape": each(SIZE, 0, 16)}
 _DESCRIBED = {**_PORT, "dtype": words(*_DTYPES[:3]), "meaning": TEXT}
+_SPEC = {
+    "targets": each(TEXT, 1), "columns": each(TEXT, 1), "roles": each(TEXT, 1), "timeframes": maybe(each(ANYTHING)),
+    "bar_months": maybe(whole(0, 2**40)), "step_seconds": maybe(whole(0, 2**40)),
+}  # fmt: skip
 _PACKAGE = {"torch": TEXT, "device": words("cpu", "cuda"), "processor": TEXT, "order": each(TEXT, 1, 100)}
 _PROFILE = {"windows": each(COUNT, 3, 3), "samples": each(COUNT, 3, 3)}
 _PART = {
@@ -130,11 +134,8 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     yield "source: order: ", manifest["source"]["order"], _ORDER
     if manifest["parity"] is not None:
         yield "parity: ", manifest["parity"], _PARITY
-    yield "spec: ", manifest["spec"], {"targets": each(TEXT, 1), "columns": each(TEXT, 1), "roles": each(TEXT, 1)}
-    timeframes = manifest["spec"].get("timeframes", [])
-    if not each(ANYTHING).holds(timeframes):
-        raise ManifestError(f"spec: timeframes is {_shown(timeframes)}, and has to be {each(ANYTHING).what}")
-    for timeframe in timeframes:
+    yield "spec: ", manifest["spec"], _SPEC
+    for timeframe in manifest["spec"].get("timeframes") or ():
         yield "spec: timeframes: ", timeframe, {"name": TEXT, "seconds": whole(1, 2**40)}
     for number, part in enumerate(manifest["parts"]):
         where = f"parts[{number}]: "

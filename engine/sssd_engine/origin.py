@@ -1,6 +1,7 @@
-"""Where an engine was loaded from, so that it can be loaded there again: in a forked process, or from a pickle.
+"""Where and in which process an engine was loaded: to load it again from a pickle, and to say what a fork breaks.
 
-Threads of a runtime do not follow a fork, and none of its memory can be pickled.
+Threads of a runtime do not follow a fork: a call would wait for them without end, and so would ONNX Runtime when the
+forked process ends. None of its memory can be pickled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from sssd_engine.manifest import MANIFEST, EngineError, sha256
 
-# Runtimes of which a second session can be opened in a forked process.
+# Runtimes that bear a fork where they have no threads of their own.
 _AFTER_A_FORK = ("onnxruntime",)
 
 
@@ -33,22 +34,18 @@ class Origin:
     digest: str
     process: int = field(default_factory=os.getpid)
 
-    @property
-    def forked(self) -> bool:
-        """Whether this process is another than the one that loaded the engine."""
-        return self.process != os.getpid()
-
     def check_fork(self, parts: Sequence[Any]) -> None:
-        """Check that the engine can be opened a second time in a forked process.
+        """Check that the engine is used in the process that loaded it, or has no threads that a fork would lack.
 
         Raises:
-            EngineError: its runtime does not bear a fork.
+            EngineError: neither.
         """
-        runtimes = {part["runtime"] for part in parts}
-        if not runtimes <= set(_AFTER_A_FORK):
+        if self.process == os.getpid():
+            return
+        if dict(self.options)["threads"] != 1 or any(part["runtime"] not in _AFTER_A_FORK for part in parts):
             raise EngineError(
-                f"the engine {self.folder} was loaded before a fork, which {' and '.join(sorted(runtimes))} does not"
-                " bear: load it in each process"
+                f"the engine {self.folder} was loaded before a fork, which its runtime's threads do not follow: load it"
+                " in each process, or an ONNX engine with threads=1"
             )
 
     def check_unchanged(self) -> None:

@@ -6,6 +6,7 @@ numpy, and onnxruntime only where a session is opened.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +62,8 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
     Raises:
         EngineError: it does not take the file.
     """
+    # Its thread for reports to Microsoft does not follow a fork, and a forked process would wait for it when it ends.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

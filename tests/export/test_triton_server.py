@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,12 +27,13 @@ from google.protobuf import text_format
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
-import sssd_engine
 from sssd_engine import EngineError, load_engine
 from sssd_engine.triton_model import forecast_together
 from sssd_export.forecaster import engine_inputs
 
 REQUESTS = 200
+# All that the server's Python needs: no torch is among it, nor anything else of ours.
+PACKAGES = ("sssd_engine", "numpy", "onnxruntime", "packaging", "flatbuffers")
 _TYPES = {"float64": "FP64", "int64": "INT64"}
 
 
@@ -79,6 +81,8 @@ def server(tiny_engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         pytest.skip(f"nvidia-pytriton has no Python backend for {stub.name}")
     shutil.copytree(package / "tritonserver/backends/python", place / "backends/python")
     shutil.copy(stub / "triton_python_backend_stub", place / "backends/python")
+    for needed in PACKAGES:
+        link_package(needed, place / "backends/python")
     assert sssd_export("triton", tiny_engine, place / "models", "--seeds").code == 0
     port = free_port()
     libraries = package.parent / "nvidia_pytriton.libs"
@@ -87,7 +91,7 @@ def server(tiny_engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         [package / "tritonserver/bin/tritonserver", f"--model-repository={place / 'models'}",
          f"--backend-directory={place / 'backends'}", "--allow-http=false", "--allow-metrics=false",
          "--grpc-address=127.0.0.1", f"--grpc-port={port}", "--exit-timeout-secs=5"],
-        env={**os.environ, "LD_LIBRARY_PATH": str(libraries), "PYTHONPATH": os.pathsep.join(roots())},
+        env={**os.environ, "LD_LIBRARY_PATH": os.pathsep.join([str(libraries), sysconfig.get_config_var("LIBDIR")])},
         stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -100,9 +104,15 @@ def server(tiny_engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         log.close()
 
 
-def roots() -> list[str]:
-    """Where the server's Python finds numpy, ONNX Runtime and the engine's runtime: no torch is loaded by these."""
-    return [str(Path(np.__file__).parents[1]), str(Path(sssd_engine.__file__).parents[1])]
+def link_package(name: str, folder: Path) -> None:
+    """Put a package into a folder of which the server's Python imports: it looks at no PYTHONPATH."""
+    found = importlib.util.find_spec(name)
+    assert found is not None
+    assert found.submodule_search_locations
+    for place in map(Path, found.submodule_search_locations):
+        for each in (place, place.with_name(f"{place.name}.libs")):
+            if each.exists():
+                (folder / each.name).symlink_to(each)
 
 
 def free_port() -> int:

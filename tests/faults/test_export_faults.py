@@ -212,6 +212,7 @@ def test_a_build_that_is_told_to_end(tiny_model: Path, tmp_path: Path, monkeypat
         main()
 
     child = started(command)
+    os.close(writer)
     assert os.read(reader, 1) == b"x"
     os.kill(child, signal.SIGTERM)
     assert ended(child, 20) == 128 + signal.SIGTERM

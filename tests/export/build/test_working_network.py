@@ -58,17 +58,14 @@ def test_wrong_weights_in_the_head_are_found(tiny: Compiled) -> None:
         check_parity(wrong, tiny.network, scheduler(tiny), 4, tiny.windows, "int8")
 
 
-def test_how_far_the_network_moves_samples(tiny: Compiled) -> None:
+def test_how_far_the_network_moves_samples(tiny: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
     """0 where sampling ends where it begins."""
     noise, draws = draw_noise(1, 0, len(tiny.windows), 16, tiny.network.noise_shape(tiny.tableau("ddim", 4)))
     scheduler = make_scheduler("ddim", tiny.network.schedule)
     made = live_samples(tiny.network, scheduler, 4, tiny.windows, tiny.horizons, (noise, draws))
     assert network_share(tiny.network, made, tiny.windows, tiny.horizons, noise) > 0.05
-    in_use, tiny.network.in_use = tiny.network.in_use, False
-    try:
-        idle = live_samples(tiny.network, scheduler, 4, tiny.windows, tiny.horizons, (noise, draws))
-    finally:
-        tiny.network.in_use = in_use
+    monkeypatch.setattr(tiny.network, "moved", lambda start, *_: start)
+    idle = live_samples(tiny.network, scheduler, 4, tiny.windows, tiny.horizons, (noise, draws))
     assert network_share(tiny.network, idle, tiny.windows, tiny.horizons, noise) == 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from compiled import Compiled
 
@@ -15,6 +16,8 @@ from sssd_engine.input_times import check_times
 from sssd_engine.noise import draw_noise
 from sssd_export.forecaster import engine_inputs
 from sssd_export.inspection import plain_windows
+from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.pipeline import SSSDPipeline
 
 SPEC = {"timeframes": [{"name": "1h", "seconds": 3600}, {"name": "4h", "seconds": 14400}], "bar_months": 0}
 
@@ -32,7 +35,7 @@ def refused(engine: Engine, inputs: Any, message: str, *arguments: Any, **option
 
 
 @pytest.mark.parametrize(("unit", "message"), [
-    (60, "bars 60 seconds apart, and they are 3600 long: times have to be in seconds"),
+    (60, "bars 60 seconds apart, and not 3600: times have to be in seconds"),
     (3600, "bars 1 seconds apart"),
     (1e-3, "it has to be in seconds since 1970-01-01 UTC"),
     (1e-9, "it has to be in seconds since 1970-01-01 UTC"),
@@ -50,13 +53,15 @@ def test_timeframes_of_different_moments(engine: Engine, tiny: Compiled) -> None
         refused(engine, {**inputs, "times_4h": inputs["times_4h"] + shift}, message)
 
 
-def test_every_window_that_data_give_is_taken(tiny: Compiled, joint: Compiled, engine: Engine) -> None:
+def test_every_window_that_data_give_is_taken(
+    tiny_model: Path, tiny_frame: pd.DataFrame, joint: Compiled, engine: Engine
+) -> None:
     """With weekends without bars, and where 4 hours are over and where not."""
-    for case in (tiny, joint):
-        manifest = {"spec": case.network.spec.model_dump(mode="json")}
-        check_times(engine_inputs(case.windows), manifest)
-    ends = (tiny.windows.times["1h"][:, -1] // 3600) % 4
-    assert len(set(ends)) > 1
+    source = SSSDPipeline.from_pretrained(tiny_model).source(tiny_frame)
+    windows = windows_at(source, all_origins(source))
+    assert len(set((windows.times["1h"][:, -1] // 3600) % 4)) == 4
+    check_times(engine_inputs(windows), engine.manifest)
+    check_times(engine_inputs(joint.windows), {"spec": joint.network.spec.model_dump(mode="json")})
     engine(plain_windows(engine, 2), 3)
 
 
@@ -72,6 +77,15 @@ def test_a_bar_that_is_not_over_is_of_the_future() -> None:
             with pytest.raises(EngineError, match=message):
                 check_times(feed, {"spec": SPEC})
         check_times(feed, {"spec": {**SPEC, "bar_months": 1}})  # of which the length is not known
+
+
+def test_rows_that_overlap_are_taken() -> None:
+    """Hours that begin every quarter of one."""
+    times = 900 * np.arange(8, dtype=np.int64)[None]
+    spec = {"timeframes": [{"name": "1h", "seconds": 3600}], "bar_months": 0}
+    check_times({"times_1h": times}, {"spec": {**spec, "step_seconds": 900}})
+    with pytest.raises(EngineError, match="bars 900 seconds apart, and not 3600"):
+        check_times({"times_1h": times}, {"spec": spec})
 
 
 def test_the_least_integer_is_no_time() -> None:
