@@ -71,11 +71,12 @@ def test_its_commands_serve_an_engine(tiny_engine: Path, tmp_path: Path) -> None
     health = [here(word) for word in json.loads(of("HEALTHCHECK")[0].partition("CMD ")[2])]
     assert subprocess.run(health, env=bare, capture_output=True, check=False).returncode != 0, "nothing runs yet"
     command = [here(word) for word in json.loads(of("CMD")[0])]
-    process = subprocess.Popen(command, env=bare, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=bare, cwd="/", stdout=log, stderr=log)
     try:
         end = time.monotonic() + 60
         while subprocess.run(health, env=bare, capture_output=True, check=False).returncode != 0:
-            assert process.poll() is None, process.communicate()[1].decode()[-2000:]
+            assert process.poll() is None, (tmp_path / "log").read_text()[-2000:]
             assert time.monotonic() < end
         with load_engine(tiny_engine) as engine:
             windows = plain_windows(engine, 2)
