@@ -15,7 +15,7 @@ Noise = npt.NDArray[Any] | None
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number, Python's or numpy's; ``True`` is none."""
+    """Tell whether it is a whole number, Python's or numpy's; ``True`` is none."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
@@ -54,7 +54,7 @@ def samples_of_noise(noise: npt.NDArray[Any], num_samples: int | None) -> int | 
         return num_samples
     if num_samples is not None and num_samples != noise.shape[1]:
         raise EngineError(f"noise is of {noise.shape[1]} samples, and num_samples is {num_samples!r:.60}: leave it out")
-    return noise.shape[1]
+    return int(noise.shape[1])
 
 
 def checked_noise(noise: Noise, draws: Noise, windows: int, samples: int, shape: NoiseShape) -> dict[str, Float]:

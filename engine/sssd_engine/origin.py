@@ -1,4 +1,4 @@
-"""Where and in which process an engine was loaded: to load it again from a pickle, and to say what a fork breaks.
+"""Origin of an engine, folder and process: to load it again from a pickle, and to say what a fork breaks.
 
 Threads of a runtime do not follow a fork: a call would wait for them without end, and so would ONNX Runtime when the
 forked process ends. None of its memory can be pickled.
@@ -20,7 +20,7 @@ _AFTER_A_FORK = ("onnxruntime",)
 
 @dataclass(frozen=True)
 class Origin:
-    """How an engine was loaded.
+    """Folder, arguments and process of an engine that was loaded.
 
     Attributes:
         folder: absolute.

@@ -54,7 +54,7 @@ class TorchAotPart:
     def _tensor(self, name: str, array: Array, samples: int) -> Any:
         if name in _SAMPLED and samples < _LEAST_SAMPLES:
             array = np.repeat(array, _LEAST_SAMPLES, axis=_SAMPLED[name])
-        return torch.from_numpy(np.require(array, requirements="CW")).to(self.device)
+        return torch.from_numpy(np.require(array, requirements=("C", "W"))).to(self.device)
 
 
 def processor() -> str:

@@ -68,7 +68,7 @@ class TritonPythonModel:
 
     def _response(self, made: EngineForecast) -> Any:
         outputs = {"samples": made.samples, "quantiles": made.quantiles}
-        tensors = [self.backend.Tensor.from_dlpack(name, np.require(array, requirements="CW"))
+        tensors = [self.backend.Tensor.from_dlpack(name, np.require(array, requirements=("C", "W")))
                    for name, array in outputs.items()]  # fmt: skip
         return self.backend.InferenceResponse(tensors)
 

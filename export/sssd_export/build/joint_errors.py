@@ -43,7 +43,7 @@ def largest_path_error(seen: Array, expected: Array) -> float:
 def network_share(
     network: SSSDNetwork, expected: Array, windows: Windows, horizons: tuple[int, ...], noise: npt.NDArray[np.float32]
 ) -> float:
-    """How far the network moves samples from where sampling begins: root mean square, in their standard deviations.
+    """Measure how far the network moves samples: root mean square from where sampling begins, in standard deviations.
 
     With 0 the network is idle, and nothing that goes wrong in it can be seen in ``expected``.
 

@@ -72,6 +72,6 @@ def tell_engine(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
 
 
 def _network_share(parity: dict[str, Any]) -> str:
-    """How far the network moves samples, where the check says: an idle one proves nothing of itself."""
+    """Say how far the network moves samples, where the check says: an idle one proves nothing of itself."""
     share = parity.get("network_share", 0.0)
     return f", of which the network moves them {share:.2g}" if share else ""
