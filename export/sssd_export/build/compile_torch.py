@@ -39,7 +39,7 @@ def compile_package(request: ExportRequest, file: Path, device: str) -> tuple[st
     with quiet(), warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         # Else every axis that may be 1 would be taken to be 2 or more, and calls of one window be wrong.
-        with torch.fx.experimental._config.patch(backed_size_oblivious=True):
+        with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
             exported = torch.export.export(
                 program, tuple(each.to(device) for each in given), dynamic_shapes=(tuple(axes[: len(given)]),)
             )
