@@ -2,8 +2,8 @@
 
     python benchmarks/first_difference.py ENGINE
 
-Every value of the graph is made an output and compared. What is found: OpenVINO's CPU plugin computes float64 in
-float32, so that differences of prices lose digits, and int64 in int32 or float32, so that times by the second do.
+Every value of the graph is made an output and compared. What is found: OpenVINO's CPU plugin computes int64 and float64
+in 32 bits, so that the remainder that gives the time of day is off, and differences of prices lose digits.
 """
 
 from __future__ import annotations
