@@ -104,7 +104,7 @@ def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:
         parser.read_string(archive.read(points).decode())
         assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     assert dict(parser["console_scripts"]) == {"sssd": "sssd_registry.cli:main", "sssd-export": "sssd_export.cli:main"}
-    targets = {f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx")}
+    targets = {f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx", "torch_aot")}
     assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", *targets}
 
 

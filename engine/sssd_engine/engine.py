@@ -12,21 +12,24 @@ What the inputs are, names and shapes and units, is in ``engine.manifest["inputs
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sssd_engine.encoded import Encoded
 from sssd_engine.forecast import Asked, EngineForecast
-from sssd_engine.inputs import Inputs, check_array, checked_inputs, read_inputs
-from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest
+from sssd_engine.input_noise import check_whole, checked_noise, given_noise, is_whole, samples_of_noise
+from sssd_engine.inputs import Inputs, checked_inputs, read_inputs
+from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest, sha256
 from sssd_engine.noise import NoiseShape, draw_noise
+from sssd_engine.origin import Origin
 from sssd_engine.part import Part
-from sssd_engine.runtimes import open_part
+from sssd_engine.runtimes import check_trust, open_part
 
-__all__ = ["Engine", "EngineError", "EngineForecast", "load_engine"]
+__all__ = ["Encoded", "Engine", "EngineError", "EngineForecast", "load_engine"]
 
 # Noise of one batch of a stream: enough to keep cores busy, and some tens of megabytes at most.
 _AT_ONCE = 1 << 20
@@ -34,29 +37,21 @@ _AT_ONCE = 1 << 20
 _MOST_SAMPLES = 10_000_000
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """B windows on which an engine's first parts were run.
+class Engine:
+    """A compiled forecaster. Stateless between calls, so it can be called from several threads at once.
 
-    Attributes:
-        windows: B.
-        values: what they made.
-        done: how many parts that were.
-        asked: what they were made from.
+    It can be pickled, and is then loaded from its folder again.
     """
 
-    windows: int
-    values: Mapping[str, npt.NDArray[Any]]
-    done: int
-    asked: Asked | None = None
-
-
-class Engine:
-    """A compiled forecaster. Stateless between calls, so it can be called from several threads at once."""
-
-    def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part]) -> None:
+    def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part], origin: Origin | None = None) -> None:
         self.manifest = manifest
         self.parts = tuple(parts)
+        self.origin = origin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.origin is None:
+            raise EngineError("this engine is of no folder, and so cannot be pickled: save it, and load that")
+        return _unpickled, (self.origin,)
 
     def __enter__(self) -> Engine:
         return self
@@ -146,12 +141,10 @@ class Engine:
     ) -> EngineForecast:
         """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
         parts = self._open()
-        if noise is not None:
-            noise = np.asarray(noise)
-            num_samples = noise.shape[1] if noise.ndim == 4 else None
-        count = self._count(num_samples)
-        if min(seed, first_window) < 0:
-            raise EngineError(f"seed and first_window have to be 0 or more, got {seed} and {first_window}")
+        noise, draws = given_noise(noise, draws)
+        count = self._count(num_samples if noise is None else samples_of_noise(noise, num_samples))
+        check_whole("seed", seed)
+        check_whole("first_window", first_window)
         if encoded.windows == 0:  # runtimes differ in what they make of nothing; some end the process
             return self._nothing(count)
         try:
@@ -160,7 +153,7 @@ class Engine:
                 noise, draws = draw_noise(
                     seed, first_window if own is None else own, encoded.windows, count, self.noise_shape
                 )
-            given = self._checked_noise(noise, draws, encoded.windows, count)
+            given = checked_noise(noise, draws, encoded.windows, count, self.noise_shape)
             made = self._run(parts[encoded.done :], {**encoded.values, **given})
         except MemoryError:
             raise EngineError(
@@ -168,22 +161,10 @@ class Engine:
             ) from None
         return EngineForecast(made["samples"], made["quantiles"], encoded.asked)
 
-    def _checked_noise(self, noise: Any, draws: Any, windows: int, count: int) -> dict[str, npt.NDArray[Any]]:
-        """Noise under the names that parts take it by."""
-        shape = self.noise_shape
-        check_array("noise", noise, np.float32, (windows, count, *shape.paths))
-        number, *latent = shape.draws
-        if not number:
-            return {"noise": noise}
-        if draws is None:
-            raise EngineError(f"this engine's solver draws noise on its way: give draws, {number} for each sample, too")
-        check_array("draws", draws, np.float32, (windows, number, count, *latent))
-        return {"noise": noise, "draws": draws}
-
     def _count(self, num_samples: int | None) -> int:
         """S, if it is a number of samples."""
         count = self.manifest["num_samples"] if num_samples is None else num_samples
-        if not isinstance(count, int | np.integer) or not 1 <= count <= _MOST_SAMPLES:
+        if not is_whole(count) or not 1 <= count <= _MOST_SAMPLES:
             raise EngineError(
                 f"num_samples has to be a whole number, 1 or more and at most {_MOST_SAMPLES}, got {count!r}"
             )
@@ -217,6 +198,8 @@ class Engine:
     def _open(self) -> tuple[Part, ...]:
         if not self.parts:
             raise EngineError("this engine was closed: load it again")
+        if self.origin is not None:
+            self.origin.check_fork(self.manifest["parts"])
         return self.parts
 
     @staticmethod
@@ -227,25 +210,39 @@ class Engine:
         return known
 
 
-def load_engine(folder: str | Path, *, threads: int = 0) -> Engine:
+def load_engine(folder: str | Path, *, threads: int = 0, trust_native_code: bool | None = None) -> Engine:
     """Load an engine folder, after checking that every file is the one that was exported.
 
     Args:
         folder: as written by ``sssd-export``.
-        threads: of one call; 0 lets the runtime take the machine's cores.
+        threads: of one call; 0 lets the runtime take the machine's cores. They sleep between calls and never spin.
+        trust_native_code: engines of machine code (target ``torch-aot``), which runs with all your rights, may be
+            loaded; None: if the environment variable ``SSSD_TRUST_NATIVE_CODE`` is 1.
 
     Raises:
-        EngineError: not an engine folder, an engine for a runtime that is not here, or a file was changed.
+        EngineError: not an engine folder, an engine for a runtime that is not here or of code that nobody said to
+            trust, or a file was changed.
     """
-    with opened(Path(folder)) as place:
-        return _opened(place, threads)
+    check_whole("threads", threads)
+    place = Path(folder).absolute()
+    with opened(Path(folder)) as settled:
+        manifest, parts = _opened(settled, threads, trust_native_code)
+        options = (("threads", threads), ("trust_native_code", trust_native_code))
+        return Engine(manifest, parts, Origin(place, options, sha256(settled / MANIFEST)))
 
 
-def _opened(folder: Path, threads: int) -> Engine:
+def _opened(folder: Path, threads: int, trust_native_code: bool | None) -> tuple[Mapping[str, Any], list[Part]]:
     manifest = read_manifest(folder)
     if not manifest.get("parts"):
         raise EngineError(f"{folder} is an engine of target {manifest['target']!r}, whose own plugin has to load it")
+    check_trust(folder, manifest, trust_native_code)
     parts = [open_part(folder, entry, threads) for entry in manifest["parts"]]
     if any(getattr(part, "meaning", "") not in ("", meaning(manifest)) for part in parts):
         raise EngineError(f"{folder}/{MANIFEST} is not that of its graphs, which were built for something else")
-    return Engine(manifest, parts)
+    return manifest, parts
+
+
+def _unpickled(origin: Origin) -> Engine:
+    """The engine again, in another process."""
+    origin.check_unchanged()
+    return load_engine(origin.folder, **dict(origin.options))

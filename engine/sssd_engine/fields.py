@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 MANIFEST = "manifest.json"
+# Names that are devices on Windows, in every folder and with every ending.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
+            *(f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³")}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,13 +67,15 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_file_name(value: Any) -> bool:
-    """A file in the folder itself: no separator of any system, and nothing that a file system would choke on."""
+    """A file in the folder itself: no separator and no device of any system, nothing that a file system chokes on."""
     return (
         isinstance(value, str)
         and 0 < len(value.encode()) <= 255
         and value not in (".", "..", MANIFEST)
         and value.isprintable()
         and not set(value) & set("/\\:")
+        and value.partition(".")[0].rstrip(" ").upper() not in _DEVICES
+        and value[-1] not in ". "  # which Windows leaves away
     )
 
 

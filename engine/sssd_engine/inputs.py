@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from sssd_engine.input_times import check_times
 from sssd_engine.manifest import EngineError
 from sssd_engine.noise import NOISE
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 # Arrays by their names in the manifest, or a frame, or its file.
 Inputs: TypeAlias = "Mapping[str, npt.ArrayLike] | pd.DataFrame | str | Path"
 
-_YEAR_10000 = 253_402_300_800
 _DTYPES = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
 
 
@@ -47,7 +47,7 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Any) -> dict[str, npt.ND
         raise EngineError(f"the engine takes {', '.join(wanted)}; got {', '.join(inputs) or 'nothing'}")
     try:
         given = {name: np.asarray(inputs[name]) for name in wanted}
-    except ValueError as error:  # of rows of several lengths
+    except (ValueError, TypeError) as error:  # of rows of several lengths
         raise EngineError(f"the inputs are no arrays: {error}") from None
     first = next(iter(given.values()))
     windows = len(first) if first.ndim else 0
@@ -56,10 +56,9 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Any) -> dict[str, npt.ND
         dtype = _DTYPES[wanted[name]["dtype"]]
         check_array(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
         feed[name] = array.astype(dtype, copy=False)
-        if name.startswith("times_"):
-            _check_times(name, feed[name])
-        else:
+        if not name.startswith("times_"):
             _check_values(name, feed[name], manifest)
+    check_times(feed, manifest)
     return feed
 
 
@@ -102,19 +101,6 @@ def _refuse(
     columns = manifest.get("spec", {}).get("columns", {})
     label = f" ({columns[column]})" if columns else ""
     raise EngineError(f"{name}[{window}, {bar}, {column}]{label} {what.format(values[window, bar, column])}")
-
-
-def _check_times(name: str, times: npt.NDArray[Any]) -> None:
-    """Ascending, and of years that are written with four digits: milliseconds are a common mistake."""
-    if times.size == 0:
-        return
-    far = np.abs(times) > _YEAR_10000
-    if far.any():
-        raise EngineError(f"{name} has {times[far][0]}; it has to be in seconds since 1970-01-01 UTC")
-    still = np.diff(times, axis=1) <= 0
-    if still.any():
-        window, bar = (int(index) for index in np.argwhere(still)[0])
-        raise EngineError(f"{name}[{window}, {bar + 1}] is not after the bar before it: bars have to be oldest first")
 
 
 def last_windows(manifest: Mapping[str, Any], data: Inputs) -> Any:

@@ -40,13 +40,19 @@ class ManifestError(ValueError):
 _DTYPES = ("float64", "float32", "int64", "float16", "bfloat16", "int32", "int8", "uint8", "bool")
 _PORT = {"name": TEXT, "dtype": words(*_DTYPES), "shape": each(SIZE, 0, 16)}
 _DESCRIBED = {**_PORT, "dtype": words(*_DTYPES[:3]), "meaning": TEXT}
+_SPEC = {
+    "targets": each(TEXT, 1), "columns": each(TEXT, 1), "roles": each(TEXT, 1), "timeframes": maybe(each(ANYTHING)),
+    "bar_months": maybe(whole(0, 2**40)), "step_seconds": maybe(whole(0, 2**40)),
+}  # fmt: skip
+_PACKAGE = {"torch": TEXT, "device": words("cpu", "cuda"), "processor": TEXT, "order": each(TEXT, 1, 100)}
 _PROFILE = {"windows": each(COUNT, 3, 3), "samples": each(COUNT, 3, 3)}
 _PART = {
     "name": TEXT, "stages": each(TEXT, 1), "runtime": TEXT, "graph": FILE, "precision": TEXT, "structure": TEXT,
     "inputs": each(ANYTHING), "outputs": each(ANYTHING), "layers": table(whole(0, 2**40)),
     "weights": whole(0, 2**40), "solver": maybe(ANYTHING), "plan": maybe(ANYTHING),
+    "package": maybe(ANYTHING),
 }  # fmt: skip
-_PARITY = {"max_error": NUMBER, "tolerance": NUMBER}
+_PARITY = {"max_error": NUMBER, "tolerance": NUMBER, "network_share": maybe(NUMBER)}
 _ORDER = {
     "target": maybe(TEXT), "scheduler": maybe(TEXT), "steps": maybe(COUNT), "samples": COUNT, "horizons": maybe(TEXT),
     "unit": TEXT, "precision": maybe(TEXT), "loop": maybe(TEXT), "split": FLAG,
@@ -128,7 +134,9 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     yield "source: order: ", manifest["source"]["order"], _ORDER
     if manifest["parity"] is not None:
         yield "parity: ", manifest["parity"], _PARITY
-    yield "spec: ", manifest["spec"], {"targets": each(TEXT, 1), "columns": each(TEXT, 1), "roles": each(TEXT, 1)}
+    yield "spec: ", manifest["spec"], _SPEC
+    for timeframe in manifest["spec"].get("timeframes") or ():
+        yield "spec: timeframes: ", timeframe, {"name": TEXT, "seconds": whole(1, 2**40)}
     for number, part in enumerate(manifest["parts"]):
         where = f"parts[{number}]: "
         yield where, part, _PART
@@ -136,6 +144,10 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
             yield from ((f"{where}{side}: ", port, _PORT) for port in part[side])
         if part.get("solver") is not None:
             yield f"{where}solver: ", part["solver"], SOLVER_FIELDS
+        if part.get("package") is not None or part["runtime"] == "torch-aot":
+            if not ANYTHING.holds(part.get("package")):
+                raise ManifestError(f"{where}package is missing")
+            yield f"{where}package: ", part["package"], _PACKAGE
         if part.get("plan") is not None:
             yield f"{where}plan: ", part["plan"], {"profile": ANYTHING, "refit": maybe(FLAG)}
             yield f"{where}plan: profile: ", part["plan"]["profile"], _PROFILE

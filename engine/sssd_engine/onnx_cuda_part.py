@@ -20,6 +20,8 @@ from sssd_engine.part import Array, Part, Values, onnx_session
 PROVIDER = "CUDAExecutionProvider"
 # float32 is to be float32: TF32 rounds products to ten bits.
 _OPTIONS = {"enable_cuda_graph": "1", "use_tf32": "0"}
+# Shapes with a CUDA graph, which ONNX Runtime keeps as long as the session: others run without one.
+_MOST_LANES, _NO_GRAPH = 16, -1
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
 
@@ -41,9 +43,12 @@ class OnnxCudaPart:
         arrays = {name: np.ascontiguousarray(feed[name]) for name in self.inputs}
         shapes = tuple(array.shape for array in arrays.values())
         with self.lock:
-            if shapes not in self.lanes:
-                self.lanes[shapes] = _Lane(self.session, arrays, 1 + len(self.lanes), self.device)
-            return self.lanes[shapes].run(arrays)
+            lane = self.lanes.get(shapes)
+            if lane is None and len(self.lanes) < _MOST_LANES:
+                lane = self.lanes[shapes] = _Lane(self.session, arrays, 1 + len(self.lanes), self.device)
+            if lane is None:
+                lane = _Lane(self.session, arrays, _NO_GRAPH, self.device)
+            return lane.run(arrays)
 
 
 class _Lane:
@@ -52,7 +57,7 @@ class _Lane:
     Args:
         session: the session.
         arrays: inputs.
-        number: of the CUDA graph, from 1.
+        number: of the CUDA graph, from 1; -1 for none.
         device: whose memory is bound.
     """
 

@@ -6,6 +6,7 @@ numpy, and onnxruntime only where a session is opened.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,12 +62,17 @@ def onnx_session(file: Path, threads: int, provider: Any) -> Any:
     Raises:
         EngineError: it does not take the file.
     """
+    # Its thread for reports to Microsoft does not follow a fork, and a forked process would wait for it when it ends.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
         raise EngineError(f"{file} needs ONNX Runtime: pip install 'sssd-engine[onnx]' ({error})") from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads that spin between calls burn a core each, and gain no time that is seen (docs/how-to/engines.md).
+    for pool in ("intra", "inter"):
+        options.add_session_config_entry(f"session.{pool}_op.allow_spinning", "0")
     options.log_severity_level = _FATAL  # errors are raised, in one line
     with one_line(f"{file} is no graph that ONNX Runtime takes"):
         return onnxruntime.InferenceSession(

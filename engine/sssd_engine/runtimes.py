@@ -1,9 +1,10 @@
-"""Openers of an engine's parts: ONNX Runtime, OpenVINO or TensorRT, each imported only when an engine asks for it."""
+"""Openers of an engine's parts: ONNX Runtime, OpenVINO, TensorRT or torch, each imported only when one asks for it."""
 
 from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from sssd_engine.nvidia import why_no_gpu
 from sssd_engine.part import OnnxPart, Part, one_line, onnx_session
 from sssd_engine.solver_loop import SolverLoop
 
+TRUST = "SSSD_TRUST_NATIVE_CODE"
+# Runtimes whose graphs are machine code.
+_NATIVE = ("torch-aot",)
 _ALIKE = ("float16", "bfloat16", "int64", "int32", "int8", "uint8", "bool")
 _TYPES = {"float64": "tensor(double)", "float32": "tensor(float)", **{name: f"tensor({name})" for name in _ALIKE}}
 
@@ -63,6 +67,35 @@ def _open_openvino(file: Path, entry: Mapping[str, Any], threads: int) -> Part:
         return open_openvino(file, entry, threads)
 
 
+def _open_torch_aot(file: Path, entry: Mapping[str, Any], _threads: int) -> Part:
+    try:
+        from sssd_engine.torch_aot_part import open_torch_aot
+    except ImportError as error:
+        raise EngineError(f"{file} needs torch: pip install 'sssd-engine[torch-aot]' ({error})") from None
+    with one_line(f"{file} is no package that torch takes"):
+        return open_torch_aot(file, entry)
+
+
+def check_trust(folder: Path, manifest: Mapping[str, Any], trust_native_code: bool | None) -> None:
+    """Check that whoever loads an engine of machine code has said that it may run.
+
+    Args:
+        folder: the engine's.
+        manifest: its manifest.
+        trust_native_code: what was said; None leaves it to the environment variable ``SSSD_TRUST_NATIVE_CODE=1``.
+
+    Raises:
+        EngineError: it has not.
+    """
+    trusted = os.environ.get(TRUST) == "1" if trust_native_code is None else trust_native_code
+    native = [part["graph"] for part in manifest["parts"] if part["runtime"] in _NATIVE]
+    if native and trusted is not True:
+        raise EngineError(
+            f"{folder}/{native[0]} is machine code, which can do all that you can: if you trust who built it,"
+            f" load_engine(…, trust_native_code=True), or set {TRUST}=1 for commands"
+        )
+
+
 def _open_tensorrt(module: str, extra: str, file: Path, _entry: Mapping[str, Any], _threads: int) -> Part:
     if reason := why_no_gpu():
         raise EngineError(f"{file} needs an NVIDIA GPU to run: {reason}")
@@ -80,6 +113,7 @@ _RUNTIMES: Mapping[str, Callable[[Path, Mapping[str, Any], int], Part]] = {
     "onnxruntime": _open_onnxruntime,
     "onnxruntime-cuda": _open_onnx_cuda,
     "openvino": _open_openvino,
+    "torch-aot": _open_torch_aot,
     "tensorrt": functools.partial(_open_tensorrt, "tensorrt", "tensorrt"),
     "tensorrt-rtx": functools.partial(_open_tensorrt, "tensorrt_rtx", "tensorrt-rtx"),
 }

@@ -6,6 +6,7 @@ The machines that this project is tested on have no GPU: it has not been run the
 from __future__ import annotations
 
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from sssd_engine.part import Array, Part, Values
 _TO_DEVICE = cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
 _TO_HOST = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
 _CAPTURE = cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+
+# Graphs of one lane: each new pair of sizes records one, and each takes memory of the GPU.
+_MOST_GRAPHS = 16
 
 
 def _done(answer: tuple[Any, ...]) -> Any:
@@ -51,14 +55,16 @@ class TensorRTPart:
 
 
 class _Lane:
-    """One thread's way through the engine."""
+    """One thread's way through the engine. What it holds of the GPU is freed when its thread ends, or the engine."""
 
     def __init__(self, part: TensorRTPart) -> None:
         self.part = part
         self.context = part.engine.create_execution_context()
         self.stream = _done(cuda.cudaStreamCreate())
         self.buffers: dict[str, tuple[int, int]] = {}  # address, bytes
-        self.graphs: dict[Any, Any] = {}
+        self.graphs: dict[Any, Any] = {}  # by shapes, those used last at the end
+        self.before: Any = None  # the shapes of the last call
+        weakref.finalize(self, _free, self.stream, self.buffers, self.graphs)
 
     def run(self, feed: Values) -> dict[str, Array]:
         arrays = {name: np.ascontiguousarray(feed[name]) for name in self.part.inputs}
@@ -79,17 +85,31 @@ class _Lane:
         return made
 
     def _execute(self, shapes: Any) -> None:
-        """Run by a CUDA graph, recorded when shapes come a second time: the first run is TensorRT's own preparation."""
-        if shapes not in self.graphs:
+        """Run by a CUDA graph, recorded when the same shapes come twice in a row.
+
+        After a change of shapes TensorRT prepares itself in the next run, which must not be recorded.
+        """
+        changed, self.before = shapes != self.before, shapes
+        graph = self.graphs.pop(shapes, None)
+        if graph is None and changed:
             self._launch()
-            self.graphs[shapes] = None
             return
-        if self.graphs[shapes] is None:
-            _done(cuda.cudaStreamBeginCapture(self.stream, _CAPTURE))
-            self._launch()
-            graph = _done(cuda.cudaStreamEndCapture(self.stream))
-            self.graphs[shapes] = _done(cuda.cudaGraphInstantiate(graph, 0))
-        _done(cuda.cudaGraphLaunch(self.graphs[shapes], self.stream))
+        if graph is None:
+            graph = self._recorded()
+            while len(self.graphs) >= _MOST_GRAPHS:
+                _done(cuda.cudaStreamSynchronize(self.stream))
+                _done(cuda.cudaGraphExecDestroy(self.graphs.pop(next(iter(self.graphs)))))
+        self.graphs[shapes] = graph
+        _done(cuda.cudaGraphLaunch(graph, self.stream))
+
+    def _recorded(self) -> Any:
+        """A CUDA graph of one run."""
+        _done(cuda.cudaStreamBeginCapture(self.stream, _CAPTURE))
+        self._launch()
+        graph = _done(cuda.cudaStreamEndCapture(self.stream))
+        made = _done(cuda.cudaGraphInstantiate(graph, 0))
+        _done(cuda.cudaGraphDestroy(graph))
+        return made
 
     def _launch(self) -> None:
         if not self.context.execute_async_v3(int(self.stream)):
@@ -104,12 +124,27 @@ class _Lane:
                 _done(cuda.cudaFree(address))
             address = int(_done(cuda.cudaMalloc(max(size, 1))))
             self.buffers[name] = address, size
-            self.graphs.clear()
+            _destroy(self.graphs)
+            self.before = None
         return address
 
     def _dtype(self, name: str) -> np.dtype[Any]:
         dtype: np.dtype[Any] = np.dtype(self.part.trt.nptype(self.part.engine.get_tensor_dtype(name)))
         return dtype
+
+
+def _destroy(graphs: dict[Any, Any]) -> None:
+    while graphs:
+        cuda.cudaGraphExecDestroy(graphs.popitem()[1])
+
+
+def _free(stream: Any, buffers: dict[str, tuple[int, int]], graphs: dict[Any, Any]) -> None:
+    """Free what a lane holds of the GPU. Errors are nobody's any more: the driver may have gone before."""
+    cuda.cudaStreamSynchronize(stream)
+    _destroy(graphs)
+    while buffers:
+        cuda.cudaFree(buffers.popitem()[1][0])
+    cuda.cudaStreamDestroy(stream)
 
 
 def open_tensorrt(trt: Any, file: Path) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,11 +66,12 @@ def plain_windows(engine: Engine, windows: int) -> dict[str, np.ndarray[Any, Any
     """Bars of a random walk about 1, as an engine takes them: fit for timing, not for anything else."""
     spec = engine_spec(engine.manifest)
     random = np.random.default_rng(0)
+    end = math.lcm(*(timeframe.seconds for timeframe in spec.timeframes))  # all timeframes' last bars end here
     feed: dict[str, np.ndarray[Any, Any]] = {}
     for timeframe in spec.timeframes:
         shape = (windows, timeframe.lookback, spec.width)
         feed[f"values_{timeframe.name}"] = 1 + 1e-3 * random.standard_normal(shape).cumsum(axis=1)
-        times = timeframe.seconds * np.arange(timeframe.lookback, dtype=np.int64)
+        times = end + timeframe.seconds * np.arange(-timeframe.lookback, 0, dtype=np.int64)
         feed[f"times_{timeframe.name}"] = np.tile(times, (windows, 1))
     if spec.known:
         feed[f"values_{KNOWN}"] = np.zeros((windows, max(engine.horizons), len(spec.known)))
@@ -112,8 +114,9 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
 def _parity(parity: Mapping[str, Any] | None) -> str:
     if parity is None:
         return "was not checked"
+    moved = f", of which the network moves them {share:.2g}" if (share := parity.get("network_share")) else ""
     return (
-        f"{parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed;"
+        f"{parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed{moved};"
         f" {parity.get('of', 'the engine')}"
     )
 

@@ -4,7 +4,11 @@
     REPOSITORY/NAME/1/model.onnx         the graph; 2, 3, … are later engines of the same face
 
 An engine of several parts is an ensemble, NAME, of one model for each, NAME-PART. Triton batches what comes in along
-the windows, the first axis of every input. The schema is ``model_config.proto`` of Triton's own `common` repository.
+the windows, the first axis of every input. Noise is an input there. With ``seeds`` the server makes it:
+
+    REPOSITORY/NAME/1/model.py           for Triton's Python backend: calls the engine by ``sssd_engine``
+    REPOSITORY/NAME/1/engine/            the engine folder
+ The schema is ``model_config.proto`` of Triton's own `common` repository.
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sssd_engine.manifest import opened, read_manifest
+from sssd_engine.manifest import MANIFEST, opened, read_manifest
+from sssd_engine.noise import NOISE
+from sssd_engine.triton_model import SAMPLES, SEED
 from sssd_export.engine_errors import as_users_error
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
@@ -31,6 +37,9 @@ _TYPES = {"float64": "TYPE_FP64", "float32": "TYPE_FP32", "float16": "TYPE_FP16"
           "bool": "TYPE_BOOL"}  # fmt: skip
 # Windows of one batch, where the engine itself sets no limit.
 _MAX_WINDOWS = 64
+_MODEL = '"""What Triton\'s Python backend runs; it needs sssd-engine with the engine\'s runtime."""\n\n' + (
+    "from sssd_engine.triton_model import TritonPythonModel as TritonPythonModel\n"
+)
 
 
 class _Word(str):
@@ -45,19 +54,22 @@ class _Model:
         name: of the folder.
         config: text of its configuration.
         files: what a version of it holds, by the name there.
+        texts: the same, of files that are written and not copied.
     """
 
     name: str
     config: str
     files: Mapping[str, Path]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
+def write_triton(engine: Path, repository: Path, *, seeds: bool = False) -> tuple[str, int]:
     """Add an engine to a model repository, under the engine folder's name: as version 1, or as the next.
 
     Args:
         engine: engine folder.
         repository: folder; made where there is none.
+        seeds: the model takes a seed in the place of noise, and runs in Triton's Python backend.
 
     Returns:
         the model's name and version.
@@ -66,14 +78,14 @@ def write_triton(engine: Path, repository: Path) -> tuple[str, int]:
         SSSDError: not an engine, one that Triton has no backend for, or the repository has another model of that name.
     """
     with as_users_error(), opened(engine) as place:
-        return _write(engine.resolve().name, place, repository)
+        return _write(engine.resolve().name, place, repository, seeds)
 
 
-def _write(name: str, engine: Path, repository: Path) -> tuple[str, int]:
+def _write(name: str, engine: Path, repository: Path, seeds: bool) -> tuple[str, int]:
     manifest = read_manifest(engine)
     if not re.fullmatch(r"[\w.-]+", name):
         raise SSSDError(f"{name!r} is no name for a model of Triton: letters, digits, _, - and . are; rename {engine}")
-    models = list(_models(name, engine, manifest))
+    models = [_seeded_model(name, engine, manifest)] if seeds else list(_models(name, engine, manifest))
     version = 1 + max((_latest(repository / model.name, model.config) for model in models), default=0)
     for model in models:  # the ensemble, which names the others, is last
         folder = repository / model.name
@@ -82,10 +94,31 @@ def _write(name: str, engine: Path, repository: Path) -> tuple[str, int]:
             place = made / str(version) if new else made
             place.mkdir(exist_ok=True)
             for file, source in model.files.items():
+                (place / file).parent.mkdir(exist_ok=True)
                 shutil.copy(source, place / file)
+            for file, text in model.texts.items():
+                (place / file).write_text(text, encoding="utf-8")
             if new:
                 (made / CONFIG).write_text(model.config, encoding="utf-8")
     return name, version
+
+
+def _seeded_model(name: str, engine: Path, manifest: Mapping[str, Any]) -> _Model:
+    """The whole engine as one model that makes its noise; on the GPU it is on by itself, so that Triton needs none."""
+    if not manifest["parts"]:
+        raise SSSDError(f"{engine} is of target {manifest['target']!r}, which Triton cannot run")
+    inputs = [port for port in manifest["inputs"] if port["name"] not in NOISE]
+    config = {
+        "name": name,
+        "backend": "python",
+        "max_batch_size": min(map(_max_windows, manifest["parts"])),
+        **_face([*inputs, {"name": SEED, "dtype": "int64", "shape": ["windows", 1]}], manifest["outputs"]),
+        "instance_group": [{"count": 1, "kind": _Word("KIND_CPU")}],
+        "dynamic_batching": {},
+        "parameters": [{"key": SAMPLES, "value": {"string_value": str(manifest["num_samples"])}}],
+    }
+    files = {f"engine/{file}": engine / file for file in (*manifest["files"], MANIFEST)}
+    return _Model(name, _text(config), files, {"model.py": _MODEL})
 
 
 def _models(name: str, engine: Path, manifest: Mapping[str, Any]) -> Iterator[_Model]:

@@ -201,6 +201,8 @@ class TargetSpec:
         unavailable: as for schedulers: why nothing can be built here, such as ``not installed: pip install …``.
         precisions: what ``--precision`` may ask of it, the default first.
         run_unavailable: why an engine that is built here cannot be run here, or nothing; it may import what it asks.
+        native_code: its engines are machine code, which those alone load who say that they trust it; `sssd-export auto`
+            tries it only where it is named.
     """
 
     name: str
@@ -211,6 +213,7 @@ class TargetSpec:
     unavailable: Callable[[], str] = always
     precisions: tuple[str, ...] = ("fp32",)
     run_unavailable: Callable[[], str] = always
+    native_code: bool = False
 
 
 class Hooks:

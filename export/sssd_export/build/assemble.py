@@ -25,6 +25,8 @@ from sssd_engine.noise import NOISE, NoiseShape, draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
+from sssd_export.build.describe_graph import describe_graph, keep_words
+from sssd_export.build.graph_size import refuse_too_large
 from sssd_export.build.parity import check_parity
 from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.forecaster import engine_inputs
@@ -79,6 +81,8 @@ def build_engine(
     pieces = _traced(request, dense=compiler.whole_bf16 and request.precision == "bf16")
     graphs = [build_graph(pieces, request.tableau, plan.stages, request.loop) for plan in plans]
     check_kept(pieces, graphs)
+    for plan, graph in zip(plans, graphs, strict=True):
+        refuse_too_large(graph, plan.name)
     # Key, compiler and stand-in may each ask; running the graphs before a part once is enough.
     examples = [
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
@@ -91,6 +95,7 @@ def build_engine(
         request.report(at, len(work), work[at])
         if plan.runtime == HOST:  # every engine has such a part
             graph.metadata_props[MEANING] = signed
+            describe_graph(graph, description)
         parts.append({**faces[at - 1], **_compiled(plan, graph, example, request, compiler, folder)})
     request.report(len(work) - 1, len(work), work[-1])
     manifest = {
@@ -105,7 +110,10 @@ def build_engine(
         },
     }
     write_manifest(folder, manifest)
-    engine = _as_graphs(manifest, graphs, examples, compiler) if compiler.build_only_reason else load_engine(folder)
+    if compiler.build_only_reason:
+        engine = _as_graphs(manifest, graphs, examples, compiler)
+    else:
+        engine = load_engine(folder, trust_native_code=True)  # it was built a moment ago, here
     steps = request.tableau.num_inference_steps
     network, factory = request.network, request.scheduler_factory
     parity = check_parity(engine, network, factory, steps, request.examples, request.precision)
@@ -152,7 +160,7 @@ def _traced(request: ExportRequest, dense: bool) -> TracedParts:
 def save_onnx(model: ir.Model, folder: Path, name: str, _example: Example, precision: str = "fp32") -> dict[str, Any]:
     """The compiler of what ONNX Runtime runs: the graph as it is, or with the head's products in int8."""
     made = quantise(model) if precision == "int8" else model
-    made.metadata_props.update(model.metadata_props)
+    keep_words(model, made)
     ir.save(made, folder / f"{name}.onnx")
     return {"graph": f"{name}.onnx"}
 

@@ -58,6 +58,11 @@ def _of_values(values: Values, spec: DataSpec) -> Iterator[tuple[str, Values]]:
         yield f"{spec.columns[index]} constant", _with(values, [index], last[index])
     for factor in (1e-4, 1e4):
         yield f"prices times {factor:g}", {tf: _times(array, prices, factor) for tf, array in values.items()}
+    if volumes:
+        yield "volume times 1e+06", {tf: _times(array, volumes, 1e6) for tf, array in values.items()}
+    yield "a last bar half as high again", {tf: _with_last(array, prices, 1.5) for tf, array in values.items()}
+    if spec.target_kind == "level":
+        yield "prices below zero", {tf: _times(array, prices, -1.0) for tf, array in values.items()}
 
 
 def _one_level(spec: DataSpec, last: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -91,4 +96,10 @@ def _within(values: Values, spec: DataSpec) -> Values:
 def _times(array: npt.NDArray[np.float64], columns: Sequence[int], factor: float) -> npt.NDArray[np.float64]:
     changed = array.copy()
     changed[..., list(columns)] *= factor
+    return changed
+
+
+def _with_last(array: npt.NDArray[np.float64], columns: Sequence[int], factor: float) -> npt.NDArray[np.float64]:
+    changed = array.copy()
+    changed[:, -1:] = _times(array[:, -1:], columns, factor)
     return changed

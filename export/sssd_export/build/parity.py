@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sssd_engine.engine import Engine
 from sssd_engine.noise import draw_noise
+from sssd_export.build.joint_errors import largest_path_error, network_share
 from sssd_export.build.odd_windows import odd_windows
 from sssd_export.forecaster import engine_inputs
 from sssd_registry.data.windows import Windows
@@ -33,6 +34,8 @@ _ODD_SAMPLES = 16
 _ODD = 10
 # or this share of the level.
 _UNSEEN = 1e-9
+# Steps of paths may be off by so many times more, in their own and smaller standard deviations.
+_PATHS = 30
 _SEED = 20_240
 # Farther than this from a whole number nothing is rounded to it.
 _HALF = 0.5
@@ -53,7 +56,9 @@ def check_parity(
 
     Returns:
         ``max_error`` on the examples (share of the samples' standard deviation at each window, horizon and target),
-        the tolerance, and how many windows, odd windows and samples were compared.
+        ``path_error``, the same of steps of a path, the tolerance, how far the network moves samples
+        (``network_share``, in standard deviations; 0 says that nothing of it was seen), and how many windows, odd
+        windows and samples were compared.
 
     Raises:
         SSSDError: the error is above the precision's tolerance; the model has no finite forecast after some window.
@@ -68,12 +73,22 @@ def check_parity(
             f"the engine is off its scheduler {engine.manifest['scheduler']} by {error:.2e} of the samples' standard"
             f" deviation; {tolerance:.0e} is allowed in {precision}: it was not written"
         )
+    of_paths = largest_path_error(seen, expected)
+    if not of_paths <= _PATHS * tolerance:
+        raise SSSDError(
+            f"the engine's paths are off its scheduler's by {of_paths:.2e} of the standard deviation of their steps;"
+            f" {_PATHS * tolerance:.0e} is allowed in {precision}: it was not written"
+        )
+    noise, _ = draw_noise(_SEED, 0, len(examples), _SAMPLES, engine.noise_shape)
+    share = network_share(network, expected, examples, engine.horizons, noise) if network.in_use else 0.0
     names, odd = odd_windows(examples, network.spec)
     for first in range(0, len(odd), len(examples)):
         chunk = slice(first, first + len(examples))
         _compare_odd(names[chunk], *check.run(odd.part(chunk.start, chunk.stop), _ODD_SAMPLES), tolerance)
     return {
         "max_error": error,
+        "path_error": of_paths,
+        "network_share": share,
         "tolerance": tolerance,
         "windows": len(examples),
         "odd_windows": len(odd),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import typer
 
 from sssd_export.cli.auto import auto
@@ -26,5 +29,6 @@ for command in (build, auto, refit, triton, inspect, targets):
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. A service that is told to end (SIGTERM) leaves nothing half-written, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     run_app(app)

@@ -67,5 +67,11 @@ def tell_engine(folder: Path, manifest: dict[str, Any], as_json: bool) -> None:
         f"{folder}: {manifest['target']} engine, {manifest['precision']}, {calls}, horizons"
         f" {', '.join(map(str, manifest['horizons']))};"
         f"{not_run} off the {'live scheduler' if in_use else 'model'} by {parity['max_error']:.1e} of the samples'"
-        f" standard deviation ({parity['tolerance']:.0e} allowed)"
+        f" standard deviation ({parity['tolerance']:.0e} allowed){_network_share(parity)}"
     )
+
+
+def _network_share(parity: dict[str, Any]) -> str:
+    """Say how far the network moves samples, where the check says: an idle one proves nothing of itself."""
+    share = parity.get("network_share", 0.0)
+    return f", of which the network moves them {share:.2g}" if share else ""

@@ -146,7 +146,7 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     Raises:
         SSSDError: torch's exporter refuses it.
     """
-    t = _time_input(head, z, condition)
+    t = time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
     model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
@@ -154,7 +154,7 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     return model, single
 
 
-def _time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
+def time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
     """``t`` as one number where the head broadcasts it, else one for each sample.
 
     One number makes everything that a head computes from ``t`` alone a constant of the step.

@@ -21,6 +21,8 @@ from sssd_export.graph.trace import SAMPLES, WINDOWS
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 
+# Hopper, and Blackwell of data centres, which TensorRT for RTX leaves out.
+_DATA_CENTRE = {"90", "100", "103"}
 # TensorRT takes one logger for the process: the first.
 _loggers: dict[str, Any] = {}
 
@@ -144,7 +146,11 @@ def _choose_gpus(trt: Any, config: Any, wanted: Sequence[str]) -> None:
     known = {name.removeprefix("SM"): value for name, value in vars(trt.ComputeCapability).items()
              if re.fullmatch(r"SM\d+", name)}  # fmt: skip
     if unknown := [each for each in wanted if each not in known]:
-        raise SSSDError(f"{trt.__name__} builds for compute capabilities {', '.join(known)}, not {', '.join(unknown)}")
+        other = ": a data-centre GPU takes --target tensorrt or torch-aot:device=cuda, built on it"
+        raise SSSDError(
+            f"{trt.__name__} builds for compute capabilities {', '.join(known)}, not {', '.join(unknown)}"
+            f"{other if set(unknown) & _DATA_CENTRE else ''}"
+        )
     config.num_compute_capabilities = len(wanted)
     for index, each in enumerate(wanted):
         config.set_compute_capability(known[each], index)

@@ -191,7 +191,7 @@ def test_what_is_no_number_of_samples_or_no_seed_is_refused(engine: Engine, tiny
     for count in (2.5, "5", 10**12, 0):
         with pytest.raises(EngineError, match="num_samples has to be a whole number"):
             engine(inputs, count)  # type: ignore[arg-type]
-    with pytest.raises(EngineError, match="seed and first_window have to be 0 or more, got -1 and 0"):
+    with pytest.raises(EngineError, match="seed has to be a whole number, 0 or more, got -1"):
         engine(inputs, 5, -1)
 
 
