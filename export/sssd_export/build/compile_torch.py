@@ -58,7 +58,7 @@ def _names(request: ExportRequest) -> list[str]:
 def _example(request: ExportRequest) -> list[Tensor]:
     """Inputs of three windows and four samples: no two axes of one length, and none of 1."""
     windows = request.examples.part(0, 3)
-    values, times = to_tensors(windows, torch.device("cpu"))
+    values, times = to_tensors(windows, request.network.spec, torch.device("cpu"))
     with torch.no_grad():
         features = request.network.normalizer.features(values, times)
     shape = request.network.noise_shape(request.tableau)

@@ -54,9 +54,10 @@ def network_share(
         horizons: K, in bars.
         noise: of paths ``(B, S, P, C)``, that ``expected`` are of.
     """
-    values, times = to_tensors(windows, torch.device("cpu"))
+    values, times = to_tensors(windows, network.spec, torch.device("cpu"))
     bars = torch.tensor(horizons, dtype=torch.float32)
     begun = network.start(torch.from_numpy(noise), network.correlation.rows(bars))
-    still = network.normalizer.restore(begun, *network.normalizer.location_scale(values, times, bars)).numpy()
+    scaled = network.scaled(network.calibrated(begun, bars), *network.normalizer.location_scale(values, times, bars))
+    still = network.target_values.within(network.target_values.levels(scaled)).numpy()
     spread = expected.std(axis=1, keepdims=True) + _TINY
     return float(np.sqrt((((expected - still) / spread) ** 2).mean()))
