@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,9 +28,11 @@ from sssd_registry.data.windows import (
     WindowSource,
     check_known,
 )
+from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.model.batches import to_tensors
+from sssd_registry.model.conditioning import conditioned
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.paths import standard_paths
 from sssd_registry.plugin_api.make_scheduler import bound, solver_tableau
@@ -148,6 +151,7 @@ class ModelPipeline:
         num_inference_steps: int | None = None,
         num_samples: int = 100,
         generator: torch.Generator | int | None = None,
+        given: Mapping[str, npt.ArrayLike] | npt.NDArray[np.float64] | None = None,
     ) -> Forecast:
         """Forecast from the last bar of every series, or from given windows.
 
@@ -158,6 +162,9 @@ class ModelPipeline:
             num_samples: S.
             generator: a seed (the same forecast as an engine's with that seed), a torch generator, or nothing
                 for fresh noise.
+            given: what is known of the future: by target its values at the K horizons, ``(K,)`` or ``(B, K)``, NaN
+                where it is not; or ``(B, K, C)`` of all targets. Samples pass through these, and the rest is as
+                their correlation tells (:func:`~sssd_registry.model.conditioning.conditioned`).
 
         Returns:
             samples ``(B, S, K, C)`` float64 in data units.
@@ -178,11 +185,13 @@ class ModelPipeline:
         if generator is None:
             generator = int(np.random.default_rng().integers(2**62))
         at_once = max(1, _NUMBERS_AT_ONCE // (num_samples * (shape.size + len(bars) * len(self.spec.targets))))
+        known = given_values(given, self.spec, len(windows), len(bars))
         chunks: list[Tensor] = []
         for first in self.progress_bar(range(0, len(windows), at_once)):
             chunk = windows.part(first, first + at_once)
             noise = path_noise(generator, chunk.numbers(first), len(chunk), num_samples, shape).to(self.device)
-            chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise).cpu())
+            part = None if known is None else known[first : first + at_once].to(self.device)
+            chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise, part).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
 
@@ -236,7 +245,12 @@ class ModelPipeline:
 
 @torch.no_grad()
 def forecast_samples(
-    network: SSSDNetwork, tableau: SolverTableau, windows: Windows, horizons: Sequence[float], noise: PathNoise
+    network: SSSDNetwork,
+    tableau: SolverTableau,
+    windows: Windows,
+    horizons: Sequence[float],
+    noise: PathNoise,
+    given: Tensor | None = None,
 ) -> Tensor:
     """The whole computation of a forecast: encode once, denoise every path in one batch, colour, restore data units.
 
@@ -246,6 +260,7 @@ def forecast_samples(
         windows: B windows.
         horizons: K, in bars.
         noise: of B windows and S samples, on the network's device.
+        given: what is known of the future, ``(B, K, C)`` in data units, NaN where nothing is.
 
     Returns:
         float64 ``(B, S, K, C)``, data units.
@@ -254,4 +269,38 @@ def forecast_samples(
     bars = torch.tensor(list(horizons), dtype=torch.float32, device=network.device)
     condition = network.condition(network.encode(values, times)) if network.in_use else None
     paths = standard_paths(network, condition, tableau, bars, noise)  # (B, S, K, C)
-    return network.restore(paths, *network.normalizer.location_scale(values, times, bars))
+    location, scale = network.normalizer.location_scale(values, times, bars)
+    if given is None:
+        return network.restore(paths, location, scale)
+    standard = (network.target_values.scaled(given) - location) / scale
+    paths = conditioned(paths, standard, network.correlation, network.correlation.rows(bars))
+    made = network.restore(paths, location, scale)
+    return torch.where(given.isnan().unsqueeze(1), made, given.unsqueeze(1))
+
+
+def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Tensor | None:
+    """What is known of the future as a tensor, float64 ``(B, K, C)``, NaN where nothing is.
+
+    Raises:
+        SSSDError: a name that is no target, numbers that are not one for each horizon, or that are infinite.
+    """
+    if given is None:
+        return None
+    shape = (windows, horizons, len(spec.targets))
+    known = np.full(shape, np.nan)
+    parts = given.items() if isinstance(given, Mapping) else [(None, given)]
+    for name, numbers in parts:
+        if name is not None and name not in spec.targets:
+            raise SSSDError(f"given: {name!r} is no target; {near_matches(name, spec.targets)}")
+        values = np.asarray(numbers, dtype=np.float64)
+        wanted = shape if name is None else shape[:2]
+        if values.shape not in (wanted, wanted[1:]) or np.isinf(values).any():
+            raise SSSDError(
+                f"given: {'' if name is None else f'{name!r} '}has to be finite numbers, or NaN, of shape {wanted} (windows,"
+                f" horizons), got shape {values.shape}"
+            )
+        if name is None:
+            known[:] = values
+        else:
+            known[..., spec.targets.index(name)] = values
+    return torch.from_numpy(known)

@@ -58,6 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                                  "sssd_registry.model"},
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.estimator": {*_MODEL, *_FACES, "sssd_registry.training"},
+    "sssd_registry.imputing": {*_MODEL, "sssd_registry.forecast"},
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.backtesting": {*_MODEL, *_FACES, "sssd_registry.extras", "sssd_registry.evaluation",

@@ -11,6 +11,7 @@ from sssd_registry.cli.distill import distill
 from sssd_registry.cli.evaluate import evaluate
 from sssd_registry.cli.exit_status import run_app
 from sssd_registry.cli.forecast import forecast
+from sssd_registry.cli.impute import impute
 from sssd_registry.cli.new_plugin import new_plugin
 from sssd_registry.cli.plugins import plugins
 from sssd_registry.cli.report import report
@@ -29,6 +30,7 @@ for command in (
     train,
     search,
     forecast,
+    impute,
     evaluate,
     backtest,
     report,

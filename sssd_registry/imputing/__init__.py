@@ -1,0 +1,1 @@
+"""Imputation: the missing values of series, as samples."""

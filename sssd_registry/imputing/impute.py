@@ -1,0 +1,174 @@
+"""Samples of what is missing in series: forecasts of each hole, given what was observed before, in and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sssd_registry.data.other_frames import Data
+from sssd_registry.data.windows import Origins, WindowSource, windows_at
+from sssd_registry.data.written_times import in_zone
+from sssd_registry.errors import SSSDError
+from sssd_registry.files.atomic import atomic_file
+from sssd_registry.forecast import check_forecast_file
+from sssd_registry.model_pipeline import ModelPipeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+# Windows of one batch.
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Imputed:
+    """N missing values of a frame, by series, target and time.
+
+    Attributes:
+        series: object ``(N,)``, ids; ``""`` in a frame without.
+        target: object ``(N,)``, their columns.
+        times: int64 ``(N,)``, starts of their bars, seconds since 1970 UTC.
+        samples: float64 ``(N, S)``, data units. Samples of the same number belong to one path.
+        left: how many more are missing before the first full window of their series, and are not imputed.
+        source: what they are missing in.
+    """
+
+    series: npt.NDArray[np.object_]
+    target: npt.NDArray[np.object_]
+    times: npt.NDArray[np.int64]
+    samples: Array
+    left: int
+    source: WindowSource
+
+    def to_frame(self, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
+        """One row for each missing value: id (if there are ids), time, ``target``, ``mean``, and its quantiles."""
+        import pandas as pd
+
+        spec = self.source.spec
+        columns: dict[str, object] = {spec.id: self.series} if spec.id else {}
+        times = self.times.astype("datetime64[s]").astype("datetime64[ns]")
+        columns |= {spec.time: in_zone(times, spec.written_zone), "target": self.target}
+        columns["mean"] = self.samples.mean(axis=1)
+        quantiles = np.quantile(self.samples, levels, axis=1) if len(self.samples) else np.empty((len(levels), 0))
+        return pd.DataFrame(columns | {f"{level:g}": row for level, row in zip(levels, quantiles, strict=True)})
+
+
+def impute(
+    pipeline: ModelPipeline,
+    data: Data,
+    *,
+    num_samples: int = 100,
+    seed: int = 0,
+    report: Callable[[int, int], None] | None = None,
+) -> Imputed:
+    """Impute every missing value that has a full window before it.
+
+    A series is gone through in stretches of half the farthest horizon. Each is forecast from the window before it, given
+    what was observed in it and in as much time after it. So a hole knows both of its ends.
+
+    Args:
+        pipeline: a model of such data.
+        data: frame or file, with empty cells, or rows that are missing where ``data.gaps`` is so.
+        num_samples: S.
+        seed: the same seed gives the same samples.
+        report: told stretches done and in all.
+
+    Raises:
+        SSSDError: unusable data, or nothing is missing in them.
+    """
+    source = pipeline.source(data)
+    if source.spec.target_kind == "log-return":
+        raise SSSDError("a model of log-returns since an origin imputes nothing: train with data.target_kind=price")
+    if source.observed.all():
+        raise SSSDError(f"{source.panel.source}: no value of {', '.join(source.spec.targets)} is missing")
+    longest = max(source.spec.horizons)
+    plans = [stretches(source, index, longest) for index in range(len(source.panel.series))]
+    starts = [(index, row, first, last) for index, found in enumerate(plans) for row, first, last in found]
+    samples = np.full((*source.observed.shape, num_samples), np.nan)  # (N, C, S)
+    for begun in range(0, len(starts), _AT_ONCE):
+        some = starts[begun : begun + _AT_ONCE]
+        made = _stretch_samples(pipeline, source, some, longest, num_samples, seed + begun)
+        for (index, row, first, last), paths in zip(some, made, strict=True):
+            place = source.offsets[index] + row
+            samples[place + first : place + last + 1] = paths[:, first - 1 : last].transpose(1, 2, 0)
+        if report is not None:
+            report(min(begun + _AT_ONCE, len(starts)), len(starts))
+    missing = ~source.observed
+    found = missing & ~np.isnan(samples[..., 0])
+    rows, columns = np.nonzero(found)
+    series = np.repeat(np.arange(len(source.lengths)), source.lengths)[rows]
+    names = np.array([one.id for one in source.panel.series], dtype=object)
+    targets = np.array(source.spec.targets, dtype=object)
+    left = int(missing.sum() - found.sum())
+    return Imputed(names[series], targets[columns], source.base.starts[rows], samples[rows, columns], left, source)
+
+
+def write_imputed(made: Imputed, path: str | Path) -> None:
+    """Write :meth:`Imputed.to_frame` as CSV, Parquet or JSON, by the suffix; complete, or not at all.
+
+    Raises:
+        SSSDError: another suffix, or a file that cannot be written.
+    """
+    suffix = check_forecast_file(path)
+    frame = made.to_frame()
+    with atomic_file(path) as new:
+        if suffix == ".csv":
+            frame.to_csv(new, index=False)
+        elif suffix == ".parquet":
+            frame.to_parquet(new, index=False)
+        else:
+            frame.to_json(new, orient="records", date_format="iso")
+
+
+def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int, int, int]]:
+    """Origins in one series from which its missing values are forecast, each with the first and last bar to be taken.
+
+    As many as ``longest`` bars come after an origin. Half of them are taken: the others tell of what came after.
+    """
+    first, last = int(source.offsets[index]), int(source.offsets[index + 1])
+    gone = ~source.observed[first:last].all(axis=1)
+    count = last - first
+    ready = [row for row in range(count) if _ready(source, first + row)]
+    if not ready or count - 1 - longest < ready[0]:
+        return []
+    step, found = max(1, longest // 2), []
+    row, final = ready[0], count - 1 - longest
+    while row < final:
+        if gone[row + 1 : row + step + 1].any() and _ready(source, first + row):
+            found.append((row, 1, step))
+        row += step
+    if gone[final + 1 :].any() and _ready(source, first + final):
+        found.append((final, max(1, row - final + 1), longest))
+    return found
+
+
+def _ready(source: WindowSource, place: int) -> bool:
+    """Tell whether a window of every timeframe ends at a bar, with something observed in it."""
+    if any(source.tables[one.name].count[place] < one.lookback for one in source.spec.timeframes):
+        return False
+    return bool(source.observed[place + 1 - source.spec.base.lookback : place + 1].any(axis=0).all())
+
+
+def _stretch_samples(
+    pipeline: ModelPipeline,
+    source: WindowSource,
+    some: list[tuple[int, int, int, int]],
+    longest: int,
+    count: int,
+    seed: int,
+) -> Array:
+    """Paths of the ``longest`` bars after each origin, given what was observed of them: ``(B, S, H, C)``."""
+    origins = Origins(np.array([one[0] for one in some]), np.array([one[1] for one in some]))
+    rows = (source.offsets[origins.series] + origins.row)[:, None] + np.arange(1, longest + 1)  # (B, H)
+    given = np.where(source.observed[rows], source.futures[rows], np.nan)  # (B, H, C)
+    bars = range(1, longest + 1)
+    made = pipeline(windows_at(source, origins), horizons=bars, num_samples=count, generator=seed, given=given)
+    return made.samples
