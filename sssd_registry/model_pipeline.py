@@ -295,9 +295,10 @@ def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Ten
         values = np.asarray(numbers, dtype=np.float64)
         wanted = shape if name is None else shape[:2]
         if values.shape not in (wanted, wanted[1:]) or np.isinf(values).any():
+            which = "" if name is None else f"{name!r} "
             raise SSSDError(
-                f"given: {'' if name is None else f'{name!r} '}has to be finite numbers, or NaN, of shape {wanted} (windows,"
-                f" horizons), got shape {values.shape}"
+                f"given: {which}has to be finite numbers, or NaN, of shape {wanted} (windows, horizons), got shape"
+                f" {values.shape}"
             )
         if name is None:
             known[:] = values

@@ -71,8 +71,8 @@ def impute(
 ) -> Imputed:
     """Impute every missing value that has a full window before it.
 
-    A series is gone through in stretches of half the farthest horizon. Each is forecast from the window before it, given
-    what was observed in it and in as much time after it. So a hole knows both of its ends.
+    A series is gone through in stretches of half the farthest horizon. Each is forecast from the window before it,
+    given what was observed in it and in as much time after it. So a hole knows both of its ends.
 
     Args:
         pipeline: a model of such data.

@@ -83,7 +83,8 @@ def fit_interval(low: Array, high: Array, level: float, half: float, seen: Obser
     beyond: Array = (place <= -half).astype(np.float64) + (place <= half) - 1
     middle = _line(middles, beyond, _MIDDLE, seen)
     distance = np.abs(place - middle.at(seen.horizons))
-    wider = _line(_quantile(distance, seen.weights, level) - half, (distance <= half) - level, _WIDTH, seen)
+    inside: Array = (distance <= half).astype(np.float64) - level
+    wider = _line(_quantile(distance, seen.weights, level) - half, inside, _WIDTH, seen)
     return middle, Line(wider.level + half, wider.tilt, wider.mean, wider.spread)
 
 
