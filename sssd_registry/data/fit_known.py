@@ -62,7 +62,8 @@ def _shaped(one: Known, numbers: Array) -> Known:
     if one.level is not None or one.country is not None or len(np.unique(numbers)) <= 2:
         return one
     center = float(np.median(numbers))
-    bends = np.unique(np.quantile(numbers - center, _BENDS)) if len(np.unique(numbers)) > _SMOOTH else []
+    smooth = len(np.unique(numbers)) > _SMOOTH
+    bends: Array = np.unique(np.quantile(numbers - center, _BENDS)) if smooth else np.empty(0)
     return one.model_copy(update={"center": center, "knots": tuple(map(float, bends))})
 
 
@@ -113,7 +114,7 @@ def _fit(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, float]:
 
 def _robust(x: Array, y: Array) -> Array:
     """Least squares, twice: what the first misses by far counts little in the second."""
-    counted = np.ones(len(y))
+    counted: Array = np.ones(len(y))
     for _ in range(2):
         left = x * counted[:, None]
         weights: Array = np.linalg.solve(left.T @ x + _RIDGE * len(y) * np.eye(x.shape[1]), left.T @ y)

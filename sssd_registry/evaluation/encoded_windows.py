@@ -89,5 +89,8 @@ def encode_windows(
         futures.append(network.normalizer.standardize(future, values, times, bars))
         if network.target_values.changes_samples:
             units.append(network.normalizer.location_scale(values, times, bars))
-    location_scale = tuple(map(torch.cat, zip(*units, strict=True)))
-    return EncodedWindows(network, torch.cat(conditions), bars, torch.cat(futures), location_scale or None)
+    both = None
+    if units:
+        location, scale = (torch.cat(parts) for parts in zip(*units, strict=True))
+        both = location, scale
+    return EncodedWindows(network, torch.cat(conditions), bars, torch.cat(futures), both)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.other_frames import Data
+from sssd_registry.data.panel import Panel
 from sssd_registry.data.windows import Origins, WindowSource, windows_at
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
@@ -63,7 +64,7 @@ class Imputed:
 
 def impute(
     pipeline: ModelPipeline,
-    data: Data,
+    data: Data | Panel,
     *,
     num_samples: int = 100,
     seed: int = 0,
@@ -134,7 +135,7 @@ def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int,
     As many as ``longest`` bars come after an origin. Half of them are taken: the others tell of what came after.
     """
     first, last = int(source.offsets[index]), int(source.offsets[index + 1])
-    gone = ~source.observed[first:last].all(axis=1)
+    gone = np.asarray(~source.observed[first:last].all(axis=1))
     count = last - first
     ready = [row for row in range(count) if _ready(source, first + row)]
     if not ready or count - 1 - longest < ready[0]:

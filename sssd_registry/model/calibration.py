@@ -69,7 +69,8 @@ class Calibration(ExactBuffers):
         offset, middle, below, above = rows.to(standard.dtype)
         inside = standard.clamp(-INNER, INNER)
         outside = standard - inside
-        return offset + middle * inside + below * outside.clamp(max=0) + above * outside.clamp(min=0)
+        moved: Tensor = offset + middle * inside + below * outside.clamp(max=0) + above * outside.clamp(min=0)
+        return moved
 
     @torch.no_grad()
     def set_quantiles(self, quantiles: Tensor) -> None:

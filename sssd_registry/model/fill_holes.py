@@ -98,10 +98,15 @@ def _profile(apart: Tensor, seen: Tensor, season: int) -> Tensor:
     """Mean of what lies ``apart (B, L, V)`` from the trend at each place in the season, laid over the window."""
     length = apart.shape[1]
     first = length % season
-    counted = seen[:, first:].unflatten(1, (-1, season)).to(apart.dtype)  # (B, n, season, V)
-    total = (counted * apart[:, first:].unflatten(1, (-1, season))).sum(dim=1)  # (B, season, V)
+    counted = _by_season(seen[:, first:], season).to(apart.dtype)  # (B, n, season, V)
+    total = (counted * _by_season(apart[:, first:], season)).sum(dim=1)  # (B, season, V)
     place = (torch.arange(length) - first) % season
     return (total / (counted.sum(dim=1) + _DOUBT)).index_select(1, place.to(apart.device))
+
+
+def _by_season(values: Tensor, season: int) -> Tensor:
+    """``(B, n season, V)`` as ``(B, n, season, V)``."""
+    return values.reshape(values.shape[0], -1, season, values.shape[2])
 
 
 def _nearest(values: Tensor, seen: Tensor, backward: bool) -> tuple[Tensor, Tensor, Tensor]:

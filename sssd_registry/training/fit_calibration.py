@@ -56,7 +56,7 @@ def fit_calibration(run: Run, tableau: SolverTableau) -> Calibrated | None:
     stacked = torch.from_numpy(np.ascontiguousarray(np.broadcast_to(quantiles, (4, *seen.values.shape)).swapaxes(0, 1)))
     moved = network.calibration(stacked.to(network.device), rows).cpu().numpy().swapaxes(0, 1)
     return Calibrated(
-        windows=float(effective_windows(seen.values.mean(axis=2), seen.horizons, seen.places).mean()),
+        windows=float(effective_windows(seen.values.mean(axis=2), seen.horizons.tolist(), seen.places).mean()),
         before={"50": covered(low, high, seen), "90": covered(lowest, highest, seen)},
         after={"50": covered(moved[1], moved[2], seen), "90": covered(moved[0], moved[3], seen)},
     )
