@@ -120,7 +120,7 @@ def _robust(x: Array, y: Array) -> Array:
         weights: Array = np.linalg.solve(left.T @ x + _RIDGE * len(y) * np.eye(x.shape[1]), left.T @ y)
         miss = np.abs(y - x @ weights)
         typical = max(float(np.median(miss)) / 0.6745, 1e-12)
-        counted = np.minimum(1.0, _FARTHEST * typical / np.maximum(miss, 1e-12))
+        counted = np.asarray(np.minimum(1.0, _FARTHEST * typical / np.maximum(miss, 1e-12)), dtype=np.float64)
     return weights
 
 
