@@ -114,10 +114,11 @@ def _fit(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, float]:
 
 def _robust(x: Array, y: Array) -> Array:
     """Least squares, twice: what the first misses by far counts little in the second."""
-    counted: Array = np.ones(len(y))
+    counted, weights = np.ones(len(y)), np.zeros(x.shape[1])
     for _ in range(2):
         left = x * counted[:, None]
-        weights: Array = np.linalg.solve(left.T @ x + _RIDGE * len(y) * np.eye(x.shape[1]), left.T @ y)
+        square = left.T @ x + _RIDGE * len(y) * np.eye(x.shape[1])
+        weights = np.asarray(np.linalg.solve(square, left.T @ y), dtype=np.float64)
         miss = np.abs(y - x @ weights)
         typical = max(float(np.median(miss)) / 0.6745, 1e-12)
         counted = np.asarray(np.minimum(1.0, _FARTHEST * typical / np.maximum(miss, 1e-12)), dtype=np.float64)
