@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from hypothesis import settings
+from trace_cache import traces_are_kept
 
 from sssd_registry.check_model import sign_model
 from sssd_registry.testing.tiny_model import SETTINGS, train_tiny_model
@@ -50,6 +51,13 @@ def _a_build_cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Tests neither fill nor trust the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSSD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _traces_are_kept() -> Iterator[None]:
+    """Builds of one model share what is traced of it."""
+    with traces_are_kept():
         yield
 
 

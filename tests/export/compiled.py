@@ -12,6 +12,7 @@ import onnx_ir as ir
 import onnxruntime
 import torch
 from torch import nn
+from trace_cache import kept
 
 from sssd_engine.engine import Engine
 from sssd_engine.noise import NOISE, draw_noise
@@ -105,7 +106,7 @@ class Compiled:
 
 def compile_network(network: SSSDNetwork, examples: Windows, windows: Windows) -> Compiled:
     """Trace ``network``, on ``examples``, for its own horizons."""
-    return Compiled(network, trace(network, network.spec.horizons, QUANTILE_LEVELS, examples), windows)
+    return Compiled(network, kept(trace)(network, network.spec.horizons, QUANTILE_LEVELS, examples), windows)
 
 
 def liven(network: SSSDNetwork) -> SSSDNetwork:
