@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test fuzz faults lint bench accuracy claims readme notebooks docs clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims test-long readme notebooks docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -40,6 +40,10 @@ runs/eurusd:
 # One process for each core, and one thread in each: the tests' networks are too small to share.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# All of them, also those of which a cheaper one of the kind is in `make test`; half an hour.
+test-long: $(INSTALLED)
+	SSSD_LONG_TESTS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 # Damaged and foreign files: data, model folders, checkpoints, engines and manifests; `make test` tries a few hundred.
 SSSD_FUZZ_CASES ?= 10000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,15 @@ from sssd_registry.testing.tiny_model import tiny_frame as make_frame
 # The same examples in every run: a test that fails for one person fails for all.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave long tests out, unless they are asked for."""
+    if "SSSD_LONG_TESTS" in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: make test-long"))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 _made: dict[str, Any] = {}
-_MOST = 12
+_MOST = 60
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def traces_are_kept() -> Iterator[None]:
 
 
 def kept(trace: Callable[..., Any]) -> Callable[..., Any]:
-    """``trace`` that remembers its last dozen results."""
+    """``trace`` that remembers its last results."""
 
     def found(network: Any, horizons: Any, levels: Any, examples: Any, dense: bool = False) -> Any:
         key = _key(network, horizons, levels, dense)

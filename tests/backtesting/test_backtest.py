@@ -176,6 +176,7 @@ def test_other_settings_are_refused_in_one_line(done: Path, panel: pd.DataFrame,
         backtest(panel, panel_config, out=done, **OPTIONS)
 
 
+@pytest.mark.long
 def test_folds_by_several_processes_are_the_same(
     done: Path, panel: pd.DataFrame, panel_config: Config, tmp_path: Path
 ) -> None:

@@ -99,7 +99,7 @@ DENSE, SPARSE = list(range(1, 13)), [1, 4, 12]
 @pytest.mark.parametrize(
     ("make", "kept", "trained"),
     [
-        (random_walk, np.eye(2), SPARSE),
+        pytest.param(random_walk, np.eye(2), SPARSE, marks=pytest.mark.long),
         (autoregression, KEPT, SPARSE),
         (seasonal, KEPT, DENSE),
     ],

@@ -239,14 +239,8 @@ def test_names_that_windows_keeps_for_itself(name: str) -> None:
     assert FILE.holds("com10.bin")
 
 
-_COMPILES = pytest.mark.skipif(
-    "SSSD_LONG_TESTS" not in os.environ,
-    reason="compiles for a minute: SSSD_LONG_TESTS=1; test_torch_aot builds it, too",
-)
-
-
 @pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("target", ["onnx", "openvino", pytest.param("torch-aot", marks=_COMPILES)])
+@pytest.mark.parametrize("target", ["onnx", "openvino", pytest.param("torch-aot", marks=pytest.mark.long)])
 @pytest.mark.slow
 def test_commands_take_the_engines_of_every_target(
     tiny_model: Path, tiny_csv: Path, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch

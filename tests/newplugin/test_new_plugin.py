@@ -14,7 +14,15 @@ from sssd_registry.plugin_api.registry import registry
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "at_least"), [("scheduler", 30), ("sampler", 36), ("head", 35), ("target", 10)])
+@pytest.mark.parametrize(
+    ("kind", "at_least"),
+    [
+        ("scheduler", 30),
+        pytest.param("sampler", 36, marks=pytest.mark.long),
+        pytest.param("head", 35, marks=pytest.mark.long),
+        pytest.param("target", 10, marks=pytest.mark.long),
+    ],
+)
 def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path: Path) -> None:
     name = f"some-{kind}"
     written = sssd("new-plugin", name, "--kind", kind, "--out", tmp_path)

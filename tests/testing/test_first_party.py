@@ -39,6 +39,7 @@ class TestUNet1D(HeadConformance):
     name = "unet1d"
 
 
+@pytest.mark.long
 class TestUNet1DWithAttention(HeadConformance):
     name = "unet1d-attn"
 
@@ -48,6 +49,7 @@ class TestUNet2D(HeadConformance):
     options = {"block_out_channels": [16, 16]}  # noqa: RUF012
 
 
+@pytest.mark.long
 class TestUNet2DWithAttention(HeadConformance):
     name = "unet2d"
     options = {"block_out_channels": [16, 16], "attention": True, "columns": 5}  # noqa: RUF012
@@ -58,7 +60,7 @@ class TestONNX(TargetConformance):
     name = "onnx"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 class TestONNXStepByStep(TargetConformance):
     name = "onnx"
     how = {"loop": "step"}  # noqa: RUF012
@@ -70,7 +72,7 @@ class TestOpenVINO(TargetConformance):
     name = "openvino"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_openvino
 class TestOpenVINOInHalfPrecision(TargetConformance):
     name = "openvino"
