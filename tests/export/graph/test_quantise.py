@@ -37,7 +37,8 @@ def test_products_in_int8_are_near_those_in_float32(joint: Compiled, static: boo
     expected, seen = (session_of(model).run(["samples"], feed(joint, seed=5))[0] for model in (whole, made))
     assert 1e-5 < largest_error(seen, expected) < 1.5
     rough = np.sqrt(np.mean((seen - expected) ** 2)) / expected.std()
-    assert rough < 0.2  # weights of 0.3 at random exaggerate what rounding does; a product that is wrong gives 1
+    # Two networks of random weights, this one and another, have 0.12 and 0.09 with rounding of each call by itself.
+    assert rough < (0.05 if static else 0.2)
 
 
 def test_the_heads_weights_are_int8_and_once(tiny: Compiled) -> None:
