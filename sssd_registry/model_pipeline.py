@@ -279,7 +279,7 @@ def forecast_samples(
 
 
 def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Tensor | None:
-    """What is known of the future as a tensor, float64 ``(B, K, C)``, NaN where nothing is.
+    """Values that are known of the future as a tensor, float64 ``(B, K, C)``, NaN where nothing is.
 
     Raises:
         SSSDError: a name that is no target, numbers that are not one for each horizon, or that are infinite.

@@ -1,4 +1,4 @@
-"""What an engine's first parts made of windows, to be sampled from."""
+"""Windows on which an engine's first parts were run, to be sampled from."""
 
 from __future__ import annotations
 

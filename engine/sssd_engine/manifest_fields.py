@@ -132,7 +132,7 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         yield from ((f"{side}: ", port, _DESCRIBED) for port in manifest[side])
     yield "source: ", manifest["source"], _SOURCE
     yield "source: order: ", manifest["source"]["order"], _ORDER
-    if manifest["parity"] is not None:
+    if manifest.get("parity") is not None:
         yield "parity: ", manifest["parity"], _PARITY
     yield "spec: ", manifest["spec"], _SPEC
     for timeframe in manifest["spec"].get("timeframes") or ():

@@ -40,7 +40,7 @@ def to_pandas(data: object) -> pd.DataFrame:
         eager = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
     except Exception as error:  # each library has errors of its own for what a lazy frame may run into
         raise SSSDError(f"the lazy frame cannot be collected: {error}") from None
-    made = eager.to_pandas()
+    made = eager.to_pandas().copy(deep=False)  # of a wrapped pandas frame it is the caller's own
     wrapped = isinstance(data, nw.DataFrame | nw.LazyFrame)
     made.attrs[_LIBRARY] = (_WRAPPED if wrapped else "") + str(eager.implementation.value)
     return made

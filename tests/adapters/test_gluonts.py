@@ -97,12 +97,16 @@ def test_frequencies_of_the_calendar(freq: str) -> None:
     assert forecast.start_date == pd.Period("2024-01-01", freq=freq) + 200
 
 
-def test_missing_values_and_empty_datasets_are_named() -> None:
+def test_missing_values_are_served_and_infinite_ones_and_empty_datasets_named() -> None:
     estimator = SSSDEstimator(prediction_length=2, context_length=10, config=CONFIG)
-    target = np.arange(100.0)
+    target = np.random.default_rng(0).normal(size=100)
     target[7] = np.nan
     entry = {"start": pd.Period("2024-01-01", freq="h"), "target": target}
-    with pytest.raises(SSSDError, match=r"missing \(NaN\)"):
-        estimator.train(ListDataset([entry], freq="h"))
+    predictor = estimator.train(ListDataset([entry], freq="h"))
+    (forecast,) = predictor.predict(ListDataset([entry], freq="h"))
+    assert np.isfinite(forecast.samples).all()
+    broken = {**entry, "target": np.where(np.arange(100) == 9, np.inf, target)}
+    with pytest.raises(SSSDError, match=r"row 10 .*: the value is infinite"):
+        estimator.train(ListDataset([broken], freq="h"))
     with pytest.raises(SSSDError, match="no series"):
         estimator.train(ListDataset([], freq="h"))

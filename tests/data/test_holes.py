@@ -117,6 +117,16 @@ def test_a_model_that_knows_of_no_holes_has_a_word_for_them() -> None:
     times = pd.date_range("2020-01-01", periods=400, freq="h")
     read = read_frame(pd.DataFrame({"ds": times, "y": RANDOM.normal(size=400)}))
     spec = resolve(DataConfig(), read)
+    holed = read["y"].where((read.index < 394) | (read.index > 396))
     with pytest.warns(DataWarning, match="3 values are missing, and none was in training: they are filled"):
-        panel = to_panel(read.assign(y=read["y"].where(read.index < 397)), spec)
-    assert np.isnan(panel.series[0].values[-3:]).all()
+        panel = to_panel(read.assign(y=holed), spec)
+    assert np.isnan(panel.series[0].values[394:397]).all()
+
+
+def test_rows_at_the_end_without_a_value_are_to_come() -> None:
+    times = pd.date_range("2020-01-01", periods=400, freq="h")
+    read = read_frame(pd.DataFrame({"ds": times, "y": RANDOM.normal(size=400)}))
+    spec = resolve(DataConfig(), read)
+    panel = to_panel(read.assign(y=read["y"].where(read.index < 397)), spec)
+    assert len(panel.series[0].times) == 397
+    assert np.isfinite(panel.series[0].values).all()

@@ -62,6 +62,7 @@ def test_a_narwhals_frame_is_read_too(tiny_frame: pd.DataFrame) -> None:
     assert library_of(read) == "narwhals of pyarrow"
     assert isinstance(in_library(tiny_frame, library_of(read)), nw.DataFrame)
     wrapped = read_frame(nw.from_native(tiny_frame))
+    assert "library" not in tiny_frame.attrs  # it is the caller's
     assert isinstance(in_library(tiny_frame, library_of(wrapped)).to_native(), pd.DataFrame)
     pd.testing.assert_frame_equal(read, read_frame(tiny_frame), check_dtype=False)
 
