@@ -45,15 +45,11 @@ def backtest(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
 ) -> None:
     """Train on the past, forecast what came next, go on in time, and again; scores beside naive forecasts."""
-    from sssd_registry.cli.horizons import horizon_list
+    from sssd_registry.cli.horizons import asked_settings
     from sssd_registry.cli.progress import comparison_bar
     from sssd_registry.cli.strictness import strictly
-    from sssd_registry.config import load_config
 
-    overrides = list(set_ or [])
-    if horizons is not None:
-        overrides.append(f"data.horizons={horizon_list(horizons, unit)}")
-    settings = load_config(config, overrides)
+    settings = asked_settings(config, set_, horizons, unit)
     if plot is not None:
         from sssd_registry.plots.figure_file import check_picture
 

@@ -30,18 +30,14 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace a model that is already in OUT")] = False,
 ) -> None:
     """Train a forecaster; Ctrl-C stops it so that --resume can go on."""
-    from sssd_registry.cli.horizons import horizon_list
+    from sssd_registry.cli.horizons import asked_settings
     from sssd_registry.cli.progress import fitting_lines, training_bar
     from sssd_registry.cli.strictness import strictly
     from sssd_registry.cli.validation_scores import tell_scores
-    from sssd_registry.config import load_config
     from sssd_registry.data.training_data import training_data
     from sssd_registry.training.place import check_output
 
-    overrides = list(set_ or [])
-    if horizons is not None:
-        overrides.append(f"data.horizons={horizon_list(horizons, unit)}")
-    settings = load_config(config, overrides)
+    settings = asked_settings(config, set_, horizons, unit)
     check_output(out, resume, overwrite)
     with strictly(strict):
         prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds

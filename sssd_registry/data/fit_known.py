@@ -7,6 +7,7 @@ by turns with the effects (Cochrane & Orcutt 1949): in levels that wander, every
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from sssd_registry.data.known import Known, basis
 
 Array = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
+# Of one series: columns (n, P), and one target (n,), NaN where it is missing.
+Part: TypeAlias = tuple[Array, Array]
 
 # Where the effect of a number with more than so many values may bend, as quantiles.
 _SMOOTH, _BENDS = 20, (0.25, 0.5, 0.75)
@@ -43,12 +46,14 @@ def fit_known(
     shaped = [_shaped(one, every[:, position]) for position, one in enumerate(known)]
     sizes = [len(one.knots) + 1 for one in shaped]
     fitted = np.zeros((sum(sizes), targets))
+    # Of each series the effects' terms, then the calendar.
+    designs = [np.concatenate([_terms(numbers, shaped), _calendar(times)], axis=1) for times, _, numbers in series]
     for target in range(targets):
         parts = [
-            (_terms(numbers, shaped), _calendar(times), np.log(y[:, target]) if log else y[:, target])
-            for times, y, numbers in series
+            (design, np.log(y[:, target]) if log else y[:, target])
+            for design, (_, y, _) in zip(designs, series, strict=True)
         ]
-        if _helps(parts):
+        if _helps(parts, sum(sizes)):
             fitted[:, target] = _fit(parts)[0][: sum(sizes)]
     rows = np.split(fitted, np.cumsum(sizes)[:-1])
     return tuple(
@@ -81,27 +86,27 @@ def _calendar(times: Times) -> Array:
     return np.stack(columns, axis=1)
 
 
-def _helps(parts: Sequence[tuple[Array, Array, Array]]) -> bool:
+def _helps(parts: Sequence[Part], terms: int) -> bool:
     """Tell whether one-bar errors of the last rows are surely smaller with effects, fitted on the rows before them."""
-    cuts = [round(len(y) * (1 - _TRIED)) for _, _, y in parts]
-    early = [tuple(one[:cut] for one in part) for part, cut in zip(parts, cuts, strict=True)]
-    late = [tuple(one[cut:] for one in part) for part, cut in zip(parts, cuts, strict=True)]
-    without = [(terms[:, :0], calendar, y) for terms, calendar, y in early]
-    try:
-        found, plain = _fit(early), _fit(without)  # type: ignore[arg-type]
-    except np.linalg.LinAlgError:
-        return False
-    errors = _errors(late, *found), _errors([(terms[:, :0], c, y) for terms, c, y in late], *plain)  # type: ignore[arg-type]
-    gain = np.abs(errors[1]) - np.abs(errors[0])
+    errors = []
+    for first in (0, terms):  # with the effects' terms, and with the calendar alone
+        cuts = [round(len(y) * (1 - _TRIED)) for _, y in parts]
+        early = [(design[:cut, first:], y[:cut]) for (design, y), cut in zip(parts, cuts, strict=True)]
+        late = [(design[cut:, first:], y[cut:]) for (design, y), cut in zip(parts, cuts, strict=True)]
+        try:
+            errors.append(np.abs(_errors(late, *_fit(early))))
+        except np.linalg.LinAlgError:
+            return False
+    gain = errors[1] - errors[0]
     gain = gain[np.isfinite(gain)]
     return len(gain) > 2 and bool(gain.mean() > _SURELY * gain.std() / np.sqrt(len(gain)))
 
 
-def _fit(parts: Sequence[tuple[Array, Array, Array]]) -> tuple[Array, float]:
-    """Return weights of terms and calendar (a level for each series is taken off), and the autocorrelation."""
+def _fit(parts: Sequence[Part]) -> tuple[Array, float]:
+    """Return weights of the columns (a level for each series is taken off), and the autocorrelation."""
     memory = 0.0
     for _ in range(_TURNS):
-        rows = [_differenced(np.concatenate([terms, calendar], axis=1), y, memory) for terms, calendar, y in parts]
+        rows = [_differenced(design, y, memory) for design, y in parts]
         x, y = np.concatenate([one for one, _ in rows]), np.concatenate([one for _, one in rows])
         size = np.maximum(np.sqrt((x**2).mean(axis=0)), 1e-12)
         weights = _robust(x / size, y) / size
@@ -133,10 +138,10 @@ def _differenced(x: Array, y: Array, memory: float) -> tuple[Array, Array]:
     return rows - rows.mean(axis=0) if len(rows) else rows, moved - moved.mean() if len(moved) else moved
 
 
-def _autocorrelation(parts: Sequence[tuple[Array, Array, Array]], weights: Array) -> float:
+def _autocorrelation(parts: Sequence[Part], weights: Array) -> float:
     above = below = 0.0
-    for terms, calendar, y in parts:
-        rest = y - np.concatenate([terms, calendar], axis=1) @ weights
+    for design, y in parts:
+        rest = y - design @ weights
         rest = rest - np.nanmean(rest)
         both = np.isfinite(rest[1:]) & np.isfinite(rest[:-1])
         above += float((rest[1:] * rest[:-1])[both].sum())
@@ -144,11 +149,11 @@ def _autocorrelation(parts: Sequence[tuple[Array, Array, Array]], weights: Array
     return min(max(above / below if below > 0 else 0.0, 0.0), 1.0)
 
 
-def _errors(parts: Sequence[tuple[Array, Array, Array]], weights: Array, memory: float) -> Array:
+def _errors(parts: Sequence[Part], weights: Array, memory: float) -> Array:
     """Errors over one bar of each row, given the one before it."""
     found = []
-    for terms, calendar, y in parts:
-        rest = y - np.concatenate([terms, calendar], axis=1) @ weights
+    for design, y in parts:
+        rest = y - design @ weights
         moved = rest[1:] - memory * rest[:-1]
         found.append(moved - np.nanmedian(moved) if np.isfinite(moved).any() else moved)
     return np.concatenate(found)

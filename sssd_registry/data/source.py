@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,11 @@ class WindowSource:
     observed: npt.NDArray[np.bool_]
     known: npt.NDArray[np.float64]
     known_offsets: npt.NDArray[np.int64]
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every target was observed at every base bar."""
+        return bool(self.observed.all())
 
     @property
     def base(self) -> Table:

@@ -212,9 +212,9 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     config = config.model_copy(update={"id": find_id(frame, config.id)})
     rows = series_rows(frame, time, config.id, broken={})  # a panel is told of those by to_panel
     columns = pick_columns(config, frame, time)
-    targets = pick_targets(config, columns, find_roles(columns), frame)
-    known = find_known(frame, config.known or (), config.holidays)
     roles = find_roles(columns)
+    targets = pick_targets(config, columns, roles, frame)
+    known = find_known(frame, config.known or (), config.holidays)
     spacing = find_spacing([one.times for one in rows])
     source = row_length(config, spacing, [one.times for one in rows], where)
     asked = _asked_timeframes(config.timeframes or {}, source)

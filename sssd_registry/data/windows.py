@@ -259,7 +259,7 @@ def window_places(source: WindowSource, origins: Origins) -> WindowPlaces:
 def _ready(source: WindowSource) -> npt.NDArray[np.bool_]:
     """Tell whether each of the N base bars has a full lookback in every timeframe."""
     full = [source.tables[frame.name].count >= frame.lookback for frame in source.spec.timeframes]
-    if not source.observed.all():
+    if not source.complete:
         full.append(_says_something(source))
     return np.asarray(np.stack(full).all(axis=0), dtype=np.bool_)
 

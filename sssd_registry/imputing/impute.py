@@ -88,28 +88,29 @@ def impute(
     source = pipeline.source(data)
     if source.spec.target_kind == "log-return":
         raise SSSDError("a model of log-returns since an origin imputes nothing: train with data.target_kind=price")
-    if source.observed.all():
+    if source.complete:
         raise SSSDError(f"{source.panel.source}: no value of {', '.join(source.spec.targets)} is missing")
     longest = max(source.spec.horizons)
     plans = [stretches(source, index, longest) for index in range(len(source.panel.series))]
     starts = [(index, row, first, last) for index, found in enumerate(plans) for row, first, last in found]
-    samples = np.full((*source.observed.shape, num_samples), np.nan)  # (N, C, S)
+    cells, samples = [np.empty((0, 2), dtype=np.intp)], [np.empty((0, num_samples))]
     for begun in range(0, len(starts), _AT_ONCE):
         some = starts[begun : begun + _AT_ONCE]
         made = _stretch_samples(pipeline, source, some, longest, num_samples, seed + begun)
         for (index, row, first, last), paths in zip(some, made, strict=True):
-            place = source.offsets[index] + row
-            samples[place + first : place + last + 1] = paths[:, first - 1 : last].transpose(1, 2, 0)
+            place = source.offsets[index] + row + first
+            gone = np.argwhere(~source.observed[place : place + last - first + 1])  # (n, 2): bar, target
+            cells.append(np.add(gone, (place, 0)))
+            samples.append(paths[:, first - 1 + gone[:, 0], gone[:, 1]].T)  # (n, S)
         if report is not None:
             report(min(begun + _AT_ONCE, len(starts)), len(starts))
-    missing = ~source.observed
-    found = missing & ~np.isnan(samples[..., 0])
-    rows, columns = np.nonzero(found)
+    rows, columns = np.concatenate(cells).T
     series = np.repeat(np.arange(len(source.lengths)), source.lengths)[rows]
     names = np.array([one.id for one in source.panel.series], dtype=object)
     targets = np.array(source.spec.targets, dtype=object)
-    left = int(missing.sum() - found.sum())
-    return Imputed(names[series], targets[columns], source.base.starts[rows], samples[rows, columns], left, source)
+    left = int((~source.observed).sum()) - len(rows)
+    times = source.base.starts[rows]
+    return Imputed(names[series], targets[columns], times, np.concatenate(samples), left, source)
 
 
 def write_imputed(made: Imputed, path: str | Path) -> None:

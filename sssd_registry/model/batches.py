@@ -43,7 +43,7 @@ def make_batch(data: TrainingData, origins: Origins, horizons: tuple[int, ...], 
         moved = values.pop(KNOWN)[:, [horizon - 1 for horizon in horizons]]
         future = future * (-moved).exp() if data.spec.in_logs else future - moved
     observed = None
-    if not data.source.observed.all():
+    if not data.source.complete:
         observed = torch.from_numpy(observed_at(data.source, origins, horizons)).to(device).double()
     bars = torch.tensor(horizons, dtype=torch.float32, device=device)
     return Batch(values, times, future, bars, observed)
