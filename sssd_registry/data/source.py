@@ -60,7 +60,7 @@ class WindowSource:
 
     @cached_property
     def complete(self) -> bool:
-        """Whether every target was observed at every base bar."""
+        """Tell whether every target was observed at every base bar."""
         return bool(self.observed.all())
 
     @property
