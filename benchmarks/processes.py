@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-_WARM, _STEPS, _ROUNDS = 10, 60, 5
+_WARM, _STEPS, _ROUNDS = 10, 40, 3
 # Name, processes, threads of each.
 _WAYS = (
     ("one process, one thread", 1, 1),
