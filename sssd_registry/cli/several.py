@@ -6,7 +6,7 @@ import io
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
 from sssd_registry.errors import SSSDError
 from sssd_registry.training.launch import launched
@@ -42,19 +42,25 @@ def begin(words: list[str]) -> None:
 def as_one() -> Iterator[None]:
     """Let the block print in the first process only; another one's error is told where that says nothing."""
     index, count = launched()
-    if index == 0:
-        yield
-    else:
-        said = io.StringIO()
-        try:
-            with redirect_stdout(io.StringIO()), redirect_stderr(said):
-                yield
-        except SystemExit as end:
-            if end.code not in (0, None, 130):
-                time.sleep(_PATIENCE)
-                last = (said.getvalue().splitlines() or [""])[-1]
-                print(f"process {index}: {last}", file=sys.stderr)
-            raise
+    said = io.StringIO()
+    try:
+        with ExitStack() as quiet:
+            if index > 0:
+                quiet.enter_context(redirect_stdout(io.StringIO()))
+                quiet.enter_context(redirect_stderr(said))
+            yield
+    except SystemExit as end:
+        if end.code in (0, None):
+            _leave(count)
+        elif index > 0 and end.code != 130:
+            time.sleep(_PATIENCE)
+            last = (said.getvalue().splitlines() or [""])[-1]
+            print(f"process {index}: {last}", file=sys.stderr)
+        raise
+    _leave(count)
+
+
+def _leave(count: int) -> None:
     if count > 1 and "torch" in sys.modules:
         from sssd_registry.training.processes import part
 
