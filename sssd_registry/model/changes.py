@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.exact_buffers import ExactBuffers
+from sssd_registry.model.pick_columns import pick_columns
 
 # A window's unit is never less than this share of the movement that is typical of its column in training.
 _LEAST_SHARE = 0.1
@@ -53,18 +54,20 @@ class Changes(ExactBuffers):
 
     def size(self, levels: Tensor) -> Tensor:
         """Root mean square of the one-bar changes of ``(B, L, V)``: ``(B, 1, V)``, 0 where nothing moved."""
-        return torch.sqrt(self.change(levels).square().mean(dim=1, keepdim=True))
+        return root_mean_square(self.change(levels))
 
-    def unit(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
+    def unit(self, levels: Tensor, columns: Sequence[int], change: Tensor | None = None) -> Tensor:
         """The window's own movement, but not less than a share of what is typical: ``(B, 1, V)``, above zero.
 
         Args:
             levels: float64 ``(B, L, V)``.
             columns: which of the data's columns the V are.
+            change: of the levels, where it is known already.
         """
+        size = self.size(levels) if change is None else root_mean_square(change)
         level = torch.ones_like(levels[:, -1:]) if self.log else levels[:, -1:].abs()
         floor = torch.maximum(_LEAST_SHARE * self.usual(levels, columns), _RELATIVE_FLOOR * level)
-        return torch.maximum(self.size(levels), floor).clamp(min=_ABSOLUTE_FLOOR)
+        return torch.maximum(size, floor).clamp(min=_ABSOLUTE_FLOOR)
 
     def weight(self, levels: Tensor, columns: Sequence[int], full: float) -> Tensor:
         """Weigh windows in a fit, ``(B, V)``: 1, but less for one that moves little, and 0 for one that does not.
@@ -80,10 +83,10 @@ class Changes(ExactBuffers):
 
     def usual(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
         """One-bar movement that is typical of series at such levels, ``(B, 1, V)``; 0 before it is fitted."""
-        index = list(columns)
-        return torch.maximum(self.typical[index], self.typical_share[index] * root_mean_square(levels))
+        typical, share = (pick_columns(each, columns) for each in (self.typical, self.typical_share))
+        return torch.maximum(typical, share * root_mean_square(levels))
 
 
 def root_mean_square(levels: Tensor) -> Tensor:
-    """Return the root mean square of a window's levels ``(B, L, V)``: ``(B, 1, V)``."""
+    """Return the root mean square over a window ``(B, L, V)``: ``(B, 1, V)``."""
     return torch.sqrt(levels.square().mean(dim=1, keepdim=True))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import KNOWN
+from sssd_registry.model.pick_columns import pick_columns
 
 
 def known_effects(numbers: Tensor, spec: DataSpec) -> Tensor:
@@ -58,7 +59,7 @@ def window_effects(raw: Tensor, size: Tensor, spec: DataSpec) -> Tensor:
 
 def _size(values: Mapping[str, Tensor], spec: DataSpec) -> Tensor:
     """Unit of effects, ``(B, 1, C)``: 1, but in a panel the size of the window's levels, as series may be of any."""
-    levels = values[spec.base.name][..., list(spec.target_indices)]
+    levels = pick_columns(values[spec.base.name], spec.target_indices)
     if spec.id is None or spec.in_logs:
         return torch.ones_like(levels[:, :1])
     seen = ~levels.isnan()

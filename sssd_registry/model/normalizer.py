@@ -19,6 +19,7 @@ from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
+from sssd_registry.model.pick_columns import pick_columns
 
 
 class WindowNormalizer(ExactBuffers):
@@ -84,24 +85,25 @@ class WindowNormalizer(ExactBuffers):
         Highs and lows are told relative to their bar's close, volumes relative to the window's.
         """
         columns = self.movement.columns("open", "close", "value")
-        levels = values[..., columns]  # (B, L, V of levels)
-        unit = self.movement.unit(levels, columns)  # (B, 1, V)
-        change = (self.movement.change(levels) / unit).float()
+        levels = pick_columns(values, columns)  # (B, L, V of levels)
+        moved = self.movement.change(levels)
+        unit = self.movement.unit(levels, columns, moved)  # (B, 1, V)
+        change = (moved / unit).float()
         distance = (self.movement.between(levels[:, -1:], levels) / (unit * levels.shape[1] ** 0.5)).float()
         features = [change, change.abs(), distance]
         if extremes := self.movement.columns("high", "low"):
-            close = values[..., closes := self.movement.columns("close")]
-            unit = self.movement.unit(close, closes)
-            features.append((self.movement.between(close, values[..., extremes]) / unit).float())
+            closes = [columns.index(close) for close in self.movement.columns("close")]
+            close, unit = pick_columns(levels, closes), pick_columns(unit, closes)
+            features.append((self.movement.between(close, pick_columns(values, extremes)) / unit).float())
         if volumes := self.movement.columns("volume"):
-            features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
+            features.append(_standardised(pick_columns(values, volumes).clamp(min=0).log1p()))
         if self.spec.holes:
             features.append(values[..., len(self.spec.columns) :].float())
         return torch.cat(features, dim=-1)  # (B, L, F but for the calendar)
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' last known values, float64 ``(B, C)``."""
-        return values[self.spec.base.name][:, -1][:, list(self.spec.target_indices)]
+        return self._targets(values)[:, -1]
 
     def scale(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' one-bar unit, float64 ``(B, C)``."""
@@ -120,7 +122,7 @@ class WindowNormalizer(ExactBuffers):
 
     def _targets(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the targets' levels, float64 ``(B, L, C)``."""
-        return values[self.spec.base.name][..., list(self.spec.target_indices)]
+        return pick_columns(values[self.spec.base.name], self.spec.target_indices)
 
     def location_scale(
         self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
+from sssd_export.graph.plain_slices import TRANSLATIONS
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
 from sssd_export.graph.widen_norms import widen_norms
@@ -178,6 +179,7 @@ def _export(
             program = torch.onnx.export(
                 module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
                 input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False,
+                custom_translation_table=TRANSLATIONS,
             )  # fmt: skip
         except torch.onnx.OnnxExporterError as error:
             raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
