@@ -129,6 +129,7 @@ def export_request(model: Path, order: ExportOptions, pipeline: ModelPipeline) -
         examples=pipeline.examples,
         random_walk_window=pipeline.record.random_walk_window,
         test_start=pipeline.record.test_start,
+        validation=pipeline.record.validation_paths.model_dump() if pipeline.record.validation_paths else {},
         options=options,
         precision=precision,
         loop=order.loop or "unrolled",

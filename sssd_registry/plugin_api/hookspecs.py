@@ -160,6 +160,7 @@ class ExportRequest:
         num_samples: S where nothing else is asked of the engine.
         examples: raw windows to trace, calibrate and check with.
         random_walk_window, test_start: as the training record has them, for the manifest.
+        validation: scores of the model's paths on its validation part, for the manifest; nothing where there are none.
         options: an instance of the target's options.
         precision: one of the target's ``precisions``.
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
@@ -184,6 +185,7 @@ class ExportRequest:
     loop: str = "unrolled"
     split: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, Any] = field(default_factory=dict)
     refit: Path | None = None
     report: Report = silent
 

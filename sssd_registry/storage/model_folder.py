@@ -45,6 +45,7 @@ from sssd_registry.storage.index import (
 )
 from sssd_registry.storage.sampling_defaults import SamplingDefaults, read_sampling_defaults, write_sampling_defaults
 from sssd_registry.storage.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
+from sssd_registry.storage.validation_paths import ValidationPaths
 from sssd_registry.storage.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 from sssd_registry.version import __version__
 
@@ -66,6 +67,7 @@ class TrainingRecord(BaseModel):
         validation_energy: energy score in the same units, over the root of how many numbers a path has.
         validation_gains: by score, what the best weights gained over the start, and how surely, in words.
         validation_scores: CRPS in data units, by forecaster (``model`` and two naive ones) and target.
+        validation_paths: scores of the paths themselves, in data units.
         calibration: what intervals covered, set where they were calibrated.
         bounds: by target with a bound, how often forecasts and what came to be lie on it, in words.
         distilled: set where it was distilled.
@@ -80,6 +82,7 @@ class TrainingRecord(BaseModel):
     validation_energy: _Score
     validation_gains: dict[str, str] = Field(default_factory=dict)
     validation_scores: dict[str, dict[str, _Score]] = Field(default_factory=dict)
+    validation_paths: ValidationPaths | None = None
     validation_start: _Time
     test_start: _Time
     random_walk_window: int = Field(ge=0, le=MAX_LOOKBACK)

@@ -31,6 +31,7 @@ from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.on_bounds import on_bounds
 from sssd_registry.training.place import alone
+from sssd_registry.training.score_validation_paths import score_validation_paths
 from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.validation import validation_scores
@@ -163,6 +164,7 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
         validation_energy=float(chosen.energy.mean()),
         validation_gains={name: str(one) for name, one in run.gains.items()},
         validation_scores=scores_beside_naive(chosen.standard, run.validation, run.data.spec.targets),
+        validation_paths=score_validation_paths(run.network, tableau, run.data, run.validation_origins),
         calibration=run.calibration,
         bounds=run.bounds,
         validation_start=split.validation_start,

@@ -104,6 +104,7 @@ def build_engine(
         "parts": parts,
         **description,
         "source": dict(request.source),
+        "validation": dict(request.validation),
         "versions": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in (*_PACKAGES, _onnxruntime(), *packages)},
