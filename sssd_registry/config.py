@@ -144,6 +144,9 @@ class ModelConfig(_Section):
     )
     target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
     token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")
+    past_tokens: int = Field(
+        16, ge=1, le=_MAX_SIZE, description="tokens of each timeframe's past, for heads that attend to them"
+    )
     dropout: float = Field(0.1, ge=0, lt=1)
     location_scale: Literal["random-walk", "linear", "direct"] = Field(
         "direct",

@@ -85,6 +85,7 @@ _FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "order": (_is_order, "a whole number from 1, or None"),
     "consistency": _FLAG,
     "tokens": _FLAG,
+    "past": _FLAG,
     "native_code": _FLAG,
     "precisions": (_are_texts, "a tuple of texts, the default first"),
 }

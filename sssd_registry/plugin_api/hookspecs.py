@@ -130,6 +130,8 @@ class HeadSpec:
         unavailable: as for schedulers.
         tokens: it looks along K, at a path's leading components over horizons as K tokens, smooth ones first, each
             of the targets' D. Otherwise K is 1, and D all that is diffused of a path, so that any head sees all of it.
+        past: ``cond`` is ``(B, K + N, C)``: after the K rows come N tokens of the window's past, oldest first and
+            timeframe by timeframe, for it to attend to. What it computes from them alone is done once a window.
     """
 
     name: str
@@ -138,6 +140,7 @@ class HeadSpec:
     options: type = NoOptions
     unavailable: Callable[[], str] = always
     tokens: bool = False
+    past: bool = False
 
 
 # Told what is done, how much there is, and what is next.

@@ -24,7 +24,9 @@ def make_network(spec: DataSpec, config: ModelConfig) -> SSSDNetwork:
         SSSDError: unknown head, or wrong head options.
     """
     head = registry().heads[config.head]
-    return SSSDNetwork(spec, config, lambda latent, cond: _make_head(head, config, latent, cond), head.tokens)
+    return SSSDNetwork(
+        spec, config, lambda latent, cond: _make_head(head, config, latent, cond), head.tokens, head.past
+    )
 
 
 def _make_head(spec: HeadSpec, config: ModelConfig, latent_size: int, cond_size: int) -> nn.Module:

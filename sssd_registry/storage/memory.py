@@ -24,7 +24,7 @@ _FILLS = 16
 _TRAINING_COPIES = 5
 _FIELDS = {
     "normalizer": "data.columns, data.targets or data.horizons",
-    "encoder": "model.feature_size, model.state_size or model.num_layers",
+    "encoder": "model.feature_size, model.state_size, model.num_layers or model.past_tokens",
     "correlation": "data.targets or data.horizons",
     "token_embedding": "model.token_size",
     "head": "model.head_options, model.components or model.target_components",
