@@ -23,11 +23,8 @@ from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import (
-    Windows,
-    WindowSource,
-    check_known,
-)
+from sssd_registry.data.target_bounds import check_given
+from sssd_registry.data.windows import Windows, WindowSource
 from sssd_registry.errors import SSSDError, near_matches
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
@@ -172,14 +169,12 @@ class ModelPipeline:
         Raises:
             SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
         """
+        bars = check_horizons(horizons, self.spec)
         if isinstance(data, Windows):
             windows = data
         else:
             source = self.source(data)
-            windows, origins = end_windows(source)
-        bars = check_horizons(horizons, self.spec)
-        if not isinstance(data, Windows):
-            check_known(source, origins, math.ceil(max(bars)))
+            windows, origins = end_windows(source, math.ceil(max(bars)))
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
         shape = self.network.noise_shape(tableau)
         if generator is None:
@@ -194,6 +189,18 @@ class ModelPipeline:
             chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise, part).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
+
+    def forecast_given(
+        self,
+        windows: Windows,
+        *,
+        horizons: Sequence[float | str],
+        num_samples: int,
+        seed: int,
+        given: npt.NDArray[np.float64],
+    ) -> Forecast:
+        """Forecast given a part of the future: what an engine does, too."""
+        return self(windows, horizons=horizons, num_samples=num_samples, generator=seed, given=given)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         """A bar of batches, but none for a single one."""
@@ -282,7 +289,8 @@ def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Ten
     """Values that are known of the future as a tensor, float64 ``(B, K, C)``, NaN where nothing is.
 
     Raises:
-        SSSDError: a name that is no target, numbers that are not one for each horizon, or that are infinite.
+        SSSDError: a name that is no target, numbers that are not one for each horizon, infinite ones, or ones that
+            are outside of their target's bounds.
     """
     if given is None:
         return None
@@ -304,4 +312,5 @@ def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Ten
             known[:] = values
         else:
             known[..., spec.targets.index(name)] = values
+    check_given(known, spec)
     return torch.from_numpy(known)
