@@ -12,12 +12,13 @@ import numpy.typing as npt
 
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
+from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.windows import Origins, WindowSource, windows_at
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.forecast import check_forecast_file
-from sssd_registry.model_pipeline import ModelPipeline
+from sssd_registry.forecaster import GivenForecaster
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ class Imputed:
 
 
 def impute(
-    pipeline: ModelPipeline,
+    forecaster: GivenForecaster,
     data: Data | Panel,
     *,
     num_samples: int = 100,
@@ -76,16 +77,16 @@ def impute(
     given what was observed in it and in as much time after it. So a hole knows both of its ends.
 
     Args:
-        pipeline: a model of such data.
+        forecaster: a pipeline of such data, or an engine of every bar up to its farthest horizon.
         data: frame or file, with empty cells, or rows that are missing where ``data.gaps`` is so.
         num_samples: S.
         seed: the same seed gives the same samples.
         report: told stretches done and in all.
 
     Raises:
-        SSSDError: unusable data, or nothing is missing in them.
+        SSSDError: unusable data, nothing is missing in them, or an engine that lacks a horizon.
     """
-    source = pipeline.source(data)
+    source = read_windows(data, forecaster.spec)
     if source.spec.target_kind == "log-return":
         raise SSSDError("a model of log-returns since an origin imputes nothing: train with data.target_kind=price")
     if source.complete:
@@ -96,7 +97,7 @@ def impute(
     cells, samples = [np.empty((0, 2), dtype=np.intp)], [np.empty((0, num_samples))]
     for begun in range(0, len(starts), _AT_ONCE):
         some = starts[begun : begun + _AT_ONCE]
-        made = _stretch_samples(pipeline, source, some, longest, num_samples, seed + begun)
+        made = _stretch_samples(forecaster, source, some, longest, num_samples, seed + begun)
         for (index, row, first, last), paths in zip(some, made, strict=True):
             place = source.offsets[index] + row + first
             gone = np.argwhere(~source.observed[place : place + last - first + 1])  # (n, 2): bar, target
@@ -133,7 +134,8 @@ def write_imputed(made: Imputed, path: str | Path) -> None:
 def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int, int, int]]:
     """Origins in one series from which its missing values are forecast, each with the first and last bar to be taken.
 
-    As many as ``longest`` bars come after an origin. Half of them are taken: the others tell of what came after.
+    As many as ``longest`` bars come after an origin. Half of them are taken: the others tell of what came after. Each
+    begins with a missing bar, so that a hole of that length is within one, between what came before and after it.
     """
     first, last = int(source.offsets[index]), int(source.offsets[index + 1])
     gone = np.asarray(~source.observed[first:last].all(axis=1))
@@ -143,7 +145,9 @@ def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int,
         return []
     step, found = max(1, longest // 2), []
     row, final = ready[0], count - 1 - longest
-    while row < final:
+    while row < final and gone[row + 1 : final + 1].any():
+        hole = row + int(gone[row + 1 :].argmax())  # the bar before the next missing one
+        row = hole if hole < final and _ready(source, first + hole) else row
         if gone[row + 1 : row + step + 1].any() and _ready(source, first + row):
             found.append((row, 1, step))
         row += step
@@ -160,7 +164,7 @@ def _ready(source: WindowSource, place: int) -> bool:
 
 
 def _stretch_samples(
-    pipeline: ModelPipeline,
+    forecaster: GivenForecaster,
     source: WindowSource,
     some: list[tuple[int, int, int, int]],
     longest: int,
@@ -172,5 +176,6 @@ def _stretch_samples(
     rows = (source.offsets[origins.series] + origins.row)[:, None] + np.arange(1, longest + 1)  # (B, H)
     given = np.where(source.observed[rows], source.futures[rows], np.nan)  # (B, H, C)
     bars = range(1, longest + 1)
-    made = pipeline(windows_at(source, origins), horizons=bars, num_samples=count, generator=seed, given=given)
+    windows = windows_at(source, origins)
+    made = forecaster.forecast_given(windows, horizons=bars, num_samples=count, seed=seed, given=given)
     return made.samples
