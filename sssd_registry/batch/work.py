@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sssd_registry.batch.parts import LeftOut
+from sssd_registry.data.windows import last_origins
 from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 from sssd_registry.forecast import write_forecast
 from sssd_registry.forecast_ends import Ends, forecast_ends
@@ -63,7 +64,15 @@ def forecast_part(forecaster: Forecaster, job: Job, part: Path, target: Path) ->
 def _left_out(ends: Ends) -> list[tuple[str, str]]:
     """Series that have no forecast, and why."""
     panel, made = ends.source.panel, set(ends.forecast.series.tolist())
-    short = [(one.id, f"too few bars: {len(one.times)}") for one in panel.series if one.id not in made]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)
+        long = {panel.series[index].id for index in last_origins(ends.source).series}
+    lacks = "rows to be forecast are missing: what is known ahead (data.known) has to be told of each"
+    short = [
+        (one.id, lacks if one.id in long else f"too few bars: {len(one.times)}")
+        for one in panel.series
+        if one.id not in made
+    ]
     return [*panel.left_out.items(), *short]
 
 
