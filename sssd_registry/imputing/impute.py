@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.windows import Origins, WindowSource, windows_at
 from sssd_registry.data.written_times import in_zone
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import DataWarning, SSSDError
 from sssd_registry.files.atomic import atomic_file
 from sssd_registry.forecast import check_forecast_file
 from sssd_registry.forecaster import GivenForecaster
@@ -73,8 +75,9 @@ def impute(
 ) -> Imputed:
     """Impute every missing value that has a full window before it.
 
-    A series is gone through in stretches of half the farthest horizon. Each is forecast from the window before it,
-    given what was observed in it and in as much time after it. So a hole knows both of its ends.
+    A series is gone through in stretches of half the farthest horizon, or more where a hole is longer. Each is forecast
+    from the window before it, given what was observed in it and after it, as far as that horizon. So a hole knows both
+    of its ends. One that is longer than the farthest horizon is filled piece by piece, with a warning.
 
     Args:
         forecaster: a pipeline of such data, or an engine of every bar up to its farthest horizon.
@@ -92,6 +95,13 @@ def impute(
     if source.complete:
         raise SSSDError(f"{source.panel.source}: no value of {', '.join(source.spec.targets)} is missing")
     longest = max(source.spec.horizons)
+    if (hole := _longest_hole(source)) > longest:
+        warnings.warn(
+            f"{source.panel.source}: a hole of {hole} bars is longer than the farthest horizon, {longest}: it is filled"
+            " piece by piece, and paths jump from one piece to the next; train with longer data.horizons",
+            DataWarning,
+            stacklevel=2,
+        )
     plans = [stretches(source, index, longest) for index in range(len(source.panel.series))]
     starts = [(index, row, first, last) for index, found in enumerate(plans) for row, first, last in found]
     cells, samples = [np.empty((0, 2), dtype=np.intp)], [np.empty((0, num_samples))]
@@ -134,26 +144,52 @@ def write_imputed(made: Imputed, path: str | Path) -> None:
 def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int, int, int]]:
     """Origins in one series from which its missing values are forecast, each with the first and last bar to be taken.
 
-    As many as ``longest`` bars come after an origin. Half of them are taken: the others tell of what came after. Each
-    begins with a missing bar, so that a hole of that length is within one, between what came before and after it.
+    As many as ``longest`` bars come after an origin. Half of them are taken, or more: the others tell of what came
+    after. Each begins with a missing bar and ends where as few holes as possible go on: paths of two stretches do not
+    continue each other.
     """
     first, last = int(source.offsets[index]), int(source.offsets[index + 1])
-    gone = np.asarray(~source.observed[first:last].all(axis=1))
+    missing = ~source.observed[first:last]  # (n, C)
+    gone, cut = missing.any(axis=1), (missing[:-1] & missing[1:]).sum(axis=1)
     count = last - first
     ready = [row for row in range(count) if _ready(source, first + row)]
     if not ready or count - 1 - longest < ready[0]:
         return []
-    step, found = max(1, longest // 2), []
+    found = []
     row, final = ready[0], count - 1 - longest
     while row < final and gone[row + 1 : final + 1].any():
         hole = row + int(gone[row + 1 :].argmax())  # the bar before the next missing one
-        row = hole if hole < final and _ready(source, first + hole) else row
-        if gone[row + 1 : row + step + 1].any() and _ready(source, first + row):
-            found.append((row, 1, step))
-        row += step
+        row = hole if _ready(source, first + hole) else row
+        taken = _taken(cut[row : row + longest + 1])
+        if gone[row + 1 : row + taken + 1].any() and _ready(source, first + row):
+            found.append((row, 1, taken))
+        row += taken
     if gone[final + 1 :].any() and _ready(source, first + final):
         found.append((final, max(1, row - final + 1), longest))
     return found
+
+
+def _taken(cut: npt.NDArray[np.int64]) -> int:
+    """How many of the H bars after an origin to take: half of them or some more, all only where a hole asks for it.
+
+    Args:
+        cut: holes that go on after the origin and after each of these bars, ``(H + 1,)``.
+    """
+    longest = len(cut) - 1
+    half = max(1, longest // 2)
+    costs = cut[half:]
+    near = costs[: longest - half // 2 - half + 1]
+    return half + int(near.argmin() if near.min() <= costs.min() else costs.argmin())
+
+
+def _longest_hole(source: WindowSource) -> int:
+    """Bars of the longest hole of any series and target."""
+    longest = 0
+    for first, last in pairwise(source.offsets.tolist()):
+        for column in source.observed[first:last].T:
+            seen = np.flatnonzero(np.concatenate([column, [True]]))  # what is before the first one is no hole
+            longest = max(longest, int(np.diff(seen).max(initial=1)) - 1)
+    return longest
 
 
 def _ready(source: WindowSource, place: int) -> bool:

@@ -55,7 +55,7 @@ def plot_imputed(made: Imputed, path: str | Path, *, paths: int = 5) -> None:
         axis.set_ylabel(shown[column])
     locator = AutoDateLocator()
     axes[-1].xaxis.set_major_locator(locator)
-    axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     hidden = len(targets) - len(shown)
     more = f" ({hidden} more targets not shown)" if hidden else ""
     title = f"{f'{name}: ' if name else ''}missing values, imputed{more}"
@@ -102,8 +102,8 @@ def _panel(axis: Axes, times: npt.NDArray[np.datetime64], levels: Array, samples
     if paths:
         axis.plot([], [], color=_FILL, lw=0.5, label="sample paths")
     axis.plot(times, np.median(inside, axis=1), color=_FILL, lw=1.6, label="median")
-    alone = {"marker": "o", "ms": 2.0}  # an observed value between two missing ones is no line
-    axis.plot(times, levels, color=_OBSERVED, lw=1.2, label="observed", **alone)
+    # An observed value between two missing ones is no line.
+    axis.plot(times, levels, color=_OBSERVED, lw=1.2, marker="o", ms=2.0, label="observed")
     axis.grid(axis="y", color="#e6e6e6", lw=0.7)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
