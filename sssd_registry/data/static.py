@@ -54,7 +54,8 @@ def find_static(frame: pd.DataFrame, columns: Sequence[str], name: str | None) -
                 f"{source_name(frame)}: column {column!r} (data.static) has {len(labels)} labels, such as"
                 f" {some(labels, 3)}; up to {MOST_LABELS} can be told apart: group them, or leave it out"
             )
-        found += [Known(column=column, level=label, static=True) for label in labels or [None]]
+        levels: list[str | None] = [*labels] if labels else [None]
+        found += [Known(column=column, level=level, static=True) for level in levels]
     return tuple(found)
 
 

@@ -150,7 +150,7 @@ def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int,
     """
     first, last = int(source.offsets[index]), int(source.offsets[index + 1])
     missing = ~source.observed[first:last]  # (n, C)
-    gone, cut = missing.any(axis=1), (missing[:-1] & missing[1:]).sum(axis=1)
+    gone, cut = np.asarray(missing.any(axis=1)), (missing[:-1] & missing[1:]).sum(axis=1)
     count = last - first
     ready = [row for row in range(count) if _ready(source, first + row)]
     if not ready or count - 1 - longest < ready[0]:

@@ -53,7 +53,7 @@ def plot_imputed(made: Imputed, path: str | Path, *, paths: int = 5) -> None:
     for column, axis in enumerate(axes):
         _panel(axis, times, levels[:, column], samples[:, column], paths)
         axis.set_ylabel(shown[column])
-    locator = AutoDateLocator()
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # matplotlib's dates have no types
     axes[-1].xaxis.set_major_locator(locator)
     axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     hidden = len(targets) - len(shown)
