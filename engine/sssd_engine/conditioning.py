@@ -26,7 +26,7 @@ _FARTHEST, _NUGGET = 8.0, 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Conditioning:
-    """What a model knows of how the parts of a path hang together, and how its values came to be within bounds.
+    """Correlation of the parts of a path, and how its values came to be within bounds.
 
     Attributes:
         rows: of the factor of a correlation, each of norm 1: float64 ``(K C, N)`` of all horizons and targets
@@ -85,7 +85,7 @@ class Conditioning:
         return np.where(known[:, None], given[:, None], self._values(np.exp(scaled) if self.log else scaled))
 
     def _gain(self, known: Mask) -> Array:
-        """How far all goes where what is known misses by 1: ``R_uk R_kk⁻¹``, ``(K C, n)``."""
+        """Gain: how far all goes where what is known misses by 1, ``R_uk R_kk⁻¹``, ``(K C, n)``."""
         along = self.with_known(known)
         inner = along[known.reshape(-1)]
         return np.asarray(np.linalg.solve(inner + _NUGGET * np.eye(len(inner)), along.T).T)

@@ -12,7 +12,7 @@ CONDITIONING_FIELDS = {"file": FILE, "shapes": each(each(COUNT, 2, 3), 1, 2), "m
 
 
 def conditioning_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """What of the entry does not fit the others."""
+    """Yield what of the entry does not fit the others."""
     entry = manifest.get("conditioning")
     if entry is None:
         return

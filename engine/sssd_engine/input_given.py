@@ -1,4 +1,4 @@
-"""What an engine is given of the future, checked. numpy only."""
+"""Checks of what an engine is given of the future. numpy only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Given: TypeAlias = "Mapping[str, npt.ArrayLike] | npt.ArrayLike"
 
 
 def given_values(given: Given, manifest: Mapping[str, Any], windows: int) -> npt.NDArray[np.float64]:
-    """What is known of the future, float64 ``(B, K, C)``, NaN where nothing is.
+    """Values that are known of the future, float64 ``(B, K, C)``, NaN where nothing is.
 
     Raises:
         EngineError: a name that is no target, numbers that are not one for each horizon, infinite ones, or ones that

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.config import Bounds, DataConfig
 from sssd_registry.errors import SSSDError, near_matches
-
-if TYPE_CHECKING:
-    from sssd_registry.data.spec import DataSpec
 
 UNBOUNDED: Bounds = (None, None)
 # From this number on floats are whole, and counts are no longer exact.
@@ -104,20 +100,3 @@ def check_targets(
             rows = np.flatnonzero(wrong & looked_at)
             if len(rows):
                 raise SSSDError(f"{place(int(rows[0]), column)}: {cells[rows[0]]:.15g} {what}: {remedy}")
-
-
-def check_given(values: npt.NDArray[np.float64], spec: DataSpec) -> None:
-    """Refuse values of the future ``(B, K, C)``, NaN where nothing is given, that no sample can have.
-
-    Raises:
-        SSSDError: names the first.
-    """
-    price = spec.target_kind == "price"
-    for target, name in enumerate(spec.targets):
-        ends = spec.bounds[target] if spec.bounds else UNBOUNDED
-        low, high = (sign * np.inf if end is None else end for sign, end in zip((-1, 1), ends, strict=True))
-        cells = values[..., target]
-        wrong = cells[(cells < low) | (cells > high) | (price & (cells <= 0))]
-        if len(wrong):
-            allowed = "above 0" if price else f"{low:g} to {high:g}"
-            raise SSSDError(f"given: {name!r} is {wrong[0]:g}, and its bounds are {allowed}")

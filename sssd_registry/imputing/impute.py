@@ -170,7 +170,7 @@ def stretches(source: WindowSource, index: int, longest: int) -> list[tuple[int,
 
 
 def _taken(cut: npt.NDArray[np.int64]) -> int:
-    """How many of the H bars after an origin to take: half of them or some more, all only where a hole asks for it.
+    """Choose how many of the H bars after an origin to take: half or some more, all only where a hole asks for it.
 
     Args:
         cut: holes that go on after the origin and after each of these bars, ``(H + 1,)``.

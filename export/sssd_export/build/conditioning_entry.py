@@ -1,4 +1,4 @@
-"""What an engine keeps so that its forecasts can be given a part of the future: numbers in a file, and their shapes."""
+"""Entry of a manifest that lets forecasts be given a part of the future: numbers in a file, and their shapes."""
 
 from __future__ import annotations
 
