@@ -74,6 +74,10 @@ accuracy: $(INSTALLED) runs/eurusd
 		$(if $(M4_HOURLY),--m4-hourly $(M4_HOURLY)) $(if $(BIKE),--bike $(BIKE)) \
 		$(if $(VIC_ELEC),--vic-elec $(VIC_ELEC))
 
+# Imputation of ETTh1 against what anyone would fill in, into docs/benchmarks.md: make imputation ETTH1=ETTh1.csv
+imputation: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/imputation.py $(ETTH1)
+
 # The claims this project grew from and what was measured, and all tables of accuracy, into docs/.
 claims: $(INSTALLED)
 	$(BIN)/python benchmarks/claims.py

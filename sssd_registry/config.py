@@ -94,6 +94,9 @@ class DataConfig(_Section):
         None,
         description="columns that are known ahead, numbers or labels; rows to be forecast have them, and no target",
     )
+    static: _Names | None = Field(
+        None, description="columns that are constant within each series of a panel, numbers or labels: of its growth"
+    )
     holidays: str | None = Field(
         None, description="countries whose public holidays are known ahead, such as US or US,DE"
     )

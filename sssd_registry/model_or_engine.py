@@ -16,7 +16,7 @@ from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.files.json_file import read_json
 from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
-from sssd_registry.forecaster import Forecaster
+from sssd_registry.forecaster import Forecaster, GivenForecaster
 from sssd_registry.options import split_options
 from sssd_registry.plugin_api.check_spec import TUNED
 from sssd_registry.plugin_api.registry import registry
@@ -63,6 +63,21 @@ def open_forecaster(path: str | Path, scheduler: str | None = None, steps: int |
     """
     with opened(Path(path), MODEL) as place:
         return _open(place, scheduler, steps)
+
+
+def open_given(path: str | Path) -> GivenForecaster:
+    """Open a model folder or an engine folder to forecast given a part of the future.
+
+    Raises:
+        SSSDError: as for :func:`open_forecaster`, or an engine of a target that cannot.
+    """
+    made = open_forecaster(path)
+    if isinstance(made, ModelForecaster):
+        made.pipeline.set_progress_bar_config(disable=True)
+        return made.pipeline
+    if not isinstance(made, GivenForecaster):
+        raise SSSDError(f"{path} is an engine of a target that can be given nothing of the future: use its model")
+    return made
 
 
 def read_spec(path: Path) -> DataSpec | None:

@@ -26,6 +26,7 @@ from sssd_engine.fields import (
     whole,
     words,
 )
+from sssd_engine.given_fields import CONDITIONING_FIELDS, conditioning_faults
 from sssd_engine.noise import NOISE
 from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
 
@@ -67,7 +68,7 @@ _FIELDS = {
     "network_in_use": FLAG, "scheduler": TEXT, "num_inference_steps": whole(0, 2**40), "num_calls": whole(0, 2**40),
     "tableau": TEXT, "precision": TEXT,
     "loop": TEXT, "spec": ANYTHING, "test_start": SECONDS, "random_walk_window": COUNT, "parity": maybe(ANYTHING),
-    "source": ANYTHING, "versions": table(TEXT), "settings": ANYTHING,
+    "source": ANYTHING, "versions": table(TEXT), "settings": ANYTHING, "conditioning": maybe(ANYTHING),
 }  # fmt: skip
 
 
@@ -134,6 +135,8 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     yield "source: order: ", manifest["source"]["order"], _ORDER
     if manifest.get("parity") is not None:
         yield "parity: ", manifest["parity"], _PARITY
+    if manifest.get("conditioning") is not None:
+        yield "conditioning: ", manifest["conditioning"], CONDITIONING_FIELDS
     yield "spec: ", manifest["spec"], _SPEC
     for timeframe in manifest["spec"].get("timeframes") or ():
         yield "spec: timeframes: ", timeframe, {"name": TEXT, "seconds": whole(1, 2**40)}
@@ -192,6 +195,7 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     if fault := next(_noise_faults(manifest, ports["inputs"]), None):
         yield fault
         return
+    yield from conditioning_faults(manifest)
     yield from _flow_faults(manifest, ports)
 
 

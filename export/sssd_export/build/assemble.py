@@ -25,6 +25,7 @@ from sssd_engine.noise import NOISE, NoiseShape, draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
+from sssd_export.build.conditioning_entry import conditioning_entry
 from sssd_export.build.describe_graph import describe_graph, keep_words
 from sssd_export.build.graph_size import refuse_too_large
 from sssd_export.build.parity import check_parity
@@ -103,6 +104,7 @@ def build_engine(
         "settings": dict(settings or {}),
         "parts": parts,
         **description,
+        "conditioning": conditioning_entry(request.network, request.horizons, folder),
         "source": dict(request.source),
         "validation": dict(request.validation),
         "versions": {

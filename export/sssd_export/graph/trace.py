@@ -107,7 +107,8 @@ def trace(
     normaliser = _export(
         "normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [tuple({0: WINDOWS} for _ in raw[0]), each]
     )
-    decoder = _export("decoder", decode, inputs, taken, ["samples", "quantiles"], axes)
+    made = ["samples", "quantiles", *(["levels"] if network.target_values.changes_samples else [])]
+    decoder = _export("decoder", decode, inputs, taken, made, axes)
     return TracedParts(normaliser, decoder, head, shape)
 
 
