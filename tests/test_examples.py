@@ -18,7 +18,8 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PLAIN = EXAMPLES / "plain_onnxruntime.py"
-TESTED = {"forecast_csv.py", "my_scheduler.py", "plain_onnxruntime.py", "serve_http.py", "windows_of_a_csv.py"}
+TESTED = {"forecast_csv.py", "my_scheduler.py", "plain_onnxruntime.py", "serve_http.py", "serve_kserve.py",
+          "serve_ray.py", "windows_of_a_csv.py"}  # fmt: skip
 
 
 def run(example: str, *arguments: object) -> tuple[str, set[str]]:

@@ -14,10 +14,19 @@ import typer
 
 def run_app(app: typer.Typer) -> None:
     """Run a typer application; bugs keep their traceback, and what the machine refuses is no bug."""
-    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError
+    from sssd_registry.cli.several import as_one
 
     _prepare()
+    with as_one():
+        _run(app)
+
+
+def _run(app: typer.Typer) -> None:
+    from sssd_registry.cli.several import begin
+    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError
+
     try:
+        begin(sys.argv[1:])
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.simplefilter("always", SolverWarning)

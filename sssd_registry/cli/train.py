@@ -35,6 +35,7 @@ def train(
     from sssd_registry.cli.strictness import strictly
     from sssd_registry.cli.validation_scores import tell_scores
     from sssd_registry.data.training_data import training_data
+    from sssd_registry.training.launch import launched
     from sssd_registry.training.place import check_output
 
     settings = asked_settings(config, set_, horizons, unit)
@@ -42,6 +43,8 @@ def train(
     with strictly(strict):
         prepared = training_data(data, settings.data)  # before torch is imported, which takes seconds
     typer.echo(f"data: {prepared.summary}", err=True)
+    if (count := launched()[1]) > 1:
+        typer.echo(f"{count} processes share the {settings.training.batch_size} windows of each batch", err=True)
     from sssd_registry.training.train import TrainingInterrupted
     from sssd_registry.training.train import train as run
 

@@ -48,18 +48,25 @@ class EncodedWindows:
         units = None if self.units is None else (self.units[0][rows], self.units[1][rows])
         return EncodedWindows(self.network, self.condition[rows], self.bars, self.future[rows], units)
 
-    def forecast(self, tableau: SolverTableau, num_samples: int, seed: int, at_once: int = _NOISE_AT_ONCE) -> Array:
+    def forecast(
+        self,
+        tableau: SolverTableau,
+        num_samples: int,
+        seed: int,
+        at_once: int = _NOISE_AT_ONCE,
+        first_window: int = 0,
+    ) -> Array:
         """Paths in standard units, float64 ``(B, S, K, C)``.
 
-        Window b's noise is that of ``seed`` and b whatever the solver, and does not depend on how windows are batched
-        to ``at_once`` floats of noise.
+        Window b's noise is that of ``seed`` and ``first_window`` + b whatever the solver, and does not depend on how
+        windows are batched to ``at_once`` floats of noise.
         """
         shape = self.network.noise_shape(tableau)
         batch = max(1, min(at_once // (num_samples * shape.size), len(self)))
         chunks = []
         for first in range(0, len(self), batch):
             chunk = self.part(first, first + batch)
-            noise = path_noise(seed, first, len(chunk), num_samples, shape).to(self.condition.device)
+            noise = path_noise(seed, first_window + first, len(chunk), num_samples, shape).to(self.condition.device)
             paths = standard_paths(self.network, chunk.condition, tableau, self.bars, noise)  # (B, S, K, C)
             if chunk.units is not None:
                 paths = self.network.as_seen(paths, *chunk.units)

@@ -33,9 +33,8 @@ from sssd_registry.sampling.sampler import sample, solve
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.distilled import Distilled
 from sssd_registry.storage.sampling_defaults import SamplingDefaults
-from sssd_registry.training.place import alone
 from sssd_registry.training.state import Run, run_of
-from sssd_registry.training.train import Loss, Report, examples, learn, save, training_record
+from sssd_registry.training.train import Loss, Report, examples, learn, place_of, save, training_record
 from sssd_registry.training.validation import validation_scores
 
 # Ten steps of UniPC are as near to a hundred as twenty of most others, and half the work.
@@ -90,14 +89,14 @@ def distill(
     run = run_of(_trainable_head(teacher.network), prepared, config, _fingerprint(teacher.network, prepared, config))
     run.distils = True
     known = teacher.network.to(run.accelerator.device)
-    with alone(out) as checkpoint:
+    with place_of(run, out) as checkpoint:
         learn(run, make_loss(known.head, slow, fast), fast, checkpoint, resume, report)
         student = Distilled(scheduler=scheduler, steps=steps, teacher_crps=_score(known, slow, run))
         kept = {"distilled": student, "calibration": teacher.record.calibration if teacher.record else None}
         record = training_record(run, config, fast).model_copy(update=kept)
         sampling_defaults = SamplingDefaults(scheduler, steps)
         made = SSSDPipeline(run.network, make_scheduler(scheduler, schedule), record, examples(run), sampling_defaults)
-        return save(made, out, checkpoint)
+        return save(run, made, out, checkpoint)
 
 
 def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau) -> Loss:
@@ -107,8 +106,8 @@ def make_loss(teacher: torch.nn.Module, slow: SolverTableau, fast: SolverTableau
         network = run.network.eval()  # the encoder has to say to the student what it says to the teacher
         with torch.no_grad():
             condition = network.condition(network.encode(batch.values, batch.times))
-        shape = (1, len(condition), run.config.noise_draws, *network.latent_shape)
-        noise = torch.randn(shape, generator=generator).to(condition.device)
+        shape = (1, run.share.whole, run.config.noise_draws, *network.latent_shape)
+        noise = torch.randn(shape, generator=generator)[:, run.share.rows].to(condition.device)
         wanted = sample(lambda z, t: torch.as_tensor(teacher(z, t, condition)), slow, noise)  # (B, S, K, D)
         made = solve(network.denoiser(condition), fast, noise)
         return F.mse_loss(made, wanted)
@@ -141,7 +140,7 @@ def _deterministic(scheduler: str, steps: int, schedule: NoiseSchedule) -> Solve
 
 
 def _score(network: SSSDNetwork, tableau: SolverTableau, run: Run) -> float:
-    found = validation_scores(network, tableau, run.data, run.validation_origins, run.validation_sizes)
+    found = validation_scores(network, tableau, run.data, run.validation_origins, run.validation_sizes, run.processes)
     return float(found.crps.mean())
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from sssd_registry.model.batches import Batch
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
+from sssd_registry.training.processes import Share
 
 # In standard units: a revaluation after years of a fixed rate may be thousands, and would be all of the loss.
 _FARTHEST = 12.0
@@ -56,7 +57,12 @@ def path_latents(network: SSSDNetwork, batch: Batch) -> Tensor:
 
 
 def denoising_loss(
-    model: torch.nn.Module, network: SSSDNetwork, batch: Batch, draws: int, generator: torch.Generator
+    model: torch.nn.Module,
+    network: SSSDNetwork,
+    batch: Batch,
+    draws: int,
+    generator: torch.Generator,
+    share: Share | None = None,
 ) -> Tensor:
     """Mean squared error of the network's prediction, a scalar.
 
@@ -66,11 +72,13 @@ def denoising_loss(
         batch: B windows, and their futures at the correlation's points.
         draws: S noise draws and time steps for each window.
         generator: on the CPU, so that a run does not depend on the device's random numbers.
+        share: of a larger batch that these windows are; noise is drawn for all of that.
     """
     x0 = path_latents(network, batch).unsqueeze(1)  # (B, 1, K, D)
     windows, _, count, size = x0.shape
-    eps = torch.randn(windows, draws, count, size, generator=generator).to(x0.device)
-    t = draw_timesteps(windows, draws, network.schedule.num_train_timesteps, generator).to(x0.device)
+    share = share or Share(slice(0, windows), windows)
+    eps = torch.randn(share.whole, draws, count, size, generator=generator)[share.rows].to(x0.device)
+    t = draw_timesteps(share.whole, draws, network.schedule.num_train_timesteps, generator)[share.rows].to(x0.device)
     z, target = diffuse(network.schedule, x0, eps, t)
     predicted = model(batch.values, batch.times, z, t.float() + float(network.schedule.timesteps[0]))
     return weighted_error(predicted.float(), target, network.normalizer.weight(batch.values))

@@ -68,4 +68,6 @@ def keeps(found: dict[str, Gain]) -> bool:
 def _scores(run: Run, tableau: SolverTableau, in_use: bool) -> ValidationScores:
     """Score the network, in use or left out; one that is distilled is in use always."""
     run.network.in_use = in_use or run.distils
-    return validation_scores(run.network, tableau, run.data, run.validation_origins, run.validation_sizes)
+    return validation_scores(
+        run.network, tableau, run.data, run.validation_origins, run.validation_sizes, run.processes
+    )

@@ -29,6 +29,7 @@ from sssd_registry.training.beside_naive import Validation, look_at_validation
 from sssd_registry.training.checkpoint import Progress, RunState, check_fit, load_optimizer, optimizer_slots
 from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.fit_normalizer import fit_normalizer
+from sssd_registry.training.processes import ALONE, Processes, Share, joined, on_gpus
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.validation import ValidationScores, relative_sizes
 
@@ -48,6 +49,7 @@ class Run:
         gains: of the best weights over the start, by score; none before, nor where the start is the best.
         calibration: what it did; None before, or where none is wanted.
         bounds: by target with a bound, how often forecasts lie on it, in words.
+        processes: that train together.
     """
 
     data: TrainingData
@@ -66,6 +68,12 @@ class Run:
     gains: dict[str, Gain] = field(default_factory=dict)
     calibration: Calibrated | None = None
     bounds: dict[str, str] = field(default_factory=dict)
+    processes: Processes = ALONE
+
+    @property
+    def share(self) -> Share:
+        """Return what of a batch is this process's."""
+        return self.processes.share(self.config.batch_size)
 
     @cached_property
     def points(self) -> tuple[int, ...]:
@@ -102,7 +110,9 @@ def start_run(data: TrainingData, config: Config, init: str | Path | None, tell:
     _check_prediction(network.schedule)
     if init is not None:
         start_from(network, init)
-    fit_normalizer(network, data, tell)
+    processes = joined()
+    fit_normalizer(network, data, tell if processes.first else None)
+    processes.align(network)
     return run_of(network, data, config, _fingerprint(data, config))
 
 
@@ -122,18 +132,32 @@ def _check_prediction(schedule: NoiseSchedule) -> None:
 
 
 def run_of(network: SSSDNetwork, data: TrainingData, config: Config, fingerprint: str) -> Run:
-    """A run that trains what of ``network`` takes gradients; ``fingerprint`` says what a checkpoint belongs to."""
-    training = config.training
+    """A run that trains what of ``network`` takes gradients; ``fingerprint`` says what a checkpoint belongs to.
+
+    Raises:
+        SSSDError: a batch has fewer windows than there are processes, or these cannot work together.
+    """
+    training, processes = config.training, joined()
+    if training.batch_size < processes.count:
+        raise SSSDError(
+            f"training.batch_size {training.batch_size} is too little for {processes.count} processes, which share its"
+            " windows: start fewer of them, or raise it"
+        )
     accelerator = Accelerator(
-        mixed_precision=_precision(training), gradient_accumulation_steps=training.gradient_accumulation_steps
+        mixed_precision=_precision(training),
+        gradient_accumulation_steps=training.gradient_accumulation_steps,
+        cpu=processes.count > 1 and not on_gpus(),
     )
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=training.learning_rate, weight_decay=training.weight_decay)
-    model, optimizer = accelerator.prepare(network, optimizer)
+    model = accelerator.prepare_model(network, evaluation_mode=True)  # not wrapped: gradients are added up by us
+    optimizer = accelerator.prepare_optimizer(optimizer)
     schedule = lr_schedule(optimizer, training, 0)
     ema = EMAModel(network.parameters(), decay=training.ema_decay)
     progress = Progress(fingerprint)
-    return Run(data, training, network, model, accelerator, optimizer, schedule, ema, progress, {}, {})
+    return Run(
+        data, training, network, model, accelerator, optimizer, schedule, ema, progress, {}, {}, processes=processes
+    )
 
 
 def lr_schedule(optimizer: torch.optim.Optimizer, training: TrainingConfig, step: int) -> Any:

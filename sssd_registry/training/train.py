@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,10 @@ from sssd_registry.training.fit_direct_path import Told
 from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.on_bounds import on_bounds
-from sssd_registry.training.place import alone
+from sssd_registry.training.place import alone, checkpoint_of
 from sssd_registry.training.score_validation_paths import score_validation_paths
 from sssd_registry.training.selection import choose_weights, validate
+from sssd_registry.training.shared_dropout import SharedDropout
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
 from sssd_registry.training.validation import validation_scores
 
@@ -58,7 +59,8 @@ def train(
     """Train a forecaster, save it to ``out`` and return it.
 
     A checkpoint is kept beside ``out`` (``out`` + ``.checkpoint``) until training ends; Ctrl-C writes it too.
-    Resuming from it gives bit for bit the model of an unbroken run on the same machine.
+    Resuming from it gives bit for bit the model of an unbroken run on the same machine. Of several processes that a
+    launcher started each calls this, takes its share of every batch, and is given the model; the first writes.
 
     Args:
         data: frame or file; or what ``training_data`` made of it with ``config.data``.
@@ -66,7 +68,7 @@ def train(
         out: model folder to write.
         init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
         resume: go on from the checkpoint.
-        report: told progress and loss after every step.
+        report: told progress and loss after every step; of several processes, the first's.
         tell: told how the fit of the direct path goes, before the first step.
 
     Raises:
@@ -80,16 +82,16 @@ def train(
         check_start(run.network, prepared, run.validation_origins, run.validation)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
-    with alone(out) as checkpoint:
+    with place_of(run, out) as checkpoint:
         learn(run, denoise, tableau, checkpoint, resume, report)
         pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
-        return save(pipeline, out, checkpoint)
+        return save(run, pipeline, out, checkpoint)
 
 
 def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
     """The loss that a model is trained by."""
     run.network.train()
-    return denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator)
+    return denoising_loss(run.model, run.network, batch, run.config.noise_draws, generator, run.share)
 
 
 def learn(
@@ -102,7 +104,7 @@ def learn(
         TrainingInterrupted: Ctrl-C.
     """
     if resume:
-        restore(run, *load_checkpoint(checkpoint, run.progress.fingerprint))
+        restore(run, *run.processes.from_first(lambda: load_checkpoint(checkpoint, run.progress.fingerprint)))
     with _interruptible() as interrupted:
         if run.progress.step == 0:
             validate(run, tableau)  # what training has to improve on, or else is left out
@@ -110,11 +112,11 @@ def learn(
             loss = take_step(run, loss_of)
             if run.progress.step % run.config.validate_every == 0 or at_end(run):
                 validate(run, tableau)
-                save_checkpoint(checkpoint, run.progress, run_state(run))
-            if report is not None:
+                _keep(run, checkpoint)
+            if report is not None and run.processes.first:
                 report(run.progress, loss)
-            if interrupted.is_set() and not is_finished(run):
-                save_checkpoint(checkpoint, run.progress, run_state(run))
+            if run.processes.any(interrupted.is_set()) and not is_finished(run):
+                _keep(run, checkpoint)
                 raise TrainingInterrupted
     choose_weights(run, tableau)
     if not run.distils:  # a student has its teacher's, as all but the head
@@ -125,26 +127,28 @@ def learn(
 
 
 def take_step(run: Run, loss_of: Loss = denoise) -> float:
-    """One optimiser step. Everything random in it follows from the seed and the step's number."""
+    """One optimiser step; returns the loss. Everything random in it follows from the seed and the step's number."""
     random = np.random.default_rng([run.config.seed, run.progress.step])
-    total = 0.0
+    share, total = run.share, 0.0
     for _ in range(run.config.gradient_accumulation_steps):
         origins = run.data.split.train
         chosen = origins.take(random.integers(len(origins), size=run.config.batch_size))
-        batch = make_batch(run.data, chosen, run.points, run.accelerator.device)
+        batch = make_batch(run.data, chosen.take(share.rows), run.points, run.accelerator.device)
         if run.config.mirror:
-            turned = torch.from_numpy(random.random(len(chosen)) < 0.5)
+            turned = torch.from_numpy(random.random(len(chosen)) < 0.5)[share.rows]
             batch = mirrored(batch, run.data.spec, turned.to(run.accelerator.device))
         generator = torch.Generator().manual_seed(int(random.integers(2**62)))
         with torch.random.fork_rng(), run.accelerator.accumulate(run.model):
             torch.manual_seed(int(random.integers(2**62)))  # for dropout
-            loss = loss_of(run, batch, generator)
+            with SharedDropout(share) if run.processes.count > 1 else nullcontext():
+                loss = loss_of(run, batch, generator) * share.weight
             run.accelerator.backward(loss)
+            total += float(loss.detach())
             if run.accelerator.sync_gradients:
+                total = run.processes.add_up(run.network.parameters(), total)
                 run.accelerator.clip_grad_norm_(run.network.parameters(), run.config.max_grad_norm)
             run.optimizer.step()
             run.optimizer.zero_grad()
-        total += float(loss.detach())
     run.lr_schedule.step()
     run.ema.step(run.network.parameters())
     run.progress.step += 1
@@ -155,7 +159,9 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
     """Record what is to be known of a run, whose weights have been chosen."""
     split, chosen = run.data.split, run.chosen
     if chosen is None:  # weights that were not chosen here, or were calibrated since
-        chosen = validation_scores(run.network, tableau, run.data, run.validation_origins, run.validation_sizes)
+        chosen = validation_scores(
+            run.network, tableau, run.data, run.validation_origins, run.validation_sizes, run.processes
+        )
     return TrainingRecord(
         config=config,
         steps=run.progress.step,
@@ -178,12 +184,26 @@ def examples(run: Run) -> Windows:
     return windows_at(run.data.source, evenly_spaced(run.data.split.validation, 8))
 
 
-def save(pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:
-    """Write the model; the checkpoint has had its time."""
-    pipeline.save_pretrained(out)
-    with suppress(SSSDError):  # the model is there: a checkpoint that stays does no harm
-        remove_directory(checkpoint, owner=CHECKPOINT)
+def place_of(run: Run, out: Path) -> AbstractContextManager[Path]:
+    """Give the checkpoint's place; the first process holds it for all."""
+    return alone(out) if run.processes.first else nullcontext(checkpoint_of(out))
+
+
+def save(run: Run, pipeline: SSSDPipeline, out: Path, checkpoint: Path) -> SSSDPipeline:
+    """Write the model, in the first process; the checkpoint has had its time."""
+    if run.processes.first:
+        pipeline.save_pretrained(out)
+        with suppress(SSSDError):  # the model is there: a checkpoint that stays does no harm
+            remove_directory(checkpoint, owner=CHECKPOINT)
+    run.processes.any(False)  # no process goes on before the model is there
     return pipeline
+
+
+def _keep(run: Run, checkpoint: Path) -> None:
+    """Write the checkpoint, in the first process; none goes on before it is there."""
+    if run.processes.first:
+        save_checkpoint(checkpoint, run.progress, run_state(run))
+    run.processes.any(False)
 
 
 @contextmanager

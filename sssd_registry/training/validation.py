@@ -14,6 +14,7 @@ from sssd_registry.evaluation.scores import Array, crps, without_missing
 from sssd_registry.model.batches import TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.sampling.tableau import SolverTableau
+from sssd_registry.training.processes import ALONE, Processes
 
 _SAMPLES = 48
 
@@ -39,7 +40,12 @@ class ValidationScores:
 
 
 def validation_scores(
-    network: SSSDNetwork, tableau: SolverTableau, data: TrainingData, origins: Origins, sizes: Array
+    network: SSSDNetwork,
+    tableau: SolverTableau,
+    data: TrainingData,
+    origins: Origins,
+    sizes: Array,
+    processes: Processes = ALONE,
 ) -> ValidationScores:
     """Forecast the windows at ``origins``, and score.
 
@@ -51,9 +57,12 @@ def validation_scores(
         data: where the windows are.
         origins: B of them.
         sizes: what a standard unit is at each horizon of each target, ``(B, K, C)``, beside what is typical.
+        processes: that each forecast a share of the windows; all get the scores.
     """
-    windows = encode_windows(network, data.source, origins, data.spec.horizons)
-    paths, observed = windows.forecast(tableau, _SAMPLES, seed=0), windows.observed
+    own = processes.share(len(origins)).rows
+    windows = encode_windows(network, data.source, origins.take(own), data.spec.horizons)
+    made = processes.gathered((windows.forecast(tableau, _SAMPLES, seed=0, first_window=own.start), windows.observed))
+    paths, observed = (np.concatenate(parts) for parts in zip(*made, strict=True))
     seen = observed_at(data.source, origins, data.spec.horizons)  # what was not is not scored
     standard = without_missing(np.where(seen, crps(paths, observed), np.nan))
     sizes_seen = sizes * seen

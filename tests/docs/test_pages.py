@@ -15,7 +15,7 @@ from markdown_pages import NOT_RUN, ROOT, blocks, commands, name_of, pages, run_
 MAKEFILE = (ROOT / "Makefile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Shown, and run by others: containers, and the tests of a plugin that a reader has yet to write.
-FOREIGN = {"docker", "pytest"}
+FOREIGN = {"torchrun", "accelerate", "docker", "pytest", "python"}
 RUNNERS: dict[str, Callable[..., Outcome]] = {"sssd": sssd, "sssd-export": sssd_export}
 
 
