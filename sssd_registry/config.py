@@ -145,6 +145,11 @@ class ModelConfig(_Section):
     target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
     token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")
     dropout: float = Field(0.1, ge=0, lt=1)
+    streamable: bool = Field(
+        False,
+        description="the encoder tells each bar in units of those before it, so that an engine can be fed bar by bar"
+        " (`sssd-export build --stream`)",
+    )
     location_scale: Literal["random-walk", "linear", "direct"] = Field(
         "direct",
         description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"

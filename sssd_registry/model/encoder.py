@@ -14,10 +14,18 @@ from sssd_registry.model.s4d import S4Block
 class S4Stack(nn.Module):
     """``(B, L, F) -> (B, H)``: the state after the last bar."""
 
-    def __init__(self, num_features: int, channels: int, state_size: int, num_layers: int, dropout: float) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        channels: int,
+        state_size: int,
+        num_layers: int,
+        dropout: float,
+        reach: int | None = None,
+    ) -> None:
         super().__init__()
         self.project = nn.Linear(num_features, channels)
-        self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout) for _ in range(num_layers))
+        self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout, reach) for _ in range(num_layers))
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -57,6 +65,7 @@ class S4Encoder(nn.Module):
         num_layers: S4 blocks in each stack.
         context_size: E.
         dropout: after each block, in training.
+        reaches: bars that each layer looks at, for each timeframe; default: all.
     """
 
     def __init__(
@@ -68,11 +77,13 @@ class S4Encoder(nn.Module):
         num_layers: int,
         context_size: int,
         dropout: float,
+        reaches: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.timeframes = tuple(timeframes)
+        every: Sequence[int | None] = reaches or [None] * len(self.timeframes)
         self.stacks = nn.ModuleList(
-            S4Stack(num_features, feature_size, state_size, num_layers, dropout) for _ in self.timeframes
+            S4Stack(num_features, feature_size, state_size, num_layers, dropout, reach) for reach in every
         )
         self.attention = TimeframeAttention(len(self.timeframes), feature_size)
         self.dropout = nn.Dropout(dropout)
@@ -83,5 +94,9 @@ class S4Encoder(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         tokens = [stack(features[name]) for name, stack in zip(self.timeframes, self.stacks, strict=True)]
-        mixed = self.attention(torch.stack(tokens, dim=1))  # (B, T, H)
+        return self.mix(torch.stack(tokens, dim=1))
+
+    def mix(self, tokens: Tensor) -> Tensor:
+        """Each timeframe's state ``(B, T, H)`` to the context."""
+        mixed = self.attention(tokens)  # (B, T, H)
         return torch.as_tensor(self.context(self.dropout(F.silu(mixed.flatten(1)))))  # (B, E)
