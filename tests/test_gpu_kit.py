@@ -27,8 +27,9 @@ def run_parts(scripts: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with parts that are a line of Python each."""
     import run_parts as module
 
-    lines = {"tests": "print('3 passed')", "A": "raise SystemExit(1)", "B": "import time; time.sleep(60)"}
-    monkeypatch.setattr(module, "PARTS", {"tests": 1.0, "A": 1.0, "B": 0.02})
+    monkeypatch.setattr(module, "measured", dict)
+    lines = {"tests": "print('3 passed')", "A": "raise SystemExit(1)", "B": "import time; time.sleep(60)", "C": ""}
+    monkeypatch.setattr(module, "PARTS", {"tests": 1.0, "A": 1.0, "B": 0.02, "C": 1.0})
     monkeypatch.setattr(module, "install", lambda: None)
     monkeypatch.setattr(module, "command", lambda name, out: [sys.executable, "-c", lines[name]])
     return module
@@ -44,10 +45,10 @@ def test_each_part_leaves_a_result_whatever_becomes_of_it(
     run_parts: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(run_parts, monkeypatch, "--out", tmp_path, "tests") == 1
-    assert "left: A, B" in capsys.readouterr().out
+    assert "left: A, B, C" in capsys.readouterr().out
     assert call(run_parts, monkeypatch, "--out", tmp_path) == 0
-    results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("tests", "A", "B")}
-    assert [result["ended"] for result in results.values()] == ["passed", "failed", "out of time"]
+    results = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("tests", "A", "B", "C")}
+    assert [result["ended"] for result in results.values()] == ["passed", "failed", "out of time", "measured nothing"]
     assert results["tests"]["told"] == ["3 passed"]
     capsys.readouterr()
     assert call(run_parts, monkeypatch, "--out", tmp_path) == 0

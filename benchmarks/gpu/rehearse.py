@@ -74,12 +74,12 @@ def environment(place: Path) -> Path:
 
 
 def needed(names: tuple[str, ...]) -> list[str]:
-    """All that they need, themselves among it, of what is installed here."""
+    """All that they need, themselves among it, of what is installed here; but nothing that a bare machine lacks."""
     found: list[str] = []
-    left = list(names)
+    left, lacking = list(names), {_plain(name) for name in LACKING}
     while left:
-        name = left.pop()
-        if name in found:
+        name = _plain(left.pop())
+        if name in found or name in lacking:
             continue
         try:
             wanted = [Requirement(text) for text in distribution(name).requires or []]
@@ -88,6 +88,10 @@ def needed(names: tuple[str, ...]) -> list[str]:
         found.append(name)
         left += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
     return found
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def _told(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from sssd_engine import BarStream, EngineError, load_engine, open_stream, restore_stream
 from sssd_engine.engine import Engine
+from sssd_engine.manifest_fields import ManifestError, check_entries
 from sssd_engine.noise import draw_noise
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs, engine_spec
@@ -248,3 +250,43 @@ def test_who_cannot_be_streamed_is_told(tiny_model: Path, streamable: Path, tmp_
         export_model(streamable, tmp_path / "engine", stream=True, loop="step")
     assert not list(tmp_path.iterdir())
     assert ModelPipeline.from_pretrained(streamable).network.config.streamable
+
+
+def test_a_manifest_says_what_its_stream_is(engine: Engine) -> None:
+    """Parts that are missing, twice, or of other shapes than the windows are found before anything runs."""
+    assert engine.origin is not None
+    text = (engine.origin.folder / "manifest.json").read_text()
+
+    def without(name: str) -> Any:
+        return lambda parts: [part for part in parts if part["name"] != name]
+
+    def changed(name: str, **entries: Any) -> Any:
+        return lambda parts: [{**part, **entries} if part["name"] == name else part for part in parts]
+
+    def resized(name: str, port: str, at: int, size: int) -> Any:
+        def change(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            for part in parts:
+                for each in part["inputs"]:
+                    if (part["name"], each["name"]) == (name, port):
+                        each["shape"][at] = size
+            return parts
+
+        return change
+
+    check_entries(json.loads(text))
+    for change, message in (
+        (without("mix"), "stream has to have the parts"),
+        (lambda parts: [*parts, parts[0]], "stream has to have the parts"),
+        (changed("mix", runtime="openvino"), "'mix' has no graph of onnxruntime in the folder"),
+        (changed("mix", graph="other.onnx"), "'mix' has no graph of onnxruntime in the folder"),
+        (changed("measure", inputs=[]), "'measure' has to take"),
+        (changed("mix", weights=-1), r"stream\[2\]: weights is -1"),
+        (resized("mix", "tokens", 1, 3), "'mix' takes tokens of 2 timeframes"),
+        (resized("advance_1h", "values_1h", 1, 99), "'advance_1h' takes other shapes"),
+        (resized("advance_1h", "times_1h", 1, 3), "'advance_1h' takes other shapes"),
+        (resized("advance_4h", "memory_4h", 3, 5), "'advance_4h' takes other shapes"),
+    ):
+        manifest = json.loads(text)
+        manifest["stream"] = change(manifest["stream"])
+        with pytest.raises(ManifestError, match=message):
+            check_entries(manifest)
