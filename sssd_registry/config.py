@@ -151,6 +151,11 @@ class ModelConfig(_Section):
         16, ge=1, le=_MAX_SIZE, description="tokens of each timeframe's past, for heads that attend to them"
     )
     dropout: float = Field(0.1, ge=0, lt=1)
+    streamable: bool = Field(
+        False,
+        description="the encoder tells each bar in units of those before it, so that an engine can be fed bar by bar"
+        " (`sssd-export build --stream`)",
+    )
     location_scale: Literal["random-walk", "linear", "direct"] = Field(
         "direct",
         description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"

@@ -226,6 +226,10 @@ class Engine:
             self.origin.check_fork(self.manifest["parts"])
         return self.parts
 
+    def check_open(self) -> None:
+        """Check that the engine was not closed, nor loaded before a fork: an EngineError says so."""
+        self._open()
+
     @staticmethod
     def _run(parts: Sequence[Part], values: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         known = dict(values)

@@ -200,7 +200,8 @@ def _as_windows(arrays: Mapping[str, npt.ArrayLike], spec: DataSpec) -> Windows:
     names = [*(tf.name for tf in spec.timeframes), *([KNOWN] if spec.known else [])]
     values = {name: np.asarray(arrays[f"values_{name}"], dtype=np.float64) for name in names}
     times = {tf.name: np.asarray(arrays[f"times_{tf.name}"], dtype=np.int64) for tf in spec.timeframes}
-    ids = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    numbered = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    ids = getattr(arrays, "series", numbered)
     return Windows(values, times, np.array(ids, dtype=object))
 
 

@@ -34,6 +34,7 @@ class ExportOptions:
         precision: default: the target's first.
         loop: unrolled, loop or step; default: unrolled, where the fastest is looked for both of the first.
         split: encoder and denoiser are to be graphs of their own.
+        stream: and the encoder is to be fed bar by bar, too.
     """
 
     target: str | None = None
@@ -45,6 +46,7 @@ class ExportOptions:
     precision: str | None = None
     loop: str | None = None
     split: bool = False
+    stream: bool = False
 
     @property
     def command(self) -> str:
@@ -133,7 +135,8 @@ def export_request(model: Path, order: ExportOptions, pipeline: ModelPipeline) -
         options=options,
         precision=precision,
         loop=order.loop or "unrolled",
-        split=order.split,
+        split=order.split or order.stream,
+        stream=order.stream,
         source={
             "model": model.resolve().name,
             "files": {name: sha256(model / name) for name in sorted(MODEL.written(model) or ())},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -51,6 +51,18 @@ class Changes(ExactBuffers):
     def change(self, levels: Tensor) -> Tensor:
         """One-bar changes of ``(B, L, V)``; the first bar's is 0."""
         return torch.cat([torch.zeros_like(levels[:, :1]), self.between(levels[:, :-1], levels[:, 1:])], dim=1)
+
+    def own_units(self, levels: Tensor, columns: Sequence[int], mean: Callable[[Tensor], Tensor]) -> Tensor:
+        """A unit for each bar ``(B, L, V)``, with the floors of :meth:`unit`, but of the bars up to it.
+
+        ``mean`` is over these, ``(B, L, V)`` to the same.
+        """
+        level = torch.ones_like(levels) if self.log else levels.abs()
+        typical, share = self.typical[list(columns)], self.typical_share[list(columns)]
+        usual = torch.maximum(typical, share * mean(levels.square()).sqrt())
+        size = mean(self.change(levels).square()).sqrt()
+        floor = torch.maximum(_LEAST_SHARE * usual, _RELATIVE_FLOOR * level)
+        return torch.maximum(size, floor).clamp(min=_ABSOLUTE_FLOOR)
 
     def size(self, levels: Tensor) -> Tensor:
         """Root mean square of the one-bar changes of ``(B, L, V)``: ``(B, 1, V)``, 0 where nothing moved."""

@@ -19,10 +19,18 @@ from sssd_registry.model.s4d import S4Block
 class S4Stack(nn.Module):
     """``(B, L, F) -> (B, H)``: the state after the last bar."""
 
-    def __init__(self, num_features: int, channels: int, state_size: int, num_layers: int, dropout: float) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        channels: int,
+        state_size: int,
+        num_layers: int,
+        dropout: float,
+        reach: int | None = None,
+    ) -> None:
         super().__init__()
         self.project = nn.Linear(num_features, channels)
-        self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout) for _ in range(num_layers))
+        self.blocks = nn.ModuleList(S4Block(channels, state_size, dropout, reach) for _ in range(num_layers))
         self.norm = nn.LayerNorm(channels)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -69,6 +77,7 @@ class S4Encoder(nn.Module):
         num_layers: S4 blocks in each stack.
         context_size: E.
         dropout: after each block, in training.
+        reaches: bars that each layer looks at, for each timeframe; default: all.
         past_tokens: tokens of each timeframe, at most; 0 for heads that see the context alone.
     """
 
@@ -81,12 +90,14 @@ class S4Encoder(nn.Module):
         num_layers: int,
         context_size: int,
         dropout: float,
+        reaches: Sequence[int] | None = None,
         past_tokens: int = 0,
     ) -> None:
         super().__init__()
         self.timeframes = tuple(timeframes)
+        every: Sequence[int | None] = reaches or [None] * len(self.timeframes)
         self.stacks = nn.ModuleList(
-            S4Stack(num_features, feature_size, state_size, num_layers, dropout) for _ in self.timeframes
+            S4Stack(num_features, feature_size, state_size, num_layers, dropout, reach) for reach in every
         )
         self.attention = TimeframeAttention(len(self.timeframes), feature_size)
         self.dropout = nn.Dropout(dropout)
@@ -102,12 +113,12 @@ class S4Encoder(nn.Module):
         stacks: list[Any] = list(self.stacks)
         named = [(features[name], stack) for name, stack in zip(self.timeframes, stacks, strict=True)]
         if not self.past:
-            return self._context([stack(tensor) for tensor, stack in named])
+            return self.mix(torch.stack([stack(tensor) for tensor, stack in named], dim=1))
         states = [stack.states(tensor) for tensor, stack in named]  # (B, L_tf, H) each
         past = [tokens(state) for tokens, state in zip(self.past, states, strict=True)]  # (B, N_tf, E) each
-        return torch.cat([self._context([state[:, -1] for state in states]), *past], dim=1)
+        return torch.cat([self.mix(torch.stack([state[:, -1] for state in states], dim=1)), *past], dim=1)
 
-    def _context(self, last: Sequence[Tensor]) -> Tensor:
-        """States after the last bar, ``(B, H)`` of each timeframe, to the context ``(B, 1, E)``."""
-        mixed = self.attention(torch.stack(list(last), dim=1))  # (B, T, H)
+    def mix(self, last: Tensor) -> Tensor:
+        """Each timeframe's state after the last bar ``(B, T, H)`` to the context ``(B, 1, E)``."""
+        mixed = self.attention(last)  # (B, T, H)
         return torch.as_tensor(self.context(self.dropout(F.silu(mixed.flatten(1))))).unsqueeze(1)

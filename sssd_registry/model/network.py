@@ -10,10 +10,12 @@ from torch.nn.functional import pad
 
 from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.calibration import Calibration
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.normalizer import WindowNormalizer
+from sssd_registry.model.own_units import layer_reach
 from sssd_registry.model.strata import stratified
 from sssd_registry.model.target_values import TargetValues
 from sssd_registry.sampling.noise import NoiseShape
@@ -39,7 +41,7 @@ class SSSDNetwork(nn.Module):
         in_use: whether head and encoder take part in forecasts. If not, these are Gaussian, and in closed form.
 
     Raises:
-        SSSDError: the head's.
+        SSSDError: the head's; or the configuration is streamable, and the data cannot be.
     """
 
     def __init__(
@@ -51,10 +53,23 @@ class SSSDNetwork(nn.Module):
         past: bool = False,
     ) -> None:
         super().__init__()
+        if config.streamable and (spec.holes or spec.known):
+            raise SSSDError(
+                "model.streamable is for data without missing values and covariates known ahead, whose windows are"
+                " filled and adjusted as a whole: --set model.streamable=false"
+            )
+        if config.streamable and past:
+            raise SSSDError(
+                "model.streamable is for heads that see the context alone, which goes on bar by bar; this one attends to"
+                " the whole window: --set model.streamable=false, or another --set model.head"
+            )
         self.spec, self.config, self.tokens = spec, config, tokens
         self.in_use = True
         self.normalizer = WindowNormalizer(
-            spec, linear=config.location_scale == "linear", direct=config.location_scale == "direct"
+            spec,
+            linear=config.location_scale == "linear",
+            direct=config.location_scale == "direct",
+            streamable=config.streamable,
         )
         self.correlation = Correlation(spec, config)
         self.calibration = Calibration(spec)
@@ -67,6 +82,7 @@ class SSSDNetwork(nn.Module):
             config.num_layers,
             config.context_size,
             config.dropout,
+            [layer_reach(tf.lookback, config.num_layers) for tf in spec.timeframes] if config.streamable else None,
             config.past_tokens if past else 0,
         )
         count, size = self.latent_shape

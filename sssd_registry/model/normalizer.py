@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.spec import DataSpec, Timeframe
 from sssd_registry.data.windows import KNOWN
 from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import STILL_SHARE, Changes
@@ -19,6 +19,7 @@ from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
+from sssd_registry.model.own_units import own_features, statistics_bars
 from sssd_registry.model.pick_columns import pick_columns
 
 
@@ -35,14 +36,15 @@ class WindowNormalizer(ExactBuffers):
         linear: standard units are what a linear forecast of location and scale leaves, see
             :class:`LinearLocationScale`, instead of the above.
         direct: that linear forecast may be averaged with a network's, see :class:`DirectPath`.
+        streamable: features are in each bar's own units, see :mod:`sssd_registry.model.own_units`.
     """
 
     growth_horizons: Tensor  # (G,) bars, ascending
     growth: Tensor  # (G, C)
 
-    def __init__(self, spec: DataSpec, linear: bool = False, direct: bool = False) -> None:
+    def __init__(self, spec: DataSpec, linear: bool = False, direct: bool = False, streamable: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.streamable = spec, streamable
         self.movement = Changes(spec)
         points = growth_points(max(spec.horizons))
         channels = len(spec.targets)
@@ -68,16 +70,15 @@ class WindowNormalizer(ExactBuffers):
             values: ``{tf: (B, L_tf, V)}`` float64; ``2 V`` with masks, see :func:`fill_holes`.
             times: ``{tf: (B, L_tf)}`` int64 seconds.
         """
-        return {
-            tf.name: torch.cat(
-                [
-                    self._value_features(values[tf.name]),
-                    _calendar_features(times[tf.name], tf.seconds, self.spec.periods),
-                ],
-                dim=-1,
-            )
-            for tf in self.spec.timeframes
-        }
+        return {tf.name: self.timeframe_features(tf, values[tf.name], times[tf.name]) for tf in self.spec.timeframes}
+
+    def timeframe_features(self, timeframe: Timeframe, values: Tensor, times: Tensor) -> Tensor:
+        """The same of one timeframe; where they are streamable, also of a window's last bars alone."""
+        if self.streamable:
+            made = own_features(self.movement, values, statistics_bars(timeframe.lookback))
+        else:
+            made = self._value_features(values)
+        return torch.cat([made, _calendar_features(times, timeframe.seconds, self.spec.periods)], dim=-1)
 
     def _value_features(self, values: Tensor) -> Tensor:
         """Changes, their size and the distance to the last bar, each in units of the window's own movement.

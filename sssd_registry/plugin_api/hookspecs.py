@@ -168,6 +168,7 @@ class ExportRequest:
         precision: one of the target's ``precisions``.
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
         split: encoder and denoiser are to be graphs of their own.
+        stream: the encoder is to be fed bar by bar, too; a target need not know of it.
         source: what the engine is made of, for its manifest: the model's files by hash, and the command.
         refit: an engine of the same graphs but for their weights, whose compiled parts may be taken over and given
             new ones.
@@ -187,6 +188,7 @@ class ExportRequest:
     precision: str = "fp32"
     loop: str = "unrolled"
     split: bool = False
+    stream: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
     validation: Mapping[str, Any] = field(default_factory=dict)
     refit: Path | None = None

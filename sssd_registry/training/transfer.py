@@ -12,7 +12,7 @@ from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
 
 # What a stack's or the encoder's weights hang on, apart from the data.
-_ENCODER_SIZES = ("feature_size", "state_size", "num_layers")
+_ENCODER_SIZES = ("feature_size", "state_size", "num_layers", "streamable")
 
 
 @torch.no_grad()

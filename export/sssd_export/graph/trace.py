@@ -104,11 +104,11 @@ def trace(
         first = frozen.first_latents(noise).contiguous()
         head = _trace_head(frozen, features, first)
         inputs, taken, axes = [*inputs, first], [*taken, "latents"], [*axes, (sampled,)]
-    normaliser = _export(
+    normaliser = export_module(
         "normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [tuple({0: WINDOWS} for _ in raw[0]), each]
     )
     made = ["samples", "quantiles", *(["levels"] if network.target_values.changes_samples else [])]
-    decoder = _export("decoder", decode, inputs, taken, made, axes)
+    decoder = export_module("decoder", decode, inputs, taken, made, axes)
     return TracedParts(normaliser, decoder, head, shape)
 
 
@@ -119,7 +119,7 @@ def _trace_head(network: SSSDNetwork, features: list[Tensor], first: Tensor) -> 
         condition = encode(*features)  # (2, K, C)
     each = tuple({0: WINDOWS} for _ in spec.timeframes)
     model, broadcast_time = trace_head(network.head, first, condition)
-    encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
+    encoder = export_module("encoder", encode, features, feature_names(spec), ["condition"], [each])
     _share_matrices(encoder.graph)
     leading = network.correlation.num_components, network.correlation.num_mixtures
     return TracedHead(encoder, model, broadcast_time, leading)
@@ -151,7 +151,7 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     t = time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
-    model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
+    model = export_module("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
     widen_norms(model.graph)
     return model, single
 
@@ -172,9 +172,14 @@ def time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
     return full
 
 
-def _export(
+def export_module(
     what: str, module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
 ) -> ir.Model:
+    """Trace a module, its inputs' dynamic axes named by ``dynamic``.
+
+    Raises:
+        SSSDError: torch's exporter refuses ``what``.
+    """
     with quiet():
         try:
             program = torch.onnx.export(
