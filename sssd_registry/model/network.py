@@ -41,7 +41,7 @@ class SSSDNetwork(nn.Module):
         in_use: whether head and encoder take part in forecasts. If not, these are Gaussian, and in closed form.
 
     Raises:
-        SSSDError: the head's; or the configuration is streamable, and the data cannot be.
+        SSSDError: the head's; or the configuration is streamable, and the data or the head cannot be.
     """
 
     def __init__(
