@@ -42,13 +42,17 @@ def entries() -> list[dict[str, Any]]:
 
 
 def plugins_page() -> str:
-    """Ours by kind; then the schedulers of diffusers that cannot be used, each with the reason."""
+    """Ours by kind, with their options; then the schedulers of diffusers that cannot be used, each with the reason."""
     listed = entries()
     parts = [ABOUT]
     for kind, title in _TITLES.items():
         usable = [one for one in listed if one["kind"] == kind and not _never(one)]
-        rows = [f"| `{one['name']}` | {one['summary']} |" for one in usable]
-        parts += [f"## {title}\n\nAsked for by {_ASKED[kind]}.", "\n".join(["| name | |", "|---|---|", *rows])]
+        rows = [
+            f"| `{one['name']}` | {one['summary']} | {_options(one)} | {one['distribution']} {one['version']} |"
+            for one in usable
+        ]
+        table = "\n".join(["| name | | options | from |", "|---|---|---|---|", *rows])
+        parts += [f"## {title}\n\nAsked for by {_ASKED[kind]}.", table]
     never = [one for one in listed if _never(one)]
     rows = [f"| `{one['name']}` | {one['status'].partition('unavailable: ')[2]} |" for one in never]
     parts += [
@@ -56,6 +60,10 @@ def plugins_page() -> str:
         "\n".join(["| name | why |", "|---|---|", *rows]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _options(entry: dict[str, Any]) -> str:
+    return "<br>".join(f"`{name}: {text}`".replace("|", "\\|") for name, text in entry["options"].items())
 
 
 def _never(entry: dict[str, Any]) -> bool:

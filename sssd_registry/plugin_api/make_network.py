@@ -50,4 +50,22 @@ def _make_head(spec: HeadSpec, config: ModelConfig, latent_size: int, cond_size:
         raise SSSDError(f"{of_plugin} cannot be made: {one_line(error)}; {where}") from error
     if not isinstance(made, nn.Module):
         raise SSSDError(f"{of_plugin} makes {type(made).__name__}, which is no torch.nn.Module")
+    check_kinds(made, of_plugin)
     return made
+
+
+def check_kinds(head: nn.Module, named: str) -> None:
+    """Refuse, before anything is trained, tensors that a model folder does not keep.
+
+    Raises:
+        SSSDError: a parameter or buffer that is saved and is no floating-point number.
+    """
+    for name, tensor in head.state_dict().items():
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            remedy = (
+                "keep it as pairs of real numbers (torch.view_as_real)"
+                if tensor.is_complex()
+                else "register it with persistent=False, or leave it out of the module"
+            )
+            raise SSSDError(f"{named} keeps {name!r} as {kind}, and a model keeps floating-point numbers: {remedy}")

@@ -140,7 +140,8 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
         head_probe=probe_head(folder.network) if given else None,
     )  # fmt: skip
     with atomic_directory(path, owner=MODEL) as new:
-        weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
+        # safetensors refuses tensors that share memory, as tied weights do.
+        weights = {name: tensor.contiguous().clone() for name, tensor in folder.network.state_dict().items()}
         check_numbers(weights, {name for name, _ in folder.network.named_parameters()}, "the network to be saved")
         save_file(weights, new / WEIGHTS)
         save_arrays(windows_to_arrays(folder.examples), new / EXAMPLES)

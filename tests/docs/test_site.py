@@ -69,6 +69,12 @@ def test_every_plugin_of_ours_is_in_the_directory(written: ModuleType) -> None:
     assert len(ours) > 30
     for entry in ours:
         assert f"| `{entry['name']}` | " in text, entry
+    for shown in (
+        "`width: int = 128`",
+        "`timestep_spacing: 'trailing' \\| 'leading' = 'trailing'`",
+        "`rho: float = 7.0`",
+    ):
+        assert shown in text
 
 
 def test_every_module_has_a_page(written: ModuleType) -> None:

@@ -165,6 +165,44 @@ def test_what_is_no_head_is_refused(tiny_frame: pd.DataFrame, config: Config, ou
     assert not out.exists()
 
 
+class Keeps(Small):
+    """Also a tensor that a model folder does not keep."""
+
+    def __init__(self, latent_size: int, cond_size: int, kept: Tensor) -> None:
+        super().__init__(latent_size, cond_size, None)
+        self.register_buffer("kept", kept)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        (torch.arange(4), "keeps 'kept' as int64, .* persistent=False"),
+        (torch.ones(2) + 1j, "as complex64, .* view_as_real"),
+    ],
+)
+def test_what_a_model_cannot_keep_is_refused_before_training(
+    tiny_frame: pd.DataFrame, config: Config, out: Path, kept: Tensor, said: str
+) -> None:
+    with pytest.raises(SSSDError, match=said):
+        train(tiny_frame, config, out, head=lambda d, c, o: Keeps(d, c, kept))
+
+
+class Tied(Small):
+    """Two of its layers are one."""
+
+    def __init__(self, latent_size: int, cond_size: int, options: Any) -> None:
+        super().__init__(latent_size, cond_size, options)
+        self.again = self.out
+
+    def forward(self, z: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        return super().forward(z, t, cond) + 0.1 * self.again.weight.sum()
+
+
+def test_tied_weights_are_saved(tiny_frame: pd.DataFrame, config: Config, out: Path) -> None:
+    train(tiny_frame, config, out, head=Tied)
+    assert np.isfinite(samples(out, tiny_frame, Tied)).all()
+
+
 def test_training_goes_on_to_the_same_bits(tiny_frame: pd.DataFrame, config: Config, tmp_path: Path) -> None:
     def stop(progress: Any, _loss: float) -> None:
         if progress.step == 6:

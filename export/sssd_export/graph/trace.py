@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
+from sssd_export.graph.real_numbers import with_real_numbers
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
 from sssd_export.graph.widen_norms import widen_norms
@@ -149,6 +150,7 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     t = time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
+    head = with_real_numbers(head, (z, t, condition), shapes)
     model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
     widen_norms(model.graph)
     return model, single
