@@ -10,20 +10,27 @@ from typing import Any
 from unittest import mock
 
 OURS = "sssd-registry"
-_TITLES = {"head": "Noise heads", "scheduler": "Schedulers", "sampler": "Loop samplers", "target": "Export targets"}
+_TITLES = {
+    "head": "Noise heads",
+    "scheduler": "Schedulers",
+    "sampler": "Loop samplers",
+    "target": "Export targets",
+    "tracker": "Experiment trackers",
+}
 _ASKED = {
     "head": "`sssd train … --set model.head=NAME`",
     "scheduler": "`--scheduler NAME`, or `NAME:option=value,…`",
     "sampler": "`--scheduler NAME`, as schedulers are",
+    "tracker": "`sssd train … --set 'training.trackers=[\"NAME\"]'`, or `NAME:option=value`",
     "target": "`sssd-export build … --target NAME`, or `NAME:option=value,…`",
 }
 
 ABOUT = """\
 # Plugins
 
-Schedulers, loop samplers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is
-installed beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an
-entry point.
+Schedulers, loop samplers, noise heads, export targets and experiment trackers are plugins, ours like anyone's.
+`sssd plugins` lists what is installed beside you, and why something cannot be used.
+[Writing one](tutorials/write-a-plugin.md) takes a module and an entry point.
 
 Plugins by others: none is known to us yet. To have yours listed here, open an issue with its name and its repository.
 """

@@ -14,13 +14,14 @@ import typer
 
 def run_app(app: typer.Typer) -> None:
     """Run a typer application; bugs keep their traceback, and what the machine refuses is no bug."""
-    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError
+    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError, TrackerWarning
 
     _prepare()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.simplefilter("always", SolverWarning)
+            warnings.simplefilter("always", TrackerWarning)
             warnings.showwarning = _show
             app()
     except SSSDError as error:
@@ -67,10 +68,10 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A word about data or a solver is one line on standard error; other warnings look as Python makes them."""
-    from sssd_registry.errors import DataWarning, SolverWarning
+    """A word of ours is one line on standard error; other warnings look as Python makes them."""
+    from sssd_registry.errors import DataWarning, SolverWarning, TrackerWarning
 
-    if issubclass(category, DataWarning | SolverWarning):
+    if issubclass(category, DataWarning | SolverWarning | TrackerWarning):
         typer.echo("warning: " + " ".join(str(message).split()), err=True)
     else:
         _SHOW(message, category, filename, lineno, file, line)

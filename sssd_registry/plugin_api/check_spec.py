@@ -6,9 +6,16 @@ import dataclasses
 import re
 from collections.abc import Callable
 
-from sssd_registry.plugin_api.hookspecs import HeadSpec, SamplerOptions, SamplerSpec, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.hookspecs import (
+    HeadSpec,
+    SamplerOptions,
+    SamplerSpec,
+    SchedulerSpec,
+    TargetSpec,
+    TrackerSpec,
+)
 
-AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec
+AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec | TrackerSpec
 
 # The scheduler that a model has of its own (sssd_registry.storage.sampling_defaults), never a plugin's.
 TUNED = "tuned"

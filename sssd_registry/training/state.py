@@ -158,6 +158,8 @@ def _precision(training: TrainingConfig) -> str:
 
 def _fingerprint(data: TrainingData, config: Config) -> str:
     """Hash all that the result of a run depends on, on the same machine."""
+    # Whoever follows a run does not change it.
+    config = config.model_copy(update={"training": config.training.model_copy(update={"trackers": ()})})
     text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -34,6 +34,7 @@ from sssd_registry.training.on_bounds import on_bounds
 from sssd_registry.training.place import alone
 from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
+from sssd_registry.training.tracking import find_trackers, followed
 from sssd_registry.training.validation import validation_scores
 
 Report = Callable[[Progress, float], None]
@@ -77,6 +78,7 @@ def train(
         TrainingInterrupted: Ctrl-C.
     """
     out = Path(out)
+    find_trackers(config.training.trackers)  # a wrong name should not cost a fit
     given = None if head is None else head_spec(head)
     config = with_head(config, given)
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
@@ -86,9 +88,21 @@ def train(
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with alone(out) as checkpoint:
-        learn(run, denoise, tableau, checkpoint, resume, report)
+        with followed(run, config, out) as tell_trackers:
+            learn(run, denoise, tableau, checkpoint, resume, both(tell_trackers, report))
         pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
         return save(pipeline, out, checkpoint)
+
+
+def both(first: Report, second: Report | None) -> Report:
+    """Tell two."""
+
+    def tell(progress: Progress, loss: float) -> None:
+        first(progress, loss)
+        if second is not None:
+            second(progress, loss)
+
+    return tell
 
 
 def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:

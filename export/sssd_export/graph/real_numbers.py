@@ -53,7 +53,9 @@ def with_real_numbers(head: nn.Module, inputs: tuple[Tensor, ...], dynamic: Sequ
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Looks whether any result is complex."""
 
-    is_complex = False
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.is_complex = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
@@ -89,7 +91,7 @@ def _parts(value: Tensor) -> dict[str, Tensor]:
 
 
 def _constants(graph: fx.GraphModule) -> tuple[dict[str, Tensor], set[str]]:
-    """By node, what follows from parameters alone, if complex numbers are in it; and nodes that only it reads."""
+    """Find what follows from parameters alone, by node, if complex numbers are in it; and nodes that only it reads."""
     values: dict[fx.Node, Any] = {}
     touched: set[fx.Node] = set()
     runner = fx.Interpreter(graph)
@@ -98,7 +100,7 @@ def _constants(graph: fx.GraphModule) -> tuple[dict[str, Tensor], set[str]]:
         if node.op == "get_attr":
             values[node] = runner.fetch_attr(node.target)
         elif node.op == "call_function" and all(parent in values for parent in parents):
-            args, kwargs = fx.map_arg((node.args, node.kwargs), values.__getitem__)  # type: ignore[no-untyped-call]
+            args, kwargs = fx.map_arg((node.args, node.kwargs), values.__getitem__)
             values[node] = node.target(*args, **kwargs)
         else:
             continue
@@ -195,7 +197,7 @@ class _Runner(fx.Interpreter):
 
 
 def _scale(sizes: list[int], norm: int) -> float:
-    """As torch's ``fft_norm_mode`` counts: nothing, one over the root of N, one over N."""
+    """Return what torch's ``fft_norm_mode`` stands for: nothing, one over the root of N, one over N."""
     return float(math.prod(sizes) ** (0.0, -0.5, -1.0)[norm])
 
 
