@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from sssd_registry.plugin_api.hookspecs import TrackedRun, TrackerSpec, hookimpl
@@ -13,8 +14,8 @@ SSSD_HOOK_API = 1
 
 
 @dataclass(frozen=True)
-class TensorBoardOptions:
-    """Folder of the runs, each in one of its own; default: beside the model."""
+class FolderOptions:
+    """Folder of the runs, each by the name of its model; default: beside the model."""
 
     folder: str = ""
 
@@ -35,13 +36,13 @@ class WandBOptions:
     mode: Literal["online", "offline"] = "online"
 
 
-def make_jsonl(run: TrackedRun, _options: Any) -> Any:
+def make_jsonl(run: TrackedRun, options: FolderOptions) -> Any:
     from sssd_trackers.jsonl import JsonLines
 
-    return JsonLines(run.folder / "training.jsonl")
+    return JsonLines(Path(options.folder or run.folder) / f"{run.name}.jsonl")
 
 
-def make_tensorboard(run: TrackedRun, options: TensorBoardOptions) -> Any:
+def make_tensorboard(run: TrackedRun, options: FolderOptions) -> Any:
     from accelerate.tracking import TensorBoardTracker
 
     return TensorBoardTracker(run.name, options.folder or run.folder)
@@ -74,9 +75,9 @@ def _needs(package: str) -> Callable[[], str]:
 @hookimpl
 def register_trackers() -> list[TrackerSpec]:
     return [
-        TrackerSpec("jsonl", "a line of JSON for every step, in a file beside the model", make_jsonl),
+        TrackerSpec("jsonl", "a line of JSON for every step, in a file beside the model", make_jsonl, FolderOptions),
         TrackerSpec(
-            "tensorboard", "TensorBoard, in a folder beside the model", make_tensorboard, TensorBoardOptions,
+            "tensorboard", "TensorBoard, in a folder beside the model", make_tensorboard, FolderOptions,
             _needs("tensorboard"),
         ),
         TrackerSpec("mlflow", "MLflow, in a folder or on a server", make_mlflow, MLflowOptions, _needs("mlflow")),

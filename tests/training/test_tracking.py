@@ -128,9 +128,9 @@ def test_who_follows_does_not_change_the_run(
 def test_a_command_follows_and_refuses(tiny_csv: Path, overrides: list[str], out: Path) -> None:
     asked = ["train", tiny_csv, "--out", out, *overrides]
     assert "no tracker named 'tensorbord'" in error_line(sssd(*asked, "--set", "training.trackers=tensorbord"))
-    assert "has no option 'folder'" in error_line(sssd(*asked, "--set", "training.trackers=jsonl:folder=x"))
+    assert "has no option 'file'" in error_line(sssd(*asked, "--set", "training.trackers=jsonl:file=x"))
     done = sssd(*asked, "--set", "training.trackers=jsonl")
     assert done.code == 0, done.err
-    head, *steps = [json.loads(line) for line in (out.parent / "it.logs" / "training.jsonl").read_text().splitlines()]
+    head, *steps = [json.loads(line) for line in (out.parent / "it.logs" / "it.jsonl").read_text().splitlines()]
     assert head["settings"]["training.max_steps"] == 12
     assert [entry["step"] for entry in steps] == list(range(1, 13))
