@@ -195,6 +195,9 @@ class TrainingConfig(_Section):
         10, ge=1, le=MAX_INFERENCE_STEPS, description="inference steps of a validation forecast"
     )
     calibrate: bool = Field(True, description="widen or narrow intervals as the validation part surely says")
+    trackers: _Names = Field(
+        (), description="experiment trackers to follow the run, such as tensorboard, or NAME:option=value"
+    )
     patience: int = Field(5, ge=1, le=_MAX_STEPS, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0, lt=2**63)
 

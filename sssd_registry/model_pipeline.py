@@ -31,6 +31,7 @@ from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.conditioning import conditioned
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.paths import standard_paths
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.make_scheduler import bound, solver_tableau
 from sssd_registry.sampling.noise import PathNoise, path_noise
 from sssd_registry.sampling.tableau import SolverTableau
@@ -231,18 +232,23 @@ class ModelPipeline:
         write_model_folder(folder, Path(save_directory))
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **hub: Any) -> Self:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, head: Head | None = None, **hub: Any
+    ) -> Self:
         """Read a model folder. Nothing in it is executed, unpickled or imported by name.
 
         Args:
             pretrained_model_name_or_path: the folder, or ``owner/name`` on the Hub.
             scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
+            head: the factory of a head that was given from Python, as ``train(…, head=…)`` was; or the name of a
+                plugin's head that has come to be the same, under which the model is then saved.
             hub: ``revision``, ``token``, ``cache_dir`` and ``local_files_only``, for the Hub.
 
         Raises:
-            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
+            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler; or the head is of no
+                plugin and is not given, or is not the one that was trained.
         """
-        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
+        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler, head)
         made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.sampling_defaults)
         if scheduler is not None:
             made._default_scheduler = None

@@ -60,8 +60,8 @@ class SSSDNetwork(nn.Module):
             )
         if config.streamable and past:
             raise SSSDError(
-                "model.streamable is for heads that see the context alone, which goes on bar by bar; this one attends to"
-                " the whole window: --set model.streamable=false, or another --set model.head"
+                "model.streamable is for heads that see the context alone, which goes on bar by bar; this one attends"
+                " to the whole window: --set model.streamable=false, or another --set model.head"
             )
         self.spec, self.config, self.tokens = spec, config, tokens
         self.in_use = True

@@ -223,6 +223,40 @@ class TargetSpec:
     native_code: bool = False
 
 
+@dataclass(frozen=True)
+class TrackedRun:
+    """Training that a tracker follows.
+
+    Attributes:
+        name: of the model's folder.
+        folder: where a tracker that writes files puts them, beside the model; there is none yet.
+    """
+
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class TrackerSpec:
+    """An experiment tracker, which is told of a training: its settings, loss, learning rate and validations.
+
+    Attributes:
+        name: what ``training.trackers`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(run, options) -> tracker``, where a tracker has what accelerate's ``GeneralTracker`` has:
+            ``start()``, ``store_init_configuration(values)``, ``log(values, step)`` and ``finish()``. It is made, and
+            called, in the main process alone.
+        options: frozen dataclass of what can be set.
+        unavailable: as for schedulers.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[TrackedRun, Any], Any]
+    options: type = NoOptions
+    unavailable: Callable[[], str] = always
+
+
 class Hooks:
     """The functions a plugin may have. Each takes nothing and returns a list."""
 
@@ -241,3 +275,7 @@ class Hooks:
     @hookspec
     def register_targets(self) -> list[TargetSpec]:  # type: ignore[empty-body]
         """Export targets to add."""
+
+    @hookspec
+    def register_trackers(self) -> list[TrackerSpec]:  # type: ignore[empty-body]
+        """Experiment trackers to add."""

@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options
 from sssd_registry.plugin_api.hookspecs import HeadSpec
+from sssd_registry.plugin_api.make_network import check_kinds
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
@@ -253,6 +254,10 @@ class HeadConformance:
                 f"{self.name}: after loading it is another network: something that it computes with, such as numbers"
                 " drawn when it is made, is neither a parameter nor a buffer that is saved"
             )
+
+    def test_what_is_saved_is_floating_point(self) -> None:
+        """Complex numbers as pairs; whole numbers, such as a range of positions, are made anew and not saved."""
+        check_kinds(self.make(), self.name)
 
     def test_options_survive_a_round_trip(self) -> None:
         """Go from the dataclass to JSON, as a model keeps it, and back to the same network."""

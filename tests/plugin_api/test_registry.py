@@ -22,6 +22,7 @@ from sssd_registry.sampling.noise_schedule import NoiseSchedule
 OURS = {
     "sssd_schedulers",
     "sssd_heads",
+    "sssd_trackers",
     *(f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx", "torch_aot")),
 }
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
 from sssd_export.graph.plain_slices import TRANSLATIONS
+from sssd_export.graph.real_numbers import with_real_numbers
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
 from sssd_export.graph.widen_norms import widen_norms
@@ -151,6 +152,7 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     t = time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
+    head = with_real_numbers(head, (z, t, condition), shapes)
     model = export_module("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
     widen_norms(model.graph)
     return model, single
