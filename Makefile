@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo compare test fuzz faults lint bench accuracy claims test-long readme notebooks docs clean
+.PHONY: demo compare test fuzz faults lint bench accuracy claims test-long gpu gpu-rehearse readme notebooks docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo/run.py
@@ -63,6 +63,16 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --show-capture=no -rs
 
+# A parcel for a machine with a GPU and no registry in reach: unpack it there, and run run_parts.py until no part is
+# left. What came back is then merged: python benchmarks/gpu/merge.py RESULTS
+GPU_PYTHON ?= 3.12
+gpu: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu/pack.py --out runs/gpu-kit.tar --python $(GPU_PYTHON)
+
+# The same here, with the CPU in the GPU's place, in an environment that has no more than such a machine.
+gpu-rehearse: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu/rehearse.py --out runs/gpu-rehearsal
+
 # Peers and heads on public data, given on the command line; goes on where it was stopped:
 #   make accuracy EXCHANGE_RATE=exchange_rate.txt.gz ETTH1=ETTh1.csv GBPUSD=GBPUSD-1min.csv
 #   make accuracy M4_HOURLY=m4_hourly_train.csv.gz BIKE=bike_hour.csv.gz VIC_ELEC=vic_elec.csv.gz
@@ -73,6 +83,10 @@ accuracy: $(INSTALLED) runs/eurusd
 		$(if $(ETTH1),--etth1 $(ETTH1)) $(if $(GBPUSD),--gbpusd $(GBPUSD)) \
 		$(if $(M4_HOURLY),--m4-hourly $(M4_HOURLY)) $(if $(BIKE),--bike $(BIKE)) \
 		$(if $(VIC_ELEC),--vic-elec $(VIC_ELEC))
+
+# Imputation of ETTh1 against what anyone would fill in, into docs/benchmarks.md: make imputation ETTH1=ETTh1.csv
+imputation: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/imputation.py $(ETTH1)
 
 # The claims this project grew from and what was measured, and all tables of accuracy, into docs/.
 claims: $(INSTALLED)

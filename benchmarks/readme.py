@@ -43,7 +43,9 @@ WORKLOADS = "ABCD"
 
 def bench_tables(bench: dict[str, Any]) -> str:
     """Whole forecasts of all workloads, the goals, the loop alone, and forms of an S4 layer."""
-    return "\n\n".join([_whole(bench), _goals(bench), _loop(bench), _forms(bench), _gpu(bench), _words(bench)])
+    return "\n\n".join(
+        [_whole(bench), _goals(bench), _loop(bench), _forms(bench), _streams(bench), gpu_table(bench), _words(bench)]
+    )
 
 
 def _whole(bench: dict[str, Any]) -> str:
@@ -125,7 +127,18 @@ def _forms(bench: dict[str, Any]) -> str:
     return table(head, body)
 
 
-def _gpu(bench: dict[str, Any]) -> str:
+def _streams(bench: dict[str, Any]) -> str:
+    """The encoder bar by bar against the encoder of windows (`benchmarks/test_stream.py`)."""
+    loads = {series: bench[f"stream, {series} series"] for series in (1, 64) if f"stream, {series} series" in bench}
+    if not loads:
+        return "A stream's encoder (`benchmarks/test_stream.py`): not measured."
+    names = list(dict.fromkeys(name for load in loads.values() for name in load["rows"]))
+    body = [[name, *(f"{load['rows'][name]['ms']:.2f} ms" for load in loads.values())] for name in names]
+    body.append(["a bar is cheaper by; goal 20×", *(f"{load['reached']:.0f}×" for load in loads.values())])
+    return table(["new bar, reference sizes", *(f"{series} series" for series in loads)], body)
+
+
+def gpu_table(bench: dict[str, Any]) -> str:
     """Engines on a GPU, or that none was there."""
     loads = {name: bench[f"GPU, workload {name}"] for name in WORKLOADS if f"GPU, workload {name}" in bench}
     if not loads:

@@ -71,6 +71,7 @@ def draw_forecast() -> None:
         RUNS / "eurusd.png",
         actual=future[["Close"]].to_numpy(),
         actual_times=future["time"].to_numpy("datetime64[ns]"),
+        paths=20,
     )
     print(f"\nwrote {RUNS / 'eurusd.png'}")
 
@@ -84,6 +85,7 @@ def measure() -> dict[str, Any]:
     sampler = open_forecaster(MODEL, "ddim", 100)
     scored = {name: evaluate(one, DATA) for name, one in (("engine", engine), ("sampler", sampler))}
     engine_scores, walk = scored["engine"].scores["model"], scored["engine"].scores["random walk"]
+    days = evaluate(model, DATA, horizons=list(range(1, 25)))  # paths of every hour of a day
     return {
         "windows": scored["engine"].windows,
         "start": str(scored["engine"].start)[:10],
@@ -95,6 +97,12 @@ def measure() -> dict[str, Any]:
         "crps_100_steps": scored["sampler"].scores["model"].crps,
         "coverage_50": engine_scores.coverage_50,
         "coverage_90": engine_scores.coverage_90,
+        "path_coverage_90": {
+            name: float(np.mean(list(one.coverage_90.values())))
+            for name, one in days.paths["model"].functionals.items()
+        },
+        "energy": days.paths["model"].energy_score,
+        "energy_walk": days.paths["random walk"].energy_score,
         "parity": json.loads((ENGINE / "manifest.json").read_text())["parity"]["max_error"],
         **speed(model, engine),
     }
@@ -153,6 +161,8 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str]]:
         for horizon, score in results["crps_by_horizon"].items()
     )
     crps = f"{1e4 * results['crps']:.2f} / {1e4 * walk:.2f}, ratio {results['crps'] / walk:.3f}"
+    energy = f"{1e4 * results['energy']:.2f} / {1e4 * results['energy_walk']:.2f}"
+    covered = ", ".join(f"{share:.0%}" for share in results["path_coverage_90"].values())
     return [
         ("test windows", f"{results['windows']}, origins {results['start']} to {results['end']}"),
         ("CRPS × 10⁴, engine / random walk", crps),
@@ -160,6 +170,8 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str]]:
         ("CRPS, engine (20 steps) / DDIM (100 steps)", f"{results['crps'] / results['crps_100_steps']:.4f}"),
         ("coverage of the 50 % interval", f"{results['coverage_50']:.1%}"),
         ("coverage of the 90 % interval", f"{results['coverage_90']:.1%}"),
+        ("the next 24 hours' path: energy score × 10⁴, model / random walk", energy),
+        ("… 90 % interval of its " + ", ".join(results["path_coverage_90"]), covered),
         ("engine off its live scheduler by", f"{results['parity']:.1e} of the samples' standard deviation"),
         ("batched DDIM, 100 steps, eager", f"{results['ddim_100_ms']:.1f} ms"),
         ("DPM-Solver++, 20 steps, eager", f"{results['dpm_20_ms']:.1f} ms"),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sssd_registry.plugin_api.hookspecs import SamplerSpec as SamplerSpec
     from sssd_registry.plugin_api.hookspecs import SchedulerSpec as SchedulerSpec
     from sssd_registry.plugin_api.hookspecs import TargetSpec as TargetSpec
+    from sssd_registry.plugin_api.hookspecs import TrackedRun as TrackedRun
+    from sssd_registry.plugin_api.hookspecs import TrackerSpec as TrackerSpec
     from sssd_registry.plugin_api.hookspecs import hookimpl as hookimpl
     from sssd_registry.sampling.loop_function import from_loop as from_loop
     from sssd_registry.sampling.noise_schedule import NoiseSchedule as NoiseSchedule
@@ -54,6 +56,8 @@ _HOME = {
     "SamplerSpec": "plugin_api.hookspecs",
     "SchedulerSpec": "plugin_api.hookspecs",
     "TargetSpec": "plugin_api.hookspecs",
+    "TrackedRun": "plugin_api.hookspecs",
+    "TrackerSpec": "plugin_api.hookspecs",
     "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
     "SSSDForecaster": "estimator",

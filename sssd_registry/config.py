@@ -94,6 +94,9 @@ class DataConfig(_Section):
         None,
         description="columns that are known ahead, numbers or labels; rows to be forecast have them, and no target",
     )
+    static: _Names | None = Field(
+        None, description="columns that are constant within each series of a panel, numbers or labels: of its growth"
+    )
     holidays: str | None = Field(
         None, description="countries whose public holidays are known ahead, such as US or US,DE"
     )
@@ -144,7 +147,15 @@ class ModelConfig(_Section):
     )
     target_components: int = Field(8, ge=1, le=_MAX_SIZE, description="the same over targets, of as many as there are")
     token_size: int = Field(32, ge=1, le=_MAX_SIZE, description="size of the embedding of a head's tokens")
+    past_tokens: int = Field(
+        16, ge=1, le=_MAX_SIZE, description="tokens of each timeframe's past, for heads that attend to them"
+    )
     dropout: float = Field(0.1, ge=0, lt=1)
+    streamable: bool = Field(
+        False,
+        description="the encoder tells each bar in units of those before it, so that an engine can be fed bar by bar"
+        " (`sssd-export build --stream`)",
+    )
     location_scale: Literal["random-walk", "linear", "direct"] = Field(
         "direct",
         description="what diffusion starts from: the last value and the window's volatility, a linear fit, or that"
@@ -184,6 +195,9 @@ class TrainingConfig(_Section):
         10, ge=1, le=MAX_INFERENCE_STEPS, description="inference steps of a validation forecast"
     )
     calibrate: bool = Field(True, description="widen or narrow intervals as the validation part surely says")
+    trackers: _Names = Field(
+        (), description="experiment trackers to follow the run, such as tensorboard, or NAME:option=value"
+    )
     patience: int = Field(5, ge=1, le=_MAX_STEPS, description="validations without a better CRPS before stopping")
     seed: int = Field(0, ge=0, lt=2**63)
 

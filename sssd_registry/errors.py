@@ -1,6 +1,6 @@
 """Exceptions for what the user can put right, and warnings of what the user should know.
 
-The command line turns an error into one line and exit code 2, and a :class:`DataWarning` or :class:`SolverWarning`
+The command line turns an error into one line and exit code 2, and a warning of ours
 into one line on standard error; anything else is a bug and keeps its traceback.
 """
 
@@ -28,6 +28,10 @@ class LeftOutWarning(DataWarning, SSSDError):
 
 class SolverWarning(UserWarning):
     """A solver samples, but not as exactly as it should: says which, in how many steps, and how far it is off."""
+
+
+class TrackerWarning(UserWarning):
+    """An experiment tracker failed, and follows the training no more: says which, and why."""
 
 
 def near_matches(name: str, known: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from sssd_registry.data.other_frames import Data
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import LEVELS, Forecast
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.given_head import Head
 
 Horizon = int | str | Sequence[float | str] | None
 
@@ -26,6 +27,7 @@ class SSSDForecaster:
     Args:
         h: farthest horizon to train for, in bars (24 means 1 to 24), or horizons as ``sssd train --horizons`` takes
             them; default: what suits the data.
+        head: factory of a noise head, as :func:`~sssd_registry.training.train.train` takes it.
         settings: ``section.key=value``, as ``sssd train --set`` takes them.
         num_samples: S, paths of each forecast.
         num_inference_steps: of the scheduler; default: the model's own.
@@ -39,12 +41,13 @@ class SSSDForecaster:
         self,
         h: Horizon = None,
         *,
+        head: Head | None = None,
         settings: Sequence[str] = (),
         num_samples: int = 100,
         num_inference_steps: int | None = None,
         seed: int = 0,
     ) -> None:
-        self.h, self.settings = h, settings
+        self.h, self.head, self.settings = h, head, settings
         self.num_samples, self.num_inference_steps, self.seed = num_samples, num_inference_steps, seed
         self.pipeline: SSSDPipeline | None = None
         self._data: Data | None = None
@@ -58,7 +61,7 @@ class SSSDForecaster:
         from sssd_registry.training.train import train
 
         with tempfile.TemporaryDirectory() as folder:
-            self.pipeline = train(data, self._settled(), Path(folder) / "model")
+            self.pipeline = train(data, self._settled(), Path(folder) / "model", head=self.head)
         self._data = data
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from sssd_registry.data.end_windows import end_windows
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Origins, WindowSource, check_known
+from sssd_registry.data.windows import Origins, WindowSource, last_origins
+from sssd_registry.errors import LeftOutWarning
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons, forecast_of_series
@@ -33,13 +35,27 @@ def forecast_ends(
     num_samples: int,
     seed: int,
 ) -> Ends:
-    """Forecast every series that is long enough; warns of the others, and of what looks odd.
+    """Forecast every series that is long enough, and of which is told what has to be known; warns of the others.
 
     Raises:
         SSSDError: unusable data, no series that is long enough, or horizons that were not trained.
     """
     source = read_windows(data, forecaster.spec)
-    windows, origins = end_windows(source)
-    check_known(source, origins, math.ceil(max(check_horizons(horizons, forecaster.spec))))
+    windows, origins = end_windows(source, math.ceil(max(check_horizons(horizons, forecaster.spec))))
     made = forecaster(windows, horizons=horizons, num_samples=num_samples, seed=seed)
     return Ends(forecast_of_series(made, source, origins), source, origins)
+
+
+def left_out(ends: Ends) -> list[tuple[str, str]]:
+    """Series that have no forecast, and why."""
+    panel, made = ends.source.panel, set(ends.forecast.series.tolist())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeftOutWarning)
+        long = {panel.series[index].id for index in last_origins(ends.source).series}
+    lacks = "rows to be forecast are missing: what is known ahead (data.known) has to be told of each"
+    short = [
+        (one.id, lacks if one.id in long else f"too few bars: {len(one.times)}")
+        for one in panel.series
+        if one.id not in made
+    ]
+    return [*panel.left_out.items(), *short]

@@ -16,9 +16,10 @@ from sssd_registry.files.folder_kinds import ENGINE, MODEL
 from sssd_registry.files.json_file import read_json
 from sssd_registry.files.opening import opened
 from sssd_registry.forecast import Forecast
-from sssd_registry.forecaster import Forecaster
+from sssd_registry.forecaster import Forecaster, GivenForecaster
 from sssd_registry.options import split_options
 from sssd_registry.plugin_api.check_spec import TUNED
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.storage.index import CONFIG, own_file
 
@@ -55,14 +56,37 @@ class ModelForecaster:
         )
 
 
-def open_forecaster(path: str | Path, scheduler: str | None = None, steps: int | None = None) -> Forecaster:
+def open_forecaster(
+    path: str | Path, scheduler: str | None = None, steps: int | None = None, *, head: Head | None = None
+) -> Forecaster:
     """Open a model folder or an engine folder; the latter without torch.
 
+    Args:
+        path: the folder.
+        scheduler, steps: in place of a model's own.
+        head: a model's, where it was given from Python; an engine has its own compiled in.
+
     Raises:
-        SSSDError: neither, damaged, or a scheduler or steps asked of an engine, which has them built in.
+        SSSDError: neither, damaged, a scheduler or steps asked of an engine, which has them built in, or a model's head
+            was given from Python and is not given here.
     """
     with opened(Path(path), MODEL) as place:
-        return _open(place, scheduler, steps)
+        return _open(place, scheduler, steps, head)
+
+
+def open_given(path: str | Path) -> GivenForecaster:
+    """Open a model folder or an engine folder to forecast given a part of the future.
+
+    Raises:
+        SSSDError: as for :func:`open_forecaster`, or an engine of a target that cannot.
+    """
+    made = open_forecaster(path)
+    if isinstance(made, ModelForecaster):
+        made.pipeline.set_progress_bar_config(disable=True)
+        return made.pipeline
+    if not isinstance(made, GivenForecaster):
+        raise SSSDError(f"{path} is an engine of a target that can be given nothing of the future: use its model")
+    return made
 
 
 def read_spec(path: Path) -> DataSpec | None:
@@ -85,10 +109,10 @@ def read_split(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
+def _open(path: Path, scheduler: str | None, steps: int | None, head: Head | None) -> Forecaster:
     manifest = path / ENGINE.marker
     if not manifest.is_file():
-        return _open_model(path, scheduler, steps)
+        return _open_model(path, scheduler, steps, head)
     if scheduler is not None or steps is not None:
         raise SSSDError(
             f"{path} is an engine: its scheduler and steps are compiled in; export another with sssd-export build"
@@ -101,7 +125,7 @@ def _open(path: Path, scheduler: str | None, steps: int | None) -> Forecaster:
     return load(path)
 
 
-def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelForecaster:
+def _open_model(path: Path, scheduler: str | None, steps: int | None, head: Head | None) -> ModelForecaster:
     if scheduler is not None:
         check_scheduler_name(scheduler)  # before torch is imported
     if not (path / MODEL.marker).is_file():
@@ -109,7 +133,7 @@ def _open_model(path: Path, scheduler: str | None, steps: int | None) -> ModelFo
         raise SSSDError(f"{path} is neither a model nor an engine folder: {reason}")
     from sssd_registry.model_pipeline import ModelPipeline
 
-    pipeline = ModelPipeline.from_pretrained(path, scheduler=scheduler)
+    pipeline = ModelPipeline.from_pretrained(path, scheduler=scheduler, head=head)
     pipeline.set_progress_bar_config(disable=None)  # none in a log: tqdm's None asks whether there is a terminal
     record = pipeline.record
     if record is None:

@@ -19,22 +19,19 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.end_windows import end_windows
+from sssd_registry.data.given import given_values
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import (
-    Windows,
-    WindowSource,
-    check_known,
-)
-from sssd_registry.errors import SSSDError, near_matches
+from sssd_registry.data.windows import Windows, WindowSource
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.conditioning import conditioned
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.paths import standard_paths
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.make_scheduler import bound, solver_tableau
 from sssd_registry.sampling.noise import PathNoise, path_noise
 from sssd_registry.sampling.tableau import SolverTableau
@@ -172,14 +169,12 @@ class ModelPipeline:
         Raises:
             SSSDError: unusable data, a horizon beyond the trained ones, or a scheduler that does not fit.
         """
+        bars = check_horizons(horizons, self.spec)
         if isinstance(data, Windows):
             windows = data
         else:
             source = self.source(data)
-            windows, origins = end_windows(source)
-        bars = check_horizons(horizons, self.spec)
-        if not isinstance(data, Windows):
-            check_known(source, origins, math.ceil(max(bars)))
+            windows, origins = end_windows(source, math.ceil(max(bars)))
         tableau = self.tableau(num_inference_steps or self.sampling_defaults.steps)
         shape = self.network.noise_shape(tableau)
         if generator is None:
@@ -190,10 +185,22 @@ class ModelPipeline:
         for first in self.progress_bar(range(0, len(windows), at_once)):
             chunk = windows.part(first, first + at_once)
             noise = path_noise(generator, chunk.numbers(first), len(chunk), num_samples, shape).to(self.device)
-            part = None if known is None else known[first : first + at_once].to(self.device)
+            part = None if known is None else torch.from_numpy(known[first : first + at_once]).to(self.device)
             chunks.append(forecast_samples(self.network, tableau, chunk, bars, noise, part).cpu())
         made = dated_forecast(torch.cat(chunks).numpy(), windows, self.spec, bars)
         return made if isinstance(data, Windows) else forecast_of_series(made, source, origins)
+
+    def forecast_given(
+        self,
+        windows: Windows,
+        *,
+        horizons: Sequence[float | str],
+        num_samples: int,
+        seed: int,
+        given: npt.NDArray[np.float64],
+    ) -> Forecast:
+        """Forecast given a part of the future: what an engine does, too."""
+        return self(windows, horizons=horizons, num_samples=num_samples, generator=seed, given=given)
 
     def progress_bar(self, iterable: Any = None, total: int | None = None) -> Any:
         """A bar of batches, but none for a single one."""
@@ -225,18 +232,23 @@ class ModelPipeline:
         write_model_folder(folder, Path(save_directory))
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, **hub: Any) -> Self:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | Path, *, scheduler: Any = None, head: Head | None = None, **hub: Any
+    ) -> Self:
         """Read a model folder. Nothing in it is executed, unpickled or imported by name.
 
         Args:
             pretrained_model_name_or_path: the folder, or ``owner/name`` on the Hub.
             scheduler: in place of the model's own: an object, or a name as ``--scheduler`` takes it.
+            head: the factory of a head that was given from Python, as ``train(…, head=…)`` was; or the name of a
+                plugin's head that has come to be the same, under which the model is then saved.
             hub: ``revision``, ``token``, ``cache_dir`` and ``local_files_only``, for the Hub.
 
         Raises:
-            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler.
+            SSSDError: a file is missing, cut off, or not what it should be; or no such scheduler; or the head is of no
+                plugin and is not given, or is not the one that was trained.
         """
-        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler)
+        folder = read_model_folder(local_folder(pretrained_model_name_or_path, hub), scheduler, head)
         made = cls(folder.network, folder.scheduler, folder.record, folder.examples, folder.sampling_defaults)
         if scheduler is not None:
             made._default_scheduler = None
@@ -276,32 +288,3 @@ def forecast_samples(
     paths = conditioned(paths, standard, network.correlation, network.correlation.rows(bars))
     made = network.restore(paths, location, scale)
     return torch.where(given.isnan().unsqueeze(1), made, given.unsqueeze(1))
-
-
-def given_values(given: Any, spec: DataSpec, windows: int, horizons: int) -> Tensor | None:
-    """Values that are known of the future as a tensor, float64 ``(B, K, C)``, NaN where nothing is.
-
-    Raises:
-        SSSDError: a name that is no target, numbers that are not one for each horizon, or that are infinite.
-    """
-    if given is None:
-        return None
-    shape = (windows, horizons, len(spec.targets))
-    known = np.full(shape, np.nan)
-    parts = given.items() if isinstance(given, Mapping) else [(None, given)]
-    for name, numbers in parts:
-        if name is not None and name not in spec.targets:
-            raise SSSDError(f"given: {name!r} is no target; {near_matches(name, spec.targets)}")
-        values = np.asarray(numbers, dtype=np.float64)
-        wanted = shape if name is None else shape[:2]
-        if values.shape not in (wanted, wanted[1:]) or np.isinf(values).any():
-            which = "" if name is None else f"{name!r} "
-            raise SSSDError(
-                f"given: {which}has to be finite numbers, or NaN, of shape {wanted} (windows, horizons), got shape"
-                f" {values.shape}"
-            )
-        if name is None:
-            known[:] = values
-        else:
-            known[..., spec.targets.index(name)] = values
-    return torch.from_numpy(known)

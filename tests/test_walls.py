@@ -14,6 +14,7 @@ PACKAGES = {
     "sssd_export": ROOT / "export" / "sssd_export",
     "sssd_engine": ROOT / "engine" / "sssd_engine",
     "sssd_heads": ROOT / "plugins" / "sssd_heads",
+    "sssd_trackers": ROOT / "plugins" / "sssd_trackers",
     "sssd_schedulers": ROOT / "plugins" / "sssd_schedulers",
 }
 
@@ -50,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.model_pipeline": {*_MODEL, "sssd_registry.forecast", "sssd_registry.horizons"},
     "sssd_registry.pipeline": _MODEL,
     "sssd_registry.model_or_engine": _MODEL | _FACES,
-    "sssd_registry.forecast_ends": {"sssd_registry.data", *_FACES},
+    "sssd_registry.forecast_ends": {"sssd_registry.errors", "sssd_registry.data", *_FACES},
     "sssd_registry.batch": {"sssd_registry.errors", "sssd_registry.files", *_FACES, "sssd_registry.forecast_ends",
                             "sssd_registry.model_or_engine"},
     "sssd_registry.check_model": _MODEL,
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                                  "sssd_registry.model"},
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.estimator": {*_MODEL, *_FACES, "sssd_registry.training"},
-    "sssd_registry.imputing": {*_MODEL, "sssd_registry.forecast"},
+    "sssd_registry.imputing": {*_MODEL, *_FACES},
     "sssd_registry.comparison": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.tuning": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.backtesting": {*_MODEL, *_FACES, "sssd_registry.extras", "sssd_registry.evaluation",
@@ -67,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.search": {*_MODEL, "sssd_registry.evaluation", "sssd_registry.training"},
     "sssd_registry.plots": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
                             "sssd_registry.forecast", "sssd_registry.sampling", "sssd_registry.comparison",
-                            "sssd_registry.evaluation", "sssd_registry.backtesting"},
+                            "sssd_registry.evaluation", "sssd_registry.backtesting", "sssd_registry.imputing"},
     # Reads what others made; nobody reads from it.
     "sssd_registry.report": {"sssd_registry.errors", "sssd_registry.extras", "sssd_registry.files",
                              "sssd_registry.data", "sssd_registry.functionals", "sssd_registry.horizons",
@@ -79,6 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.__main__": {"sssd_registry.cli"},
     "sssd_registry.testing": {"sssd_registry", "sssd_export"},  # what plugins' authors run asks whether all compiles
     "sssd_heads": {*_BASE, "sssd_registry.plugin_api.hookspecs"},
+    "sssd_trackers": {"sssd_registry.plugin_api.hookspecs"},
     "sssd_schedulers": {*_BASE, "sssd_registry.plugin_api.hookspecs", "sssd_registry.sampling"},
     "sssd_export.engine_errors": {"sssd_engine", "sssd_registry.errors"},
     # The model's way to fill holes serves engines that know of none.
@@ -133,7 +135,11 @@ GRAPH = {module: _imports(module) for module in MODULES}
 def _room(module: str) -> str:
     """``sssd_registry.data`` of ``sssd_registry.data.windows``; a module in a package's root is a room by itself."""
     parts = module.split(".")
-    return parts[0] if parts[0] in ("sssd_engine", "sssd_heads", "sssd_schedulers") else ".".join(parts[:2])
+    return (
+        parts[0]
+        if parts[0] in ("sssd_engine", "sssd_heads", "sssd_schedulers", "sssd_trackers")
+        else ".".join(parts[:2])
+    )
 
 
 def _within(module: str, places: set[str]) -> bool:
@@ -208,4 +214,8 @@ def test_nothing_else_in_the_core_imports_its_outermost_rooms() -> None:
 def test_the_core_knows_no_plugin_and_no_exporter() -> None:
     for module, others in GRAPH.items():
         if module.startswith("sssd_registry") and _room(module) != "sssd_registry.testing":
-            assert not [other for other in others if _within(other, {"sssd_export", "sssd_heads", "sssd_schedulers"})]
+            assert not [
+                other
+                for other in others
+                if _within(other, {"sssd_export", "sssd_heads", "sssd_schedulers", "sssd_trackers"})
+            ]

@@ -35,6 +35,7 @@ _WINDOWS_AT_ONCE = 32
 HEADS: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_sizes": (128, 128)},
     "adaln": {"width": 64, "blocks": 2},
+    "attend": {"width": 64, "blocks": 2},
     "dit": {"width": 32, "blocks": 2},
     "film-unet": {"widths": (32, 64)},
     "unet1d": {},

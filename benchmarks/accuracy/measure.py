@@ -56,6 +56,7 @@ class Job:
 def jobs(task: Task) -> Iterator[Job]:
     """Ranked: first what is quick, then the smallest heads, the trained peers, the other heads, other seeds."""
     import classical
+    import defaults
     import direct_paths
     import entries
     import neural
@@ -70,6 +71,9 @@ def jobs(task: Task) -> Iterator[Job]:
     for name, one in direct_paths.STARTS.items():
         fitted = {"revision": direct_paths.REVISION, **_set(direct_paths.configuration(task, one)), **scored}
         yield Job(task, name, 0, 0, fitted, lambda _, one=one: direct_paths.forecast(task, one))  # type: ignore[misc]
+    plain = {"revision": defaults.REVISION, "samples": entries.NUM_SAMPLES, **scored}
+    plain |= _set(defaults.configuration(task))
+    yield Job(task, defaults.NAME, 1, 0, plain, lambda folder: defaults.run(task, folder))
     for entry in entries.entries(task):
         mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **scored}
         for seed in entry.seeds:

@@ -27,8 +27,8 @@ Summary = dict[str, dict[str, Any]]
 
 
 def write_summary(results: Path, summary: Path = SUMMARY) -> None:
-    """Gather every result of a folder into one JSON file."""
-    trees: dict[tuple[str, str, int], dict[str, Any]] = {}
+    """Gather every result of a folder into one JSON file; what it has of others, measured elsewhere, stays."""
+    trees = _known(summary)
     for file in sorted(results.glob("*.json"), key=lambda one: one.stat().st_mtime):
         tree = json.loads(file.read_text())
         trees[tree["task"], tree["forecaster"], tree["seed"]] = tree  # the latest configuration of each
@@ -42,6 +42,16 @@ def write_summary(results: Path, summary: Path = SUMMARY) -> None:
     rounded = json.loads(text, parse_float=lambda number: float(f"{float(number):.5g}"))
     with atomic_file(summary) as new:
         new.write_text(json.dumps(rounded, indent=None, separators=(",", ":")) + "\n")
+
+
+def _known(summary: Path) -> dict[tuple[str, str, int], dict[str, Any]]:
+    """Results that a summary has, by task, forecaster and seed."""
+    return {
+        (task, forecaster, run["seed"]): {"task": task, "forecaster": forecaster, "data": entry["data"], **run}
+        for task, entry in read_summary(summary).items()
+        for forecaster, runs in entry["forecasters"].items()
+        for run in runs
+    }
 
 
 def read_summary(summary: Path = SUMMARY) -> Summary:

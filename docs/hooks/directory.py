@@ -10,20 +10,27 @@ from typing import Any
 from unittest import mock
 
 OURS = "sssd-registry"
-_TITLES = {"head": "Noise heads", "scheduler": "Schedulers", "sampler": "Loop samplers", "target": "Export targets"}
+_TITLES = {
+    "head": "Noise heads",
+    "scheduler": "Schedulers",
+    "sampler": "Loop samplers",
+    "target": "Export targets",
+    "tracker": "Experiment trackers",
+}
 _ASKED = {
     "head": "`sssd train … --set model.head=NAME`",
     "scheduler": "`--scheduler NAME`, or `NAME:option=value,…`",
     "sampler": "`--scheduler NAME`, as schedulers are",
+    "tracker": "`sssd train … --set 'training.trackers=[\"NAME\"]'`, or `NAME:option=value`",
     "target": "`sssd-export build … --target NAME`, or `NAME:option=value,…`",
 }
 
 ABOUT = """\
 # Plugins
 
-Schedulers, loop samplers, noise heads and export targets are plugins, ours like anyone's. `sssd plugins` lists what is
-installed beside you, and why something cannot be used. [Writing one](tutorials/write-a-plugin.md) takes a module and an
-entry point.
+Schedulers, loop samplers, noise heads, export targets and experiment trackers are plugins, ours like anyone's.
+`sssd plugins` lists what is installed beside you, and why something cannot be used.
+[Writing one](tutorials/write-a-plugin.md) takes a module and an entry point.
 
 Plugins by others: none is known to us yet. To have yours listed here, open an issue with its name and its repository.
 """
@@ -42,13 +49,17 @@ def entries() -> list[dict[str, Any]]:
 
 
 def plugins_page() -> str:
-    """Ours by kind; then the schedulers of diffusers that cannot be used, each with the reason."""
+    """Ours by kind, with their options; then the schedulers of diffusers that cannot be used, each with the reason."""
     listed = entries()
     parts = [ABOUT]
     for kind, title in _TITLES.items():
         usable = [one for one in listed if one["kind"] == kind and not _never(one)]
-        rows = [f"| `{one['name']}` | {one['summary']} |" for one in usable]
-        parts += [f"## {title}\n\nAsked for by {_ASKED[kind]}.", "\n".join(["| name | |", "|---|---|", *rows])]
+        rows = [
+            f"| `{one['name']}` | {one['summary']} | {_options(one)} | {one['distribution']} {one['version']} |"
+            for one in usable
+        ]
+        table = "\n".join(["| name | | options | from |", "|---|---|---|---|", *rows])
+        parts += [f"## {title}\n\nAsked for by {_ASKED[kind]}.", table]
     never = [one for one in listed if _never(one)]
     rows = [f"| `{one['name']}` | {one['status'].partition('unavailable: ')[2]} |" for one in never]
     parts += [
@@ -56,6 +67,10 @@ def plugins_page() -> str:
         "\n".join(["| name | why |", "|---|---|", *rows]),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _options(entry: dict[str, Any]) -> str:
+    return "<br>".join(f"`{name}: {text}`".replace("|", "\\|") for name, text in entry["options"].items())
 
 
 def _never(entry: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ PACKAGES = {
     "sssd_registry": ".",
     "sssd_schedulers": "plugins",
     "sssd_heads": "plugins",
+    "sssd_trackers": "plugins",
     "sssd_export": "export",
     "sssd_engine": "engine",
 }

@@ -19,8 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sssd_engine.conditioning import Conditioning, read_conditioning
 from sssd_engine.encoded import Encoded
 from sssd_engine.forecast import Asked, EngineForecast
+from sssd_engine.input_given import Given, given_values
 from sssd_engine.input_noise import check_whole, checked_noise, given_noise, is_whole, samples_of_noise
 from sssd_engine.inputs import Inputs, checked_inputs, read_inputs
 from sssd_engine.manifest import MANIFEST, EngineError, meaning, opened, read_manifest, sha256
@@ -43,10 +45,17 @@ class Engine:
     It can be pickled, and is then loaded from its folder again.
     """
 
-    def __init__(self, manifest: Mapping[str, Any], parts: Sequence[Part], origin: Origin | None = None) -> None:
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        parts: Sequence[Part],
+        origin: Origin | None = None,
+        conditioning: Conditioning | None = None,
+    ) -> None:
         self.manifest = manifest
         self.parts = tuple(parts)
         self.origin = origin
+        self.conditioning = conditioning
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.origin is None:
@@ -90,6 +99,7 @@ class Engine:
         noise: npt.NDArray[np.float32] | None = None,
         draws: npt.NDArray[np.float32] | None = None,
         first_window: int = 0,
+        given: Given | None = None,
     ) -> EngineForecast:
         """Forecast from B windows.
 
@@ -102,17 +112,19 @@ class Engine:
             noise: what paths begin with, standard normal, float32 ``(B, S, P, C)``, instead of a seed.
             draws: with it, what the solver draws on its way, where it does, ``(B, M, S, K, D)``.
             first_window: number of the first window, when a batch is one part of a larger one.
+            given: what is known of the future: by target its values at the K horizons, ``(K,)`` or ``(B, K)``, NaN
+                where it is not; or ``(B, K, C)`` of all targets. Samples pass through it, as those of the model do.
 
         No windows give an empty forecast.
 
         Raises:
             EngineError: an input is missing, unknown, or has the wrong type or shape; a value is not finite, or not
                 above zero where logarithms are taken; times do not ascend; no sample is asked for; the engine was
-                closed.
+                closed, or is too old to be given anything of the future.
             SSSDError: a frame is unusable.
         """
         encoded = self.encode(inputs)
-        return self.sample(encoded, num_samples, seed, noise=noise, draws=draws, first_window=first_window)
+        return self.sample(encoded, num_samples, seed, noise=noise, draws=draws, first_window=first_window, given=given)
 
     def encode(self, inputs: Inputs) -> Encoded:
         """Run what of a forecast comes before its first noise, to be sampled from many times.
@@ -138,6 +150,7 @@ class Engine:
         noise: npt.NDArray[np.float32] | None = None,
         draws: npt.NDArray[np.float32] | None = None,
         first_window: int = 0,
+        given: Given | None = None,
     ) -> EngineForecast:
         """Forecast from what :meth:`encode` made; arguments and errors as when the engine is called."""
         parts = self._open()
@@ -145,6 +158,9 @@ class Engine:
         count = self._count(num_samples if noise is None else samples_of_noise(noise, num_samples))
         check_whole("seed", seed)
         check_whole("first_window", first_window)
+        future = None if given is None else given_values(given, self.manifest, encoded.windows)
+        if future is not None and self.conditioning is None:
+            raise EngineError("this engine keeps no correlation, and can be given nothing of the future: export anew")
         if encoded.windows == 0:  # runtimes differ in what they make of nothing; some end the process
             return self._nothing(count)
         try:
@@ -153,8 +169,11 @@ class Engine:
                 noise, draws = draw_noise(
                     seed, first_window if own is None else own, encoded.windows, count, self.noise_shape
                 )
-            given = checked_noise(noise, draws, encoded.windows, count, self.noise_shape)
-            made = self._run(parts[encoded.done :], {**encoded.values, **given})
+            checked = checked_noise(noise, draws, encoded.windows, count, self.noise_shape)
+            made = self._run(parts[encoded.done :], {**encoded.values, **checked})
+            if future is not None and self.conditioning is not None:
+                made["samples"] = self.conditioning.samples(made, future)
+                made["quantiles"] = np.quantile(made["samples"], self.quantile_levels, axis=1).swapaxes(0, 1)
         except MemoryError:
             raise EngineError(
                 f"no memory for {encoded.windows} windows of {count} samples: ask for fewer, or stream"
@@ -178,7 +197,9 @@ class Engine:
         )
         return EngineForecast(samples, quantiles)
 
-    def stream(self, inputs: Inputs, num_samples: int | None = None, seed: int = 0) -> Iterator[EngineForecast]:
+    def stream(
+        self, inputs: Inputs, num_samples: int | None = None, seed: int = 0, *, given: Given | None = None
+    ) -> Iterator[EngineForecast]:
         """Forecast many windows, a batch at a time, so that memory is bounded whatever their number.
 
         The batches' forecasts one after the other are those of one call with all windows.
@@ -190,10 +211,13 @@ class Engine:
         read = read_inputs(self.manifest, inputs)
         feed = checked_inputs(self.manifest, read)
         at_once = max(1, _AT_ONCE // (count * self.noise_shape.size))
-        for start in range(0, max(len(next(iter(feed.values()))), 1), at_once):  # no windows give one empty forecast
+        windows = len(next(iter(feed.values())))
+        future = None if given is None else given_values(given, self.manifest, windows)
+        for start in range(0, max(windows, 1), at_once):  # no windows give one empty forecast
             part = {name: array[start : start + at_once] for name, array in feed.items()}
             encoded = replace(self.encode(part), asked=Asked(self.manifest, read, start))
-            yield self.sample(encoded, count, seed, first_window=start)
+            known = None if future is None else future[start : start + at_once]
+            yield self.sample(encoded, count, seed, first_window=start, given=known)
 
     def _open(self) -> tuple[Part, ...]:
         if not self.parts:
@@ -201,6 +225,10 @@ class Engine:
         if self.origin is not None:
             self.origin.check_fork(self.manifest["parts"])
         return self.parts
+
+    def check_open(self) -> None:
+        """Check that the engine was not closed, nor loaded before a fork: an EngineError says so."""
+        self._open()
 
     @staticmethod
     def _run(parts: Sequence[Part], values: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
@@ -228,7 +256,8 @@ def load_engine(folder: str | Path, *, threads: int = 0, trust_native_code: bool
     with opened(Path(folder)) as settled:
         manifest, parts = _opened(settled, threads, trust_native_code)
         options = (("threads", threads), ("trust_native_code", trust_native_code))
-        return Engine(manifest, parts, Origin(place, options, sha256(settled / MANIFEST)))
+        origin = Origin(place, options, sha256(settled / MANIFEST))
+        return Engine(manifest, parts, origin, read_conditioning(settled, manifest))
 
 
 def _opened(folder: Path, threads: int, trust_native_code: bool | None) -> tuple[Mapping[str, Any], list[Part]]:

@@ -15,7 +15,7 @@ from sssd_engine.manifest import EngineError
 
 Times = npt.NDArray[np.int64]
 
-_YEAR_10000 = 253_402_300_800
+YEAR_10000 = 253_402_300_800
 
 
 def check_times(feed: Mapping[str, npt.NDArray[Any]], manifest: Mapping[str, Any]) -> None:
@@ -31,7 +31,7 @@ def check_times(feed: Mapping[str, npt.NDArray[Any]], manifest: Mapping[str, Any
     for name, times in feed.items():
         if name.startswith("times_") and times.size:
             _check_order(name, times)
-            _check_unit(name, times, min(lengths.get(name, 0), rows or _YEAR_10000))
+            _check_unit(name, times, min(lengths.get(name, 0), rows or YEAR_10000))
     given = [name for name in lengths if name in feed and feed[name].size]
     if given:
         base, *coarser = given  # a specification has the finest first
@@ -48,7 +48,7 @@ def _lengths(spec: Mapping[str, Any]) -> dict[str, int]:
 
 def _check_order(name: str, times: Times) -> None:
     """Ascending, and of years that are written with four digits: milliseconds are a common mistake."""
-    far = (times > _YEAR_10000) | (times < -_YEAR_10000)  # the absolute value of the least integer is itself
+    far = (times > YEAR_10000) | (times < -YEAR_10000)  # the absolute value of the least integer is itself
     if far.any():
         raise EngineError(f"{name} has {times[far][0]}; it has to be in seconds since 1970-01-01 UTC")
     still = np.diff(times, axis=1) <= 0

@@ -57,13 +57,22 @@ def checked_inputs(manifest: Mapping[str, Any], inputs: Any) -> dict[str, npt.ND
         check_array(name, array, dtype, (windows, *wanted[name]["shape"][1:]))
         feed[name] = array.astype(dtype, copy=False)
         if not name.startswith("times_"):
-            _check_values(name, feed[name], manifest)
+            check_values(name, feed[name], manifest)
     check_times(feed, manifest)
     return feed
 
 
-def _check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
-    """Numbers, and above zero where the engine takes their logarithms."""
+def check_values(name: str, values: npt.NDArray[Any], manifest: Mapping[str, Any]) -> None:
+    """Check for numbers, above zero where the engine takes their logarithms.
+
+    Args:
+        name: what to call them.
+        values: float64 ``(B, L, W)``.
+        manifest: the engine's.
+
+    Raises:
+        EngineError: one is not.
+    """
     spec = manifest.get("spec", {})
     columns = len(spec.get("columns", ()))
     if name == "values_known" or values.shape[-1] > columns > 0:

@@ -26,8 +26,10 @@ from sssd_engine.fields import (
     whole,
     words,
 )
+from sssd_engine.given_fields import CONDITIONING_FIELDS, conditioning_faults
 from sssd_engine.noise import NOISE
 from sssd_engine.solver_fields import SOLVER_FIELDS, solver_faults
+from sssd_engine.stream_fields import stream_faults
 
 _LONGEST_TEXT = 10_000
 _DEEPEST = 20
@@ -56,10 +58,12 @@ _PARITY = {"max_error": NUMBER, "tolerance": NUMBER, "network_share": maybe(NUMB
 _ORDER = {
     "target": maybe(TEXT), "scheduler": maybe(TEXT), "steps": maybe(COUNT), "samples": COUNT, "horizons": maybe(TEXT),
     "unit": TEXT, "precision": maybe(TEXT), "loop": maybe(TEXT), "split": FLAG,
+    "stream": maybe(FLAG),
 }  # fmt: skip
 _SOURCE = {"model": TEXT, "command": TEXT, "order": ANYTHING}
 # Of every engine, whoever's target it is.
-_OF_ALL = {"target": TEXT, "files": table(SHA256), "parts": maybe(each(ANYTHING, 0, 100))}
+_OF_ALL = {"target": TEXT, "files": table(SHA256), "parts": maybe(each(ANYTHING, 0, 100)),
+           "stream": maybe(each(ANYTHING, 0, 100))}  # fmt: skip
 # Of those of our own form, which have parts.
 _FIELDS = {
     "inputs": each(ANYTHING, 1), "outputs": each(ANYTHING, 2, 2), "horizons": each(COUNT, 1),
@@ -67,7 +71,7 @@ _FIELDS = {
     "network_in_use": FLAG, "scheduler": TEXT, "num_inference_steps": whole(0, 2**40), "num_calls": whole(0, 2**40),
     "tableau": TEXT, "precision": TEXT,
     "loop": TEXT, "spec": ANYTHING, "test_start": SECONDS, "random_walk_window": COUNT, "parity": maybe(ANYTHING),
-    "source": ANYTHING, "versions": table(TEXT), "settings": ANYTHING,
+    "source": ANYTHING, "versions": table(TEXT), "settings": ANYTHING, "conditioning": maybe(ANYTHING),
 }  # fmt: skip
 
 
@@ -134,11 +138,14 @@ def _nested(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     yield "source: order: ", manifest["source"]["order"], _ORDER
     if manifest.get("parity") is not None:
         yield "parity: ", manifest["parity"], _PARITY
+    if manifest.get("conditioning") is not None:
+        yield "conditioning: ", manifest["conditioning"], CONDITIONING_FIELDS
     yield "spec: ", manifest["spec"], _SPEC
     for timeframe in manifest["spec"].get("timeframes") or ():
         yield "spec: timeframes: ", timeframe, {"name": TEXT, "seconds": whole(1, 2**40)}
-    for number, part in enumerate(manifest["parts"]):
-        where = f"parts[{number}]: "
+    of_stream = manifest.get("stream") or []
+    listed = [("parts", manifest["parts"]), ("stream", of_stream)]
+    for where, part in ((f"{key}[{number}]: ", part) for key, parts in listed for number, part in enumerate(parts)):
         yield where, part, _PART
         for side in ("inputs", "outputs"):
             yield from ((f"{where}{side}: ", port, _PORT) for port in part[side])
@@ -192,7 +199,9 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     if fault := next(_noise_faults(manifest, ports["inputs"]), None):
         yield fault
         return
+    yield from conditioning_faults(manifest)
     yield from _flow_faults(manifest, ports)
+    yield from stream_faults(manifest, ports["inputs"])
 
 
 def _noise_faults(manifest: Mapping[str, Any], inputs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

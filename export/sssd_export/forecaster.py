@@ -21,6 +21,8 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series
 
+Array = npt.NDArray[np.float64]
+
 
 def open_engine(folder: Path, *, threads: int = 0) -> EngineForecaster:
     """An engine of any of our targets, on ``threads`` threads (0: as many as there are cores).
@@ -60,11 +62,31 @@ class EngineForecaster:
         self, windows: Windows, *, horizons: Sequence[float | str] | None, num_samples: int, seed: int
     ) -> Forecast:
         """Forecast at some or all of the horizons the engine was built for, in batches of bounded size."""
+        return self._forecast(windows, horizons, num_samples, seed)
+
+    def forecast_given(
+        self, windows: Windows, *, horizons: Sequence[float | str], num_samples: int, seed: int, given: Array
+    ) -> Forecast:
+        """Forecast given a part of the future, ``(B, K, C)`` at these horizons, NaN where nothing is."""
+        return self._forecast(windows, horizons, num_samples, seed, given)
+
+    def _forecast(
+        self,
+        windows: Windows,
+        horizons: Sequence[float | str] | None,
+        num_samples: int,
+        seed: int,
+        given: Array | None = None,
+    ) -> Forecast:
         bars = check_horizons(horizons, self.spec)
         columns = [self._column(bar) for bar in bars]
+        future = None
+        if given is not None:
+            future = np.full((len(windows), len(self.engine.horizons), len(self.spec.targets)), np.nan)
+            future[:, columns] = given
         with as_users_error():
             whole = without_holes(windows, self.spec)
-            made = self.engine.stream(engine_inputs(whole, self.engine.horizons), num_samples, seed)
+            made = self.engine.stream(engine_inputs(whole, self.engine.horizons), num_samples, seed, given=future)
             parts = [part.samples[:, :, columns] for part in made]
         return dated_forecast(np.concatenate(parts), windows, self.spec, bars)
 
@@ -152,14 +174,12 @@ def last_windows(manifest: Mapping[str, Any], data: Data | Mapping[str, npt.Arra
     """
     from sssd_registry.data.end_windows import end_windows
     from sssd_registry.data.read_windows import read_windows
-    from sssd_registry.data.windows import check_known
 
     spec = engine_spec(manifest).model_copy(update={"horizons": tuple(manifest["horizons"])})
     if isinstance(data, Mapping):
         return DatedInputs(_as_windows(data, spec), spec)
     source = read_windows(data, spec)
-    windows, origins = end_windows(source)
-    check_known(source, origins, max(spec.horizons))
+    windows, origins = end_windows(source, max(spec.horizons))
     return DatedInputs(without_holes(windows, spec), spec, (source, origins))
 
 
@@ -180,7 +200,8 @@ def _as_windows(arrays: Mapping[str, npt.ArrayLike], spec: DataSpec) -> Windows:
     names = [*(tf.name for tf in spec.timeframes), *([KNOWN] if spec.known else [])]
     values = {name: np.asarray(arrays[f"values_{name}"], dtype=np.float64) for name in names}
     times = {tf.name: np.asarray(arrays[f"times_{tf.name}"], dtype=np.int64) for tf in spec.timeframes}
-    ids = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    numbered = [str(number) if spec.id else "" for number in range(len(times[spec.base.name]))]
+    ids = getattr(arrays, "series", numbered)
     return Windows(values, times, np.array(ids, dtype=object))
 
 

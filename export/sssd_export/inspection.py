@@ -90,6 +90,8 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
         f"targets    {', '.join(found['spec']['targets'])}",
         f"parity     {_parity(found.get('parity'))}",
     ]
+    if scores := found.get("validation"):
+        lines.append(f"validation {_validation(scores)}")
     if "milliseconds" in speed:
         lines.append(
             f"speed      {speed['milliseconds']} ms for one window and {speed['samples']} samples, here and now"
@@ -118,6 +120,20 @@ def _parity(parity: Mapping[str, Any] | None) -> str:
     return (
         f"{parity['max_error']:.1e} of the samples' standard deviation, {parity['tolerance']:.0e} allowed{moved};"
         f" {parity.get('of', 'the engine')}"
+    )
+
+
+def _validation(scores: Mapping[str, Any]) -> str:
+    """Scores of the model's paths, as training found them."""
+    several = ", targets scaled" if len(scores["target_scales"]) > 1 else ""
+    covered = ", ".join(
+        f"{name} {np.mean(list(one['coverage_90'].values())):.0%}" for name, one in scores["functionals"].items()
+    )
+    return (
+        f"CRPS {np.mean(list(scores['crps'].values())):.4g}, energy score{several} {scores['energy_score']:.4g},"
+        f" variogram score {scores['variogram_score']:.4g}"
+        + (f"; in the 90 % interval of the path's {covered}" if covered else "")
+        + f"; the model's, of {scores['windows']} windows before the test part"
     )
 
 

@@ -18,14 +18,20 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.files.atomic import atomic_directory
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model_pipeline import ModelPipeline
+from sssd_registry.plugin_api.given_head import Head
 
 _COMPILED_WHEN_LOADED = ("onnxruntime", "openvino")
 # What has to be the same: a caller of the engine sees no difference but the forecasts.
 _SAME = ("inputs", "outputs", "horizons", "tableau", "latent_shape", "network_in_use")
 
 
-def refit(engine: Path, model: Path) -> dict[str, Any]:
+def refit(engine: Path, model: Path, head: Head | None = None) -> dict[str, Any]:
     """Put the weights of ``model`` into ``engine``, after checking parity; the folder is replaced whole or not at all.
+
+    Args:
+        engine: engine folder.
+        model: model folder.
+        head: the model's, where it was given from Python.
 
     Returns:
         the new manifest.
@@ -41,7 +47,7 @@ def refit(engine: Path, model: Path) -> dict[str, Any]:
             f"{engine} is an engine of target {before['target']!r}, whose weights are compiled in: export {model} anew"
         )
     order = ExportOptions(**before["source"]["order"])
-    pipeline = ModelPipeline.from_pretrained(model, scheduler=order.scheduler)
+    pipeline = ModelPipeline.from_pretrained(model, scheduler=order.scheduler, head=head)
     spec, request = export_request(model, order, pipeline)
     with atomic_directory(engine, owner=ENGINE) as folder:
         after = spec.build(replace(request, refit=engine), folder)

@@ -14,6 +14,7 @@ from sssd_registry.horizons import check_horizons, split_horizons
 from sssd_registry.model_or_engine import check_scheduler_name
 from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.options import build_options, split_options
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.hookspecs import ExportRequest, Report, TargetSpec, silent
 from sssd_registry.plugin_api.make_scheduler import solver_tableau
 from sssd_registry.plugin_api.registry import registry
@@ -34,6 +35,7 @@ class ExportOptions:
         precision: default: the target's first.
         loop: unrolled, loop or step; default: unrolled, where the fastest is looked for both of the first.
         split: encoder and denoiser are to be graphs of their own.
+        stream: and the encoder is to be fed bar by bar, too.
     """
 
     target: str | None = None
@@ -45,6 +47,7 @@ class ExportOptions:
     precision: str | None = None
     loop: str | None = None
     split: bool = False
+    stream: bool = False
 
     @property
     def command(self) -> str:
@@ -59,6 +62,7 @@ def export_model(
     target: str | None = None,
     *,
     report: Report = silent,
+    head: Head | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Compile the model in ``model`` into the engine folder ``out``, complete or not at all.
@@ -68,6 +72,7 @@ def export_model(
         out: engine folder.
         target, options: the fields of :class:`ExportOptions`.
         report: told steps of the build done, steps in all, and what is next.
+        head: the model's, where it was given from Python.
 
     Returns:
         the manifest.
@@ -81,7 +86,8 @@ def export_model(
     if order.scheduler is not None:
         check_scheduler_name(order.scheduler)  # a wrong name should not cost loading a model
     with atomic_directory(out, owner=ENGINE) as folder:
-        spec, request = export_request(model, order, ModelPipeline.from_pretrained(model, scheduler=order.scheduler))
+        pipeline = ModelPipeline.from_pretrained(model, scheduler=order.scheduler, head=head)
+        spec, request = export_request(model, order, pipeline)
         return spec.build(replace(request, report=report), folder)
 
 
@@ -129,10 +135,12 @@ def export_request(model: Path, order: ExportOptions, pipeline: ModelPipeline) -
         examples=pipeline.examples,
         random_walk_window=pipeline.record.random_walk_window,
         test_start=pipeline.record.test_start,
+        validation=pipeline.record.validation_paths.model_dump() if pipeline.record.validation_paths else {},
         options=options,
         precision=precision,
         loop=order.loop or "unrolled",
-        split=order.split,
+        split=order.split or order.stream,
+        stream=order.stream,
         source={
             "model": model.resolve().name,
             "files": {name: sha256(model / name) for name in sorted(MODEL.written(model) or ())},

@@ -135,7 +135,7 @@ def _models(name: str, engine: Path, manifest: Mapping[str, Any]) -> Iterator[_M
                 f"Triton has no backend for {part['runtime']}, which {engine} is for: export another target"
             )
     if len(parts) == 1:
-        yield _part_model(name, engine, manifest, parts[0])
+        yield _part_model(name, engine, manifest, {**parts[0], "outputs": manifest["outputs"]})
         return
     names = [f"{name}-{part['name']}" for part in parts]
     for model, part in zip(names, parts, strict=True):

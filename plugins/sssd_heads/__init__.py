@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sssd_heads.head_options import AdaLNOptions, DiTOptions, FiLMUNetOptions, MLPOptions, UNet1DOptions, UNet2DOptions
+from sssd_heads.head_options import (
+    AdaLNOptions,
+    AttendOptions,
+    DiTOptions,
+    FiLMUNetOptions,
+    MLPOptions,
+    UNet1DOptions,
+    UNet2DOptions,
+)
 from sssd_registry.plugin_api.hookspecs import HeadSpec, hookimpl
 
 if TYPE_CHECKING:
@@ -23,6 +31,12 @@ def make_adaln(latent_size: int, cond_size: int, options: AdaLNOptions) -> nn.Mo
     from sssd_heads.adaln import AdaLNHead
 
     return AdaLNHead(latent_size, cond_size, options)
+
+
+def make_attend(latent_size: int, cond_size: int, options: AttendOptions) -> nn.Module:
+    from sssd_heads.attend import AttendHead
+
+    return AttendHead(latent_size, cond_size, options)
 
 
 def make_dit(latent_size: int, cond_size: int, options: DiTOptions) -> nn.Module:
@@ -60,6 +74,9 @@ def register_heads() -> list[HeadSpec]:
     return [
         HeadSpec("mlp", "multi-layer perceptron on all of a path at once; small and fast", make_mlp, MLPOptions),
         HeadSpec("adaln", "residual MLP with adaptive layer norm, on all of a path at once", make_adaln, AdaLNOptions),
+        HeadSpec(
+            "attend", "residual MLP that attends to tokens of the window's past", make_attend, AttendOptions, past=True
+        ),
         HeadSpec("dit", "diffusion transformer over a path's components", make_dit, DiTOptions, tokens=True),
         HeadSpec(
             "film-unet", "1-D U-Net modulated by time and condition", make_film_unet, FiLMUNetOptions, tokens=True

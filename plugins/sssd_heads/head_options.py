@@ -34,6 +34,17 @@ class AdaLNOptions:
 
 
 @dataclass(frozen=True)
+class AttendOptions:
+    """``width`` of the residual stream, number of ``blocks`` and attention ``heads``, ``dropout``, ``time_size``."""
+
+    width: Size = 64
+    blocks: Size = 2
+    heads: Size = 4
+    dropout: Share = 0.0
+    time_size: TimeSize = 64
+
+
+@dataclass(frozen=True)
 class DiTOptions:
     """``width`` of a horizon's token, number of ``blocks`` and attention ``heads``, ``dropout``, ``time_size``."""
 

@@ -17,12 +17,14 @@ from sssd_registry.config import Config
 from sssd_registry.data.other_frames import Data
 from sssd_registry.errors import SSSDError
 from sssd_registry.files.opening import claimed
+from sssd_registry.plugin_api.given_head import Head, check_sent, head_spec
 
 
 def backtest(
     data: Data,
     config: Config | None = None,
     *,
+    head: Head | None = None,
     folds: int = 5,
     refit: bool = False,
     step: int | None = None,
@@ -43,6 +45,8 @@ def backtest(
     Args:
         data: frame or file.
         config: of the trainings; no test part is held out, since all folds lie after what is trained on.
+        head: factory of a noise head, as :func:`~sssd_registry.training.train.train` takes it; with several jobs, one
+            that their processes can import.
         folds: trainings, or without ``refit`` stretches of time, each ``step`` bars after the one before.
         refit: train for each fold anew, on all of its past. Else one model, of the first fold's past, forecasts all.
         step: bars from a fold to the next; default: the farthest horizon.
@@ -61,8 +65,11 @@ def backtest(
     """
     if jobs < 1:
         raise SSSDError(f"jobs has to be 1 or more, got {jobs}")
+    given = None if head is None else head_spec(head)
+    if given is not None and jobs > 1:
+        check_sent(given)
     plan = make_plan(
-        data, config or Config(), Options(folds, refit, step, windows, num_samples, seed, format)
+        data, config or Config(), Options(folds, refit, step, windows, num_samples, seed, format), given
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="backtest-")) if out is None else Path(out)
     tables = Tables(folder, format)

@@ -16,6 +16,8 @@ from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel, to_panel, without_constants
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.given_head import with_head
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Plan:
         actual: what came to be: the panel of all rows, without the series that nothing is scored of.
         folds: in the order of time.
         options: as asked for.
+        head: of every training, in place of a plugin's.
     """
 
     frame: pd.DataFrame
@@ -74,19 +77,21 @@ class Plan:
     actual: Panel
     folds: tuple[Fold, ...]
     options: Options
+    head: HeadSpec | None = None
 
     def past(self, origin: int) -> pd.DataFrame:
         """The rows that are known at an origin."""
         return past_of(self.frame, self.spec, origin)
 
 
-def make_plan(data: Data, config: Config, options: Options) -> Plan:
+def make_plan(data: Data, config: Config, options: Options, head: HeadSpec | None = None) -> Plan:
     """Read the data and settle what folds share.
 
     Raises:
         SSSDError: bad data, or too few for the folds.
     """
     options.check()
+    config = with_head(config, head)
     frame = read_frame(data, config.data)
     spec = resolve(config.data, frame)
     panel = without_constants(to_panel(frame, spec), spec)
@@ -102,7 +107,7 @@ def make_plan(data: Data, config: Config, options: Options) -> Plan:
         }
     )  # fmt: skip
     spec = spec.model_copy(update={"targets": targets})
-    return Plan(frame, config.model_copy(update={"data": settled}), spec, panel, folds, options)
+    return Plan(frame, config.model_copy(update={"data": settled}), spec, panel, folds, options, head)
 
 
 def settings_of(plan: Plan) -> dict[str, Any]:

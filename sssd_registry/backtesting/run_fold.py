@@ -60,7 +60,7 @@ def run_fold(plan: Plan, fold: Fold, out: Path) -> Done:
         model = tables.model(fold.number if plan.options.refit else None)
         if plan.options.refit:
             train_for(plan, fold, model)
-        forecaster = open_forecaster(model)
+        forecaster = open_forecaster(model, head=plan.head)
         made = [
             forecasts_at(plan, forecaster, origin, plan.options.windows * (fold.number - 1) + number)
             for number, origin in enumerate(fold.origins)
@@ -85,6 +85,7 @@ def train_for(plan: Plan, fold: Fold, model: Path, report: Report | None = None)
         plan.past(fold.cutoff),
         plan.config,
         model,
+        head=plan.head,
         resume=resume,
         report=None if report is None else lambda progress, _: report(progress.step, most),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from sssd_registry.batch.parts import LeftOut
 from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 from sssd_registry.forecast import write_forecast
-from sssd_registry.forecast_ends import Ends, forecast_ends
+from sssd_registry.forecast_ends import forecast_ends, left_out
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.model_or_engine import open_forecaster
 
@@ -57,14 +57,7 @@ def forecast_part(forecaster: Forecaster, job: Job, part: Path, target: Path) ->
         write_forecast(made, target, paths=job.paths)
     except SSSDError as error:
         return Done(part, 0, (LeftOut(part.name, "", str(error)),))
-    return Done(part, len(ends.origins), tuple(LeftOut(part.name, *row) for row in _left_out(ends)))
-
-
-def _left_out(ends: Ends) -> list[tuple[str, str]]:
-    """Series that have no forecast, and why."""
-    panel, made = ends.source.panel, set(ends.forecast.series.tolist())
-    short = [(one.id, f"too few bars: {len(one.times)}") for one in panel.series if one.id not in made]
-    return [*panel.left_out.items(), *short]
+    return Done(part, len(ends.origins), tuple(LeftOut(part.name, *row) for row in left_out(ends)))
 
 
 # Of the process that this is; opened once, since that takes seconds.

@@ -23,13 +23,14 @@ def run_app(app: typer.Typer) -> None:
 
 def _run(app: typer.Typer) -> None:
     from sssd_registry.cli.several import begin
-    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError
+    from sssd_registry.errors import DataWarning, SolverWarning, SSSDError, TrackerWarning
 
     try:
         begin(sys.argv[1:])
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.simplefilter("always", SolverWarning)
+            warnings.simplefilter("always", TrackerWarning)
             warnings.showwarning = _show
             app()
     except SSSDError as error:
@@ -76,10 +77,10 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """A word about data or a solver is one line on standard error; other warnings look as Python makes them."""
-    from sssd_registry.errors import DataWarning, SolverWarning
+    """A word of ours is one line on standard error; other warnings look as Python makes them."""
+    from sssd_registry.errors import DataWarning, SolverWarning, TrackerWarning
 
-    if issubclass(category, DataWarning | SolverWarning):
+    if issubclass(category, DataWarning | SolverWarning | TrackerWarning):
         typer.echo("warning: " + " ".join(str(message).split()), err=True)
     else:
         _SHOW(message, category, filename, lineno, file, line)

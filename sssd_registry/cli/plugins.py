@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -24,13 +25,34 @@ def _row(entry: Entry) -> dict[str, str]:
     return {column: str(getattr(entry, column)) for column in COLUMNS} | {"status": entry.status_text}
 
 
+def _options(entry: Entry) -> dict[str, str]:
+    """Options by name, each with its type and default; none where a plugin's dataclass cannot be read."""
+    kind = getattr(entry.spec, "options", None)
+    if kind is None:
+        return {}
+    try:
+        types, defaults = get_type_hints(kind), kind()
+        return {
+            field.name: f"{_type_text(types[field.name])} = {getattr(defaults, field.name)!r}"
+            for field in dataclasses.fields(kind)
+        }
+    except Exception:  # a plugin's own code
+        return {}
+
+
+def _type_text(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(repr, get_args(annotation)))
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+
+
 def plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with options, instead of a table")] = False,
     why: Annotated[
         str | None, typer.Option(metavar="NAME", help="show in full what is wrong with a plugin, or what it offers")
     ] = None,
 ) -> None:
-    """List schedulers, samplers, noise heads and export targets, and plugins that could not be loaded."""
+    """List schedulers, samplers, noise heads, export targets and trackers, and plugins that could not be loaded."""
     from sssd_registry.plugin_api.registry import registry
 
     if why is not None:
@@ -38,9 +60,11 @@ def plugins(
 
         typer.echo(explain(registry(), why))
         return
-    rows = [_row(entry) for entry in sorted(registry().entries, key=_order)]
+    entries = sorted(registry().entries, key=_order)
+    rows = [_row(entry) for entry in entries]
     if as_json:
-        typer.echo(json.dumps(rows, indent=1))
+        told = [{**row, "options": _options(entry)} for row, entry in zip(rows, entries, strict=True)]
+        typer.echo(json.dumps(told, indent=1))
         return
     from rich.table import Table
     from rich.text import Text

@@ -29,6 +29,7 @@ from sssd_registry.evaluation.path_scores import whole_path_error
 from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.model_pipeline import ModelPipeline, forecast_samples
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.hookspecs import Report, silent
 from sssd_registry.sampling.noise import path_noise
 
@@ -55,6 +56,7 @@ def compare(
     setting: Setting = Setting(),
     results_file: Path | None = None,
     report: Report = silent,
+    head: Head | None = None,
 ) -> Comparison:
     """Score and time every scheduler in every number of steps.
 
@@ -67,11 +69,12 @@ def compare(
         results_file: where finished rows are kept, if anywhere; those of the same model, data and setting are not run
             again.
         report: told rows done, rows in all, and what is next.
+        head: the model's, where it was given from Python.
 
     Raises:
         SSSDError: unusable model or data, an unknown scheduler, or nothing to compare.
     """
-    pipeline = ModelPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model, head=head)
     candidates, skipped = find_candidates(pipeline, schedulers, steps)
     horizons = [int(horizon) for horizon in pipeline.spec.horizons]
     source = read_scored_windows(data, pipeline.spec, max(horizons))

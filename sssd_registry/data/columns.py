@@ -84,14 +84,14 @@ def choose_columns(config: DataConfig, frame: pd.DataFrame, time: str) -> Column
     reserved = {time, find_id(frame, config.id)}
     if config.columns is not None:
         check_columns(frame, config.columns, "data.columns")
-        clash = (reserved | set(config.known or ())).intersection(config.columns)
+        clash = (reserved | set(config.known or ()) | set(config.static or ())).intersection(config.columns)
         if clash or len(set(config.columns)) < len(config.columns) or not config.columns:
             raise SSSDError(
                 f"data.columns must name value columns, each once; got {', '.join(config.columns) or 'none'}"
             )
         used = config.columns
     else:
-        reserved |= set(config.known or ())
+        reserved |= {*(config.known or ()), *(config.static or ())}
         used = tuple(name for name in frame.columns if name not in reserved and _why_not(frame, name, time) is None)
     for name in used:
         number_column(frame, name)

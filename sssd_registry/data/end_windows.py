@@ -10,19 +10,33 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.far_values import warn_of_far_values
-from sssd_registry.data.windows import Origins, Windows, WindowSource, last_origins, warn_of_early_ends, windows_at
+from sssd_registry.data.windows import (
+    Origins,
+    Windows,
+    WindowSource,
+    last_origins,
+    warn_of_early_ends,
+    windows_at,
+    without_unknown,
+)
 
 
-def end_windows(source: WindowSource) -> tuple[Windows, Origins]:
+def end_windows(source: WindowSource, longest: int | None = None) -> tuple[Windows, Origins]:
     """The last windows, and where they lie; warns of series that are left out, and of what looks odd.
 
     A series of a panel has noise of its own, by its id: what is forecast for it does not depend on which others are in
     the file, nor on their order.
 
+    Args:
+        source: the data.
+        longest: bars to be forecast; series of which it is not told what has to be known ahead of these are left out.
+
     Raises:
-        SSSDError: no series is long enough for the lookback.
+        SSSDError: no series is long enough for the lookback, or of none it is told what has to be known.
     """
     origins = last_origins(source)
+    if longest is not None:
+        origins = without_unknown(source, origins, longest)
     warn_of_early_ends(source, origins)
     warn_of_far_values(source, origins)
     windows = windows_at(source, origins)

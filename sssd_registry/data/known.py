@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sssd_registry.data.frame import check_columns, source_name
 from sssd_registry.data.number_column import number_column
+from sssd_registry.data.order import SeriesRows
 from sssd_registry.data.reading import row_name
 from sssd_registry.errors import SSSDError, some
 from sssd_registry.extras import require
@@ -30,7 +31,7 @@ _Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 HOLIDAY = "holiday"
 # Labels of one column; more are names, not kinds of days.
-_MOST_LABELS = 50
+MOST_LABELS = 50
 
 
 class Known(BaseModel):
@@ -40,6 +41,7 @@ class Known(BaseModel):
         column: of the frame; or ``holiday``, with ``country``.
         level: the label that it is 1 for, of a column of texts; None for numbers.
         country: ISO code whose public holidays it tells, as the package ``holidays`` has them.
+        static: it is constant within a series, and adds to growth: effects are by bar since the origin.
         center: taken off before anything else.
         knots: where its effect may bend, in the column's units from there.
         effects: ``(1 + knots, C)``: by how much each target changes with it, and with what of it is beyond each knot.
@@ -51,6 +53,7 @@ class Known(BaseModel):
     column: str
     level: str | None = None
     country: str | None = None
+    static: bool = False
     center: _Finite = 0.0
     knots: tuple[_Finite, ...] = ()
     effects: tuple[tuple[_Finite, ...], ...] = ()
@@ -70,14 +73,14 @@ def find_known(frame: pd.DataFrame, columns: Sequence[str], holidays: str | None
     check_columns(frame, columns, "data.known")
     found: list[Known] = []
     for column in columns:
-        labels = _labels(frame[column])
+        labels = labels_of(frame[column])
         if labels is None:
             found.append(Known(column=column))
             continue
-        if len(labels) > _MOST_LABELS:
+        if len(labels) > MOST_LABELS:
             raise SSSDError(
                 f"{source_name(frame)}: column {column!r} (data.known) has {len(labels)} labels, such as"
-                f" {some(labels, 3)}; up to {_MOST_LABELS} can be told apart: group them, or leave it out"
+                f" {some(labels, 3)}; up to {MOST_LABELS} can be told apart: group them, or leave it out"
             )
         found += [Known(column=column, level=label) for label in labels[1:]]  # the first is what the others differ from
     for country in (holidays or "").replace(" ", "").split(","):
@@ -88,10 +91,10 @@ def find_known(frame: pd.DataFrame, columns: Sequence[str], holidays: str | None
 
 
 def known_values(frame: pd.DataFrame, known: Sequence[Known], time: str, zone: str | None) -> Array:
-    """The P numbers that are known of each row of ``frame``: float64 ``(rows, P)``.
+    """The P numbers that are known of each row of ``frame``: float64 ``(rows, P)``, NaN or 0 where one is missing.
 
     Raises:
-        SSSDError: a column is missing or an entry is: names the first, and says what is needed.
+        SSSDError: a column is missing.
     """
     check_columns(frame, [one.column for one in known if one.country is None], "known ahead: data.known")
     values = np.empty((len(frame), len(known)))
@@ -99,19 +102,32 @@ def known_values(frame: pd.DataFrame, known: Sequence[Known], time: str, zone: s
         if one.country is not None:
             values[:, position] = holiday_column(frame[time], one.country, zone)
             continue
-        column = frame[one.column]
-        missing = column.isna().to_numpy()
-        if missing.any():
-            row = int(np.argmax(missing))
-            raise SSSDError(
-                f"{source_name(frame)}: column {one.column!r}, {row_name(frame, row)} ({frame[time].iloc[row]}): it is"
-                " known ahead (data.known) and has no value; every row needs one, those to be forecast too"
-            )
         if one.level is None:
             values[:, position] = number_column(frame, one.column)
         else:
-            values[:, position] = column.astype(str).str.strip() == one.level
+            values[:, position] = frame[one.column].astype(str).str.strip() == one.level
     return values
+
+
+def missing_known(frame: pd.DataFrame, known: Sequence[Known], rows: Sequence[SeriesRows], time: str) -> dict[str, str]:
+    """Series that lack what is known ahead in one of their rows: id -> where, and what is needed.
+
+    Raises:
+        SSSDError: a column is missing.
+    """
+    columns = list(dict.fromkeys(one.column for one in known if one.country is None and not one.static))
+    check_columns(frame, columns, "known ahead: data.known")
+    lacks: dict[str, str] = {}
+    for column in columns:
+        missing = frame[column].isna().to_numpy()
+        for one in rows if missing.any() else ():
+            if missing[one.rows].any():
+                row = int(one.rows[missing[one.rows].argmax()])
+                lacks[one.id] = (
+                    f"column {column!r}, {row_name(frame, row)} ({frame[time].iloc[row]}): it is known ahead"
+                    " (data.known) and has no value; every row needs one, those to be forecast too"
+                )
+    return lacks
 
 
 def holiday_column(times: pd.Series, country: str, zone: str | None) -> Array:
@@ -132,7 +148,7 @@ def _calendar(country: str, year: int) -> list[object]:
         raise SSSDError(f"data.holidays: no calendar of {country!r}; give an ISO code such as US, DE or GB") from None
 
 
-def _labels(column: pd.Series) -> list[str] | None:
+def labels_of(column: pd.Series) -> list[str] | None:
     """Labels of a column of texts, sorted; None of one that holds numbers, or truths."""
     numeric = pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)
     if numeric or set(column.dropna().astype(str).str.strip().str.lower()) <= {"true", "false", "yes", "no"}:

@@ -14,7 +14,7 @@ from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import Length
 from sssd_registry.data.frame import check_columns, read_frame, source_name
 from sssd_registry.data.holes import last_observed, observed_rows, with_missing_rows
-from sssd_registry.data.known import holiday_column, known_values
+from sssd_registry.data.known import holiday_column, known_values, missing_known
 from sssd_registry.data.lengths import row_starts
 from sssd_registry.data.number_column import number_column
 from sssd_registry.data.order import SeriesRows, series_rows
@@ -24,6 +24,7 @@ from sssd_registry.data.resample import resample
 from sssd_registry.data.sentinels import tell_sentinels
 from sssd_registry.data.spacing import judge_rows
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.static import unseen_static
 from sssd_registry.data.target_bounds import check_targets
 from sssd_registry.errors import DataWarning, LeftOutWarning, SSSDError
 
@@ -111,6 +112,7 @@ def to_panel(frame: pd.DataFrame, spec: DataSpec) -> Panel:
     if spec.id:
         left_out |= _without_values(rows, values, spec)
         left_out |= _unusable([one for one in rows if one.id not in left_out], frame, spec, values)
+    left_out |= _without_known([one for one in rows if one.id not in left_out], frame, spec)
     source, kept = source_name(frame), [one for one in rows if one.id not in left_out]
     if left_out:
         _tell_left_out(source, left_out, bool(kept))
@@ -155,6 +157,12 @@ def _without_values(rows: tuple[SeriesRows, ...], values: npt.NDArray[np.float64
         for column in spec.target_indices
         if np.isnan(values[one.rows, column]).all()
     }
+
+
+def _without_known(rows: Sequence[SeriesRows], frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:
+    """Series that lack what is known ahead, or are of a kind that training never saw: id -> why."""
+    lacks = missing_known(frame, spec.known, rows, spec.time) if spec.known else {}
+    return lacks | (unseen_static(frame, spec.known, rows) if any(one.static for one in spec.known) else {})
 
 
 def _unusable(
@@ -226,14 +234,20 @@ def _ahead(
 ) -> npt.NDArray[np.float64]:
     """Numbers known of all rows ``(n + m, P)``; of rows that are missing those of the last before them.
 
-    Holidays need no rows: they are known of the bars to come.
+    Holidays and what is constant need no rows: they are known of the bars to come.
     """
     if not known.size:
         return known
-    if all(one.country for one in spec.known):
+    if all(one.country or one.static for one in spec.known):
         coming = future_times(times[:here], spec.bar, max(spec.horizons))
         every = pd.Series(np.concatenate([times[:here], coming]).astype("datetime64[s]")).dt.tz_localize("UTC")
-        return np.stack([holiday_column(every, str(one.country), spec.written_zone) for one in spec.known], axis=1)
+        columns = [
+            holiday_column(every, one.country, spec.written_zone)
+            if one.country
+            else np.full(len(every), known[0, place])
+            for place, one in enumerate(spec.known)
+        ]
+        return np.stack(columns, axis=1)
     return last_observed(known)
 
 

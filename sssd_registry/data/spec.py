@@ -30,6 +30,7 @@ from sssd_registry.data.reading import DateOrder, Decimal, reading_of
 from sssd_registry.data.resample import Role, bin_starts
 from sssd_registry.data.seen import Seen
 from sssd_registry.data.spacing import find_spacing
+from sssd_registry.data.static import find_static
 from sssd_registry.data.target_bounds import UNBOUNDED, target_bounds, whole_targets
 from sssd_registry.data.timestamps import find_time_column
 from sssd_registry.data.weekdays import business_days, days_with_bars
@@ -214,7 +215,10 @@ def resolve(config: DataConfig, frame: pd.DataFrame) -> DataSpec:
     columns = pick_columns(config, frame, time)
     roles = find_roles(columns)
     targets = pick_targets(config, columns, roles, frame)
-    known = find_known(frame, config.known or (), config.holidays)
+    known = (
+        *find_known(frame, config.known or (), config.holidays),
+        *find_static(frame, config.static or (), config.id),
+    )
     spacing = find_spacing([one.times for one in rows])
     source = row_length(config, spacing, [one.times for one in rows], where)
     asked = _asked_timeframes(config.timeframes or {}, source)

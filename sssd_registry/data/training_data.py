@@ -16,6 +16,7 @@ from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.seen import seen_in
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.data.split import Split, split_origins
+from sssd_registry.data.static import fit_static
 from sssd_registry.data.summary import summary
 from sssd_registry.data.windows import WindowSource, window_source, without_short
 
@@ -41,7 +42,25 @@ def _fitted(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ..
         if spec.id is not None and not spec.in_logs:  # of a panel, relative to each series' size
             targets = targets / np.maximum(np.sqrt(np.nanmean(targets**2, axis=0)), 1e-300)
         parts.append((series.times[:count], targets, series.known[:count]))
-    return fit_known(parts, spec.known, len(spec.targets), log=spec.in_logs)
+    moving = [one for one in spec.known if not one.static]  # what is constant comes last
+    fitted: tuple[Known, ...] = ()
+    if moving:
+        chosen = [(times, targets, numbers[:, : len(moving)]) for times, targets, numbers in parts]
+        fitted = fit_known(chosen, moving, len(spec.targets), log=spec.in_logs)
+    return (*fitted, *_fitted_static(source, spec, until))
+
+
+def _fitted_static(source: WindowSource, spec: DataSpec, until: int) -> tuple[Known, ...]:
+    """Static covariates, which come last, with what they add to growth before ``until``."""
+    static = [one for one in spec.known if one.static]
+    if not static:
+        return ()
+    parts = []
+    for series in source.panel.series:
+        targets = series.values[series.times < until][:, list(spec.target_indices)]
+        parts.append((np.log(targets) if spec.in_logs else targets, series.known[0, -len(static) :]))
+    lookback, longest = spec.base.lookback, max(spec.horizons)
+    return fit_static(parts, static, lookback, longest, relative=not spec.in_logs)
 
 
 def training_data(data: Data, config: DataConfig) -> TrainingData:

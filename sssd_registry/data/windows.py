@@ -180,24 +180,31 @@ def _known_at(source: WindowSource, origins: Origins, longest: int) -> npt.NDArr
     return np.where(given[..., None], source.known[rows], np.nan)
 
 
-def check_known(source: WindowSource, origins: Origins, longest: int) -> None:
-    """Refuse a forecast of ``longest`` bars for which too few rows tell what is known ahead.
+def without_unknown(source: WindowSource, origins: Origins, longest: int) -> Origins:
+    """The origins after which is told what has to be known of ``longest`` bars; warns of series that are left out.
 
     Raises:
-        SSSDError: names the series, the columns and the rows that are needed.
+        SSSDError: there is none: names the series, the columns and the rows that are needed.
     """
     if not source.spec.known:
-        return
-    short = np.isnan(_known_at(source, origins, longest)).any(axis=2).sum(axis=1)
-    if short.any():
-        first = int(short.argmax())
-        name = source.panel.series[origins.series[first]].id
-        columns = some(list(dict.fromkeys(one.column for one in source.spec.known if one.country is None)))
-        raise SSSDError(
-            f"{source.panel.source}: {f'series {name!r}: ' if name else ''}{short[first]} of the {longest} rows to be"
-            f" forecast are missing; {columns} (data.known) have to be known of each: add rows after the last one, with"
-            f" {some(source.spec.targets)} left empty, or ask for shorter horizons"
-        )
+        return origins
+    lacks = np.isnan(_known_at(source, origins, longest)).any(axis=2).sum(axis=1)  # (B,)
+    short = np.flatnonzero(lacks)
+    if not len(short):
+        return origins
+    first = int(short[0])
+    name = source.panel.series[origins.series[first]].id
+    told = [one.column for one in source.spec.known if one.country is None and not one.static]
+    more = f", and of {len(short) - 1} more series some" if len(short) > 1 else ""
+    message = (
+        f"{f'series {name!r}: ' if name else ''}{lacks[first]} of the {longest} rows to be forecast are missing{more};"
+        f" {some(list(dict.fromkeys(told)))} (data.known) have to be known of each: add rows after the last one, with"
+        f" {some(source.spec.targets)} left empty, or ask for shorter horizons"
+    )
+    if len(short) == len(origins):
+        raise SSSDError(f"{source.panel.source}: {message}")
+    warnings.warn(f"{source.panel.source}: left out: {message}", LeftOutWarning, stacklevel=3)
+    return origins.take(lacks == 0)
 
 
 def futures_at(source: WindowSource, origins: Origins, horizons: Sequence[int]) -> npt.NDArray[np.float64]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.model.exact_buffers import ExactBuffers
+from sssd_registry.model.pick_columns import pick_columns
 
 # A window's unit is never less than this share of the movement that is typical of its column in training.
 _LEAST_SHARE = 0.1
@@ -51,20 +52,34 @@ class Changes(ExactBuffers):
         """One-bar changes of ``(B, L, V)``; the first bar's is 0."""
         return torch.cat([torch.zeros_like(levels[:, :1]), self.between(levels[:, :-1], levels[:, 1:])], dim=1)
 
+    def own_units(self, levels: Tensor, columns: Sequence[int], mean: Callable[[Tensor], Tensor]) -> Tensor:
+        """A unit for each bar ``(B, L, V)``, with the floors of :meth:`unit`, but of the bars up to it.
+
+        ``mean`` is over these, ``(B, L, V)`` to the same.
+        """
+        level = torch.ones_like(levels) if self.log else levels.abs()
+        typical, share = self.typical[list(columns)], self.typical_share[list(columns)]
+        usual = torch.maximum(typical, share * mean(levels.square()).sqrt())
+        size = mean(self.change(levels).square()).sqrt()
+        floor = torch.maximum(_LEAST_SHARE * usual, _RELATIVE_FLOOR * level)
+        return torch.maximum(size, floor).clamp(min=_ABSOLUTE_FLOOR)
+
     def size(self, levels: Tensor) -> Tensor:
         """Root mean square of the one-bar changes of ``(B, L, V)``: ``(B, 1, V)``, 0 where nothing moved."""
-        return torch.sqrt(self.change(levels).square().mean(dim=1, keepdim=True))
+        return root_mean_square(self.change(levels))
 
-    def unit(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
+    def unit(self, levels: Tensor, columns: Sequence[int], change: Tensor | None = None) -> Tensor:
         """The window's own movement, but not less than a share of what is typical: ``(B, 1, V)``, above zero.
 
         Args:
             levels: float64 ``(B, L, V)``.
             columns: which of the data's columns the V are.
+            change: of the levels, where it is known already.
         """
+        size = self.size(levels) if change is None else root_mean_square(change)
         level = torch.ones_like(levels[:, -1:]) if self.log else levels[:, -1:].abs()
         floor = torch.maximum(_LEAST_SHARE * self.usual(levels, columns), _RELATIVE_FLOOR * level)
-        return torch.maximum(self.size(levels), floor).clamp(min=_ABSOLUTE_FLOOR)
+        return torch.maximum(size, floor).clamp(min=_ABSOLUTE_FLOOR)
 
     def weight(self, levels: Tensor, columns: Sequence[int], full: float) -> Tensor:
         """Weigh windows in a fit, ``(B, V)``: 1, but less for one that moves little, and 0 for one that does not.
@@ -80,10 +95,10 @@ class Changes(ExactBuffers):
 
     def usual(self, levels: Tensor, columns: Sequence[int]) -> Tensor:
         """One-bar movement that is typical of series at such levels, ``(B, 1, V)``; 0 before it is fitted."""
-        index = list(columns)
-        return torch.maximum(self.typical[index], self.typical_share[index] * root_mean_square(levels))
+        typical, share = (pick_columns(each, columns) for each in (self.typical, self.typical_share))
+        return torch.maximum(typical, share * root_mean_square(levels))
 
 
 def root_mean_square(levels: Tensor) -> Tensor:
-    """Return the root mean square of a window's levels ``(B, L, V)``: ``(B, 1, V)``."""
+    """Return the root mean square over a window ``(B, L, V)``: ``(B, 1, V)``."""
     return torch.sqrt(levels.square().mean(dim=1, keepdim=True))

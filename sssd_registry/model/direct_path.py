@@ -30,6 +30,7 @@ from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import Changes
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import interpolation, location_points
+from sssd_registry.model.pick_columns import pick_columns
 
 MEMBERS, WIDTH = 2, 128
 _BLOCKS, _TRUNK, _RANK = 2, 32, 16
@@ -159,7 +160,7 @@ class DirectPath(ExactBuffers):
 
         Those are ``(B, 1, C)``; a deviation is never less than the movement, which has a floor.
         """
-        levels = values[self.spec.base.name][..., list(self.spec.target_indices)]
+        levels = pick_columns(values[self.spec.base.name], self.spec.target_indices)
         unit = self.movement.unit(levels, self.spec.target_indices)
         past = self.movement.between(levels[:, -1:], levels[:, -self.num_bars :])
         mean = past.mean(dim=1, keepdim=True)

@@ -20,7 +20,7 @@ al. 2025) learn with networks; a linear one is fitted in seconds, and cannot ove
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -31,6 +31,7 @@ from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import Changes
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import interpolation, location_points
+from sssd_registry.model.pick_columns import pick_columns
 
 MAX_LAGS = 96
 _HARMONICS = {DAY: 4, WEEK: 2}
@@ -89,11 +90,11 @@ class LinearLocationScale(ExactBuffers):
         Both float64, in units of the window's one-bar movement. ``share`` is how much each of the horizons that the
         scale was fitted at makes up of those asked for, ``(K, G)``.
         """
-        waves = self.waves(times)
-        terms = self.design(self.lags(values), waves)
+        waves, unit = self.waves(times), self.unit(values)
+        terms = self.design(self.lags(values, unit), waves)
         weights = torch.einsum("kg,gpc->kpc", interpolation(self.location_horizons, horizons), self.location)
         location = torch.einsum("kpc,bpc->bkc", weights, terms)
-        features = self.features(values, waves)
+        features = self.features(values, unit, waves)
         standard = ((features - self.center) / self.spread).clamp(-FARTHEST, FARTHEST)
         slope = torch.einsum("kg,gfc,bfc->bkc", share, self.weights, standard)
         log_scale = torch.minimum(share @ self.bias + slope, share @ self.highest)
@@ -114,28 +115,37 @@ class LinearLocationScale(ExactBuffers):
         turned = [waves[:, [column], None] * lags for column in self._turning()]  # (B, N, C) each
         return torch.cat([lags, waves.unsqueeze(-1).expand(-1, -1, lags.shape[2]), *turned], dim=1)
 
-    def lags(self, values: Mapping[str, Tensor]) -> Tensor:
-        """The N levels before the last, relative to it: float32 ``(B, N, C)``."""
-        levels = values[self.spec.base.name][..., list(self.spec.target_indices)]
-        past = self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1])
-        return (past / self.movement.unit(levels, self.spec.target_indices)).float()
+    def unit(self, values: Mapping[str, Tensor]) -> Tensor:
+        """The window's one-bar movement, float64 ``(B, 1, C)``."""
+        return self.movement.unit(self._targets(values, self.spec.base.name), self.spec.target_indices)
 
-    def features(self, values: Mapping[str, Tensor], waves: Tensor) -> Tensor:
-        """Return what the scale depends on, with the waves ``(B, 1 + H)``: float32 ``(B, F, C)``."""
-        base = values[self.spec.base.name]
-        levels = base[..., list(self.spec.target_indices)]  # (B, L, C)
-        length, unit = levels.shape[1], self.movement.unit(levels, self.spec.target_indices)  # (B, 1, C)
+    def lags(self, values: Mapping[str, Tensor], unit: Tensor) -> Tensor:
+        """The N levels before the last, relative to it and in its ``unit (B, 1, C)``: float32 ``(B, N, C)``."""
+        levels = self._targets(values, self.spec.base.name)
+        return (self.movement.between(levels[:, -1:], levels[:, -1 - self.num_lags : -1]) / unit).float()
+
+    def features(self, values: Mapping[str, Tensor], unit: Tensor, waves: Tensor) -> Tensor:
+        """Return what the scale depends on, float32 ``(B, F, C)``.
+
+        Args:
+            values: raw windows.
+            unit: their one-bar movement, ``(B, 1, C)``.
+            waves: ``(B, 1 + H)``.
+        """
+        base, levels = values[self.spec.base.name], self._targets(values, self.spec.base.name)  # (B, L, C)
+        length = levels.shape[1]
         away = self.movement.between(levels.mean(dim=1, keepdim=True), levels) / (unit * length**0.5)
-        rows = [unit.log(), away[:, -1:], away[:, -1:].abs(), _log_rms(away, length), *_log_rms_each(away)]
+        rows = [unit.log(), away[:, -1:], away[:, -1:].abs(), *_log_rms(away, [length, *_spans(length)])]
         for timeframe in self.spec.timeframes:
-            change = self.movement.change(values[timeframe.name][..., list(self.spec.target_indices)])
-            rows += _log_rms_each(change / unit)
+            change = self.movement.change(self._targets(values, timeframe.name)) / unit
+            rows += _log_rms(change, _spans(change.shape[1]))
         if season := self._season():
-            rows += _log_rms_each(self.movement.between(levels[:, :-season], levels[:, season:]) / unit)
+            change = self.movement.between(levels[:, :-season], levels[:, season:]) / unit
+            rows += _log_rms(change, _spans(length - season))
         if self._has_range():
-            high, low = (base[..., self.movement.columns(role)].mean(-1, keepdim=True) for role in ("high", "low"))
+            high, low = (self._mean_of(base, role) for role in ("high", "low"))  # (B, L, 1)
             spread = self.movement.between(low, high) / unit  # (B, L, C)
-            rows += [_log_rms(spread, length), *_log_rms_each(spread)]
+            rows += _log_rms(spread, [length, *_spans(length)])
         if self._periods():
             rows.append(waves[:, 1:].unsqueeze(-1).expand(-1, -1, levels.shape[2]))
         return torch.cat([row.float() for row in rows], dim=1)
@@ -152,6 +162,15 @@ class LinearLocationScale(ExactBuffers):
             angle = phase(origin, [period]) * order  # (B, harmonics)
             waves += [torch.sin(angle), torch.cos(angle)]
         return torch.cat(waves, dim=1)
+
+    def _targets(self, values: Mapping[str, Tensor], timeframe: str) -> Tensor:
+        """Return the targets' levels in a timeframe, float64 ``(B, L_tf, C)``."""
+        return pick_columns(values[timeframe], self.spec.target_indices)
+
+    def _mean_of(self, values: Tensor, role: str) -> Tensor:
+        """Return the mean of the columns of a role, ``(B, L, 1)``."""
+        found = pick_columns(values, self.movement.columns(role))
+        return found.mean(-1, keepdim=True) if found.shape[-1] > 1 else found
 
     def _turning(self) -> list[int]:
         """Return the waves that the weights of past levels turn with: the first of the shortest cycle."""
@@ -188,12 +207,11 @@ def _spans(length: int) -> list[int]:
     return [length >> shift for shift in range(1, 16) if length >> shift >= 3]
 
 
-def _log_rms(change: Tensor, span: int) -> Tensor:
-    """Logarithm of the root mean square of the last ``span`` bars, ``(B, 1, C)``."""
-    square = change[:, -span:].square().mean(dim=1, keepdim=True)
-    return 0.5 * torch.log(square + _QUIETEST**2)
-
-
-def _log_rms_each(change: Tensor) -> list[Tensor]:
-    """The same for every span of a window's length."""
-    return [_log_rms(change, span) for span in _spans(change.shape[1])]
+def _log_rms(change: Tensor, spans: Sequence[int]) -> list[Tensor]:
+    """Logarithms of the root mean square of the last bars of ``(B, L, C)``, each of n spans: ``(B, n, C)``, if any."""
+    if not spans:
+        return []
+    length = change.shape[1]
+    means = [[0.0] * (length - span) + [1.0 / span] * span for span in spans]
+    square = torch.tensor(means, dtype=change.dtype, device=change.device) @ change.square()
+    return [0.5 * torch.log(square + _QUIETEST**2)]

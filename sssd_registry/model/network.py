@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from sssd_registry.config import ModelConfig
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.calibration import Calibration
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.encoder import S4Encoder
 from sssd_registry.model.normalizer import WindowNormalizer
+from sssd_registry.model.own_units import layer_reach
 from sssd_registry.model.strata import stratified
 from sssd_registry.model.target_values import TargetValues
 from sssd_registry.sampling.noise import NoiseShape
@@ -32,34 +35,55 @@ class SSSDNetwork(nn.Module):
         make_head: ``(latent size D, condition size C) -> head``; called between the other parts, so that a seed
             stands for the same weights whatever the head.
         tokens: the head sees a path's latents as K tokens, one for each component over horizons; otherwise as one.
+        past: the head sees tokens of the past as well.
 
     Attributes:
         in_use: whether head and encoder take part in forecasts. If not, these are Gaussian, and in closed form.
 
     Raises:
-        SSSDError: the head's.
+        SSSDError: the head's; or the configuration is streamable, and the data or the head cannot be.
     """
 
     def __init__(
-        self, spec: DataSpec, config: ModelConfig, make_head: Callable[[int, int], nn.Module], tokens: bool = False
+        self,
+        spec: DataSpec,
+        config: ModelConfig,
+        make_head: Callable[[int, int], nn.Module],
+        tokens: bool = False,
+        past: bool = False,
     ) -> None:
         super().__init__()
+        if config.streamable and (spec.holes or spec.known):
+            raise SSSDError(
+                "model.streamable is for data without missing values and covariates known ahead, whose windows are"
+                " filled and adjusted as a whole: --set model.streamable=false"
+            )
+        if config.streamable and past:
+            raise SSSDError(
+                "model.streamable is for heads that see the context alone, which goes on bar by bar; this one attends"
+                " to the whole window: --set model.streamable=false, or another --set model.head"
+            )
         self.spec, self.config, self.tokens = spec, config, tokens
         self.in_use = True
         self.normalizer = WindowNormalizer(
-            spec, linear=config.location_scale == "linear", direct=config.location_scale == "direct"
+            spec,
+            linear=config.location_scale == "linear",
+            direct=config.location_scale == "direct",
+            streamable=config.streamable,
         )
         self.correlation = Correlation(spec, config)
         self.calibration = Calibration(spec)
         self.target_values = TargetValues(spec)
         self.encoder = S4Encoder(
-            [tf.name for tf in spec.timeframes],
+            {tf.name: tf.lookback for tf in spec.timeframes},
             self.normalizer.num_features,
             config.feature_size,
             config.state_size,
             config.num_layers,
             config.context_size,
             config.dropout,
+            [layer_reach(tf.lookback, config.num_layers) for tf in spec.timeframes] if config.streamable else None,
+            config.past_tokens if past else 0,
         )
         count, size = self.latent_shape
         self.token_embedding = nn.Parameter(0.5 * torch.randn(count, config.token_size)) if tokens else None
@@ -93,18 +117,21 @@ class SSSDNetwork(nn.Module):
         return NoiseShape(self.correlation.noise_shape, (draws, *self.latent_shape))
 
     def encode(self, values: Mapping[str, Tensor], times: Mapping[str, Tensor]) -> Tensor:
-        """Raw windows to the context ``(B, E)``, in the network's precision."""
+        """Raw windows to the context and, after it, N tokens of the past: ``(B, 1 + N, E)``, in its own precision."""
         features = self.normalizer.features(values, times)
         return torch.as_tensor(self.encoder({name: tensor.to(self.dtype) for name, tensor in features.items()}))
 
-    def condition(self, context: Tensor) -> Tensor:
-        """Context ``(B, E)`` to what the head sees of a window for each token, ``(B, K, C)``."""
-        context = context.unsqueeze(1)  # (B, 1, E)
+    def condition(self, encoded: Tensor) -> Tensor:
+        """Context and tokens of the past ``(B, 1 + N, E)`` to what the head sees of a window, ``(B, K + N, C)``."""
         if self.token_embedding is None:
-            return context
-        windows, count = context.shape[0], len(self.token_embedding)
-        embedding = self.token_embedding.to(context.dtype)
-        return torch.cat([context.expand(-1, count, -1), embedding.unsqueeze(0).expand(windows, -1, -1)], dim=-1)
+            return encoded
+        windows, count = encoded.shape[0], len(self.token_embedding)
+        embedding = self.token_embedding.to(encoded.dtype).unsqueeze(0).expand(windows, -1, -1)
+        rows = torch.cat([encoded[:, :1].expand(-1, count, -1), embedding], dim=-1)  # (B, K, C)
+        if not self.encoder.past:
+            return rows
+        past = pad(encoded[:, 1:], (0, embedding.shape[-1]))  # (B, N, C)
+        return torch.cat([rows, past], dim=1)
 
     def latents(self, standard: Tensor) -> Tensor:
         """Standard units at all points ``(B, G, C)`` to the latents that the head learns, ``(B, K, D)``."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.spec import DataSpec, Timeframe
 from sssd_registry.data.windows import KNOWN
 from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import STILL_SHARE, Changes
@@ -19,6 +19,8 @@ from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.exact_buffers import ExactBuffers
 from sssd_registry.model.horizon_grid import growth_points, interpolation
 from sssd_registry.model.location_scale import LinearLocationScale
+from sssd_registry.model.own_units import own_features, statistics_bars
+from sssd_registry.model.pick_columns import pick_columns
 
 
 class WindowNormalizer(ExactBuffers):
@@ -34,14 +36,15 @@ class WindowNormalizer(ExactBuffers):
         linear: standard units are what a linear forecast of location and scale leaves, see
             :class:`LinearLocationScale`, instead of the above.
         direct: that linear forecast may be averaged with a network's, see :class:`DirectPath`.
+        streamable: features are in each bar's own units, see :mod:`sssd_registry.model.own_units`.
     """
 
     growth_horizons: Tensor  # (G,) bars, ascending
     growth: Tensor  # (G, C)
 
-    def __init__(self, spec: DataSpec, linear: bool = False, direct: bool = False) -> None:
+    def __init__(self, spec: DataSpec, linear: bool = False, direct: bool = False, streamable: bool = False) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.streamable = spec, streamable
         self.movement = Changes(spec)
         points = growth_points(max(spec.horizons))
         channels = len(spec.targets)
@@ -67,16 +70,15 @@ class WindowNormalizer(ExactBuffers):
             values: ``{tf: (B, L_tf, V)}`` float64; ``2 V`` with masks, see :func:`fill_holes`.
             times: ``{tf: (B, L_tf)}`` int64 seconds.
         """
-        return {
-            tf.name: torch.cat(
-                [
-                    self._value_features(values[tf.name]),
-                    _calendar_features(times[tf.name], tf.seconds, self.spec.periods),
-                ],
-                dim=-1,
-            )
-            for tf in self.spec.timeframes
-        }
+        return {tf.name: self.timeframe_features(tf, values[tf.name], times[tf.name]) for tf in self.spec.timeframes}
+
+    def timeframe_features(self, timeframe: Timeframe, values: Tensor, times: Tensor) -> Tensor:
+        """The same of one timeframe; where they are streamable, also of a window's last bars alone."""
+        if self.streamable:
+            made = own_features(self.movement, values, statistics_bars(timeframe.lookback))
+        else:
+            made = self._value_features(values)
+        return torch.cat([made, _calendar_features(times, timeframe.seconds, self.spec.periods)], dim=-1)
 
     def _value_features(self, values: Tensor) -> Tensor:
         """Changes, their size and the distance to the last bar, each in units of the window's own movement.
@@ -84,24 +86,25 @@ class WindowNormalizer(ExactBuffers):
         Highs and lows are told relative to their bar's close, volumes relative to the window's.
         """
         columns = self.movement.columns("open", "close", "value")
-        levels = values[..., columns]  # (B, L, V of levels)
-        unit = self.movement.unit(levels, columns)  # (B, 1, V)
-        change = (self.movement.change(levels) / unit).float()
+        levels = pick_columns(values, columns)  # (B, L, V of levels)
+        moved = self.movement.change(levels)
+        unit = self.movement.unit(levels, columns, moved)  # (B, 1, V)
+        change = (moved / unit).float()
         distance = (self.movement.between(levels[:, -1:], levels) / (unit * levels.shape[1] ** 0.5)).float()
         features = [change, change.abs(), distance]
         if extremes := self.movement.columns("high", "low"):
-            close = values[..., closes := self.movement.columns("close")]
-            unit = self.movement.unit(close, closes)
-            features.append((self.movement.between(close, values[..., extremes]) / unit).float())
+            closes = [columns.index(close) for close in self.movement.columns("close")]
+            close, unit = pick_columns(levels, closes), pick_columns(unit, closes)
+            features.append((self.movement.between(close, pick_columns(values, extremes)) / unit).float())
         if volumes := self.movement.columns("volume"):
-            features.append(_standardised(values[..., volumes].clamp(min=0).log1p()))
+            features.append(_standardised(pick_columns(values, volumes).clamp(min=0).log1p()))
         if self.spec.holes:
             features.append(values[..., len(self.spec.columns) :].float())
         return torch.cat(features, dim=-1)  # (B, L, F but for the calendar)
 
     def origin(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' last known values, float64 ``(B, C)``."""
-        return values[self.spec.base.name][:, -1][:, list(self.spec.target_indices)]
+        return self._targets(values)[:, -1]
 
     def scale(self, values: Mapping[str, Tensor]) -> Tensor:
         """The targets' one-bar unit, float64 ``(B, C)``."""
@@ -120,7 +123,7 @@ class WindowNormalizer(ExactBuffers):
 
     def _targets(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return the targets' levels, float64 ``(B, L, C)``."""
-        return values[self.spec.base.name][..., list(self.spec.target_indices)]
+        return pick_columns(values[self.spec.base.name], self.spec.target_indices)
 
     def location_scale(
         self, values: Mapping[str, Tensor], times: Mapping[str, Tensor], horizons: Tensor

@@ -23,10 +23,12 @@ class S4D(nn.Module):
     Args:
         channels: H.
         state_size: N, even; only the N/2 states of one half of the conjugate pairs are kept.
+        reach: bars, its own among them, that an output depends on; None for all before it.
     """
 
-    def __init__(self, channels: int, state_size: int) -> None:
+    def __init__(self, channels: int, state_size: int, reach: int | None = None) -> None:
         super().__init__()
+        self.reach = reach
         pairs = state_size // 2
         low, high = math.log(0.001), math.log(0.1)
         self.log_dt = nn.Parameter(low + (high - low) * torch.rand(channels))
@@ -41,8 +43,10 @@ class S4D(nn.Module):
 
         ``K_l = 2 Re sum_n C_n (exp(dt A_n) - 1) / A_n exp(dt A_n l)`` (eq. 3, zero-order hold). The exponentials
         are the costly part: with ``l = q w + r`` they factor into ``exp(dt A q w) exp(dt A r)``, so 2 sqrt(length)
-        of them and a matrix product do instead of ``length``.
+        of them and a matrix product do instead of ``length``. It is 0 beyond the layer's reach.
         """
+        if self.reach is not None and self.reach < length:
+            return F.pad(self.kernel(self.reach), (0, length - self.reach))
         a = torch.complex(-self.log_neg_a_real.float().exp(), self.a_imag.float())  # (H, N/2)
         rate = a * self.log_dt.float().exp().unsqueeze(-1)
         c = torch.complex(self.c_real.float(), self.c_imag.float()) * (rate.exp() - 1) / a
@@ -70,10 +74,10 @@ class S4D(nn.Module):
 class S4Block(nn.Module):
     """Pre-norm residual block: LayerNorm, S4D, GELU, gated linear unit, dropout."""
 
-    def __init__(self, channels: int, state_size: int, dropout: float) -> None:
+    def __init__(self, channels: int, state_size: int, dropout: float, reach: int | None = None) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
-        self.ssm: nn.Module = S4D(channels, state_size)
+        self.ssm: nn.Module = S4D(channels, state_size, reach)
         self.gate = nn.Linear(channels, 2 * channels)
         self.dropout = nn.Dropout(dropout)
 

@@ -6,9 +6,16 @@ import dataclasses
 import re
 from collections.abc import Callable
 
-from sssd_registry.plugin_api.hookspecs import HeadSpec, SamplerOptions, SamplerSpec, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.hookspecs import (
+    HeadSpec,
+    SamplerOptions,
+    SamplerSpec,
+    SchedulerSpec,
+    TargetSpec,
+    TrackerSpec,
+)
 
-AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec
+AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec | TrackerSpec
 
 # The scheduler that a model has of its own (sssd_registry.storage.sampling_defaults), never a plugin's.
 TUNED = "tuned"
@@ -27,10 +34,19 @@ def check_answer(hook: str, expected: type[AnySpec], answer: object) -> list[Any
     for spec in answer:
         if not isinstance(spec, expected):
             raise TypeError(f"{wanted}, got {type(spec).__name__} in it")
-        _check_name(spec, wanted)
-        _check_options(spec, wanted)
-        _check_fields(spec)
+        check_offer(spec, wanted)
     return list(answer)
+
+
+def check_offer(spec: AnySpec, wanted: str) -> None:
+    """Check one specification; messages begin with what is ``wanted``.
+
+    Raises:
+        TypeError: a field is of the wrong type; says which, and what came.
+    """
+    _check_name(spec, wanted)
+    _check_options(spec, wanted)
+    _check_fields(spec)
 
 
 def _check_name(spec: AnySpec, wanted: str) -> None:
@@ -85,6 +101,7 @@ _FIELDS: dict[str, tuple[Callable[[object], bool], str]] = {
     "order": (_is_order, "a whole number from 1, or None"),
     "consistency": _FLAG,
     "tokens": _FLAG,
+    "past": _FLAG,
     "native_code": _FLAG,
     "precisions": (_are_texts, "a tuple of texts, the default first"),
 }

@@ -28,6 +28,7 @@ from sssd_registry.plugin_api.hookspecs import (
     SamplerSpec,
     SchedulerSpec,
     TargetSpec,
+    TrackerSpec,
 )
 from sssd_registry.plugin_api.sampler_scheduler import scheduler_of_sampler
 
@@ -35,13 +36,14 @@ GROUP = "sssd_registry"
 OURS = "sssd-registry"
 DISABLE_VARIABLE = "SSSD_DISABLE_PLUGINS"
 
-Kind = Literal["scheduler", "sampler", "head", "target", "plugin"]
+Kind = Literal["scheduler", "sampler", "head", "target", "tracker", "plugin"]
 
 _HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
     "register_schedulers": ("scheduler", SchedulerSpec),
     "register_samplers": ("sampler", SamplerSpec),
     "register_heads": ("head", HeadSpec),
     "register_targets": ("target", TargetSpec),
+    "register_trackers": ("tracker", TrackerSpec),
 }
 
 

@@ -130,6 +130,8 @@ class HeadSpec:
         unavailable: as for schedulers.
         tokens: it looks along K, at a path's leading components over horizons as K tokens, smooth ones first, each
             of the targets' D. Otherwise K is 1, and D all that is diffused of a path, so that any head sees all of it.
+        past: ``cond`` is ``(B, K + N, C)``: after the K rows come N tokens of the window's past, oldest first and
+            timeframe by timeframe, for it to attend to. What it computes from them alone is done once a window.
     """
 
     name: str
@@ -138,6 +140,7 @@ class HeadSpec:
     options: type = NoOptions
     unavailable: Callable[[], str] = always
     tokens: bool = False
+    past: bool = False
 
 
 # Told what is done, how much there is, and what is next.
@@ -160,10 +163,12 @@ class ExportRequest:
         num_samples: S where nothing else is asked of the engine.
         examples: raw windows to trace, calibrate and check with.
         random_walk_window, test_start: as the training record has them, for the manifest.
+        validation: scores of the model's paths on its validation part, for the manifest; nothing where there are none.
         options: an instance of the target's options.
         precision: one of the target's ``precisions``.
         loop: ``unrolled`` into the graph, a ``loop`` in it, or a ``step`` that is repeated outside.
         split: encoder and denoiser are to be graphs of their own.
+        stream: the encoder is to be fed bar by bar, too; a target need not know of it.
         source: what the engine is made of, for its manifest: the model's files by hash, and the command.
         refit: an engine of the same graphs but for their weights, whose compiled parts may be taken over and given
             new ones.
@@ -183,7 +188,9 @@ class ExportRequest:
     precision: str = "fp32"
     loop: str = "unrolled"
     split: bool = False
+    stream: bool = False
     source: Mapping[str, Any] = field(default_factory=dict)
+    validation: Mapping[str, Any] = field(default_factory=dict)
     refit: Path | None = None
     report: Report = silent
 
@@ -216,6 +223,40 @@ class TargetSpec:
     native_code: bool = False
 
 
+@dataclass(frozen=True)
+class TrackedRun:
+    """Training that a tracker follows.
+
+    Attributes:
+        name: of the model's folder.
+        folder: where a tracker that writes files puts them, beside the model; there is none yet.
+    """
+
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class TrackerSpec:
+    """An experiment tracker, which is told of a training: its settings, loss, learning rate and validations.
+
+    Attributes:
+        name: what ``training.trackers`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(run, options) -> tracker``, where a tracker has what accelerate's ``GeneralTracker`` has:
+            ``start()``, ``store_init_configuration(values)``, ``log(values, step)`` and ``finish()``. It is made, and
+            called, in the main process alone.
+        options: frozen dataclass of what can be set.
+        unavailable: as for schedulers.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[TrackedRun, Any], Any]
+    options: type = NoOptions
+    unavailable: Callable[[], str] = always
+
+
 class Hooks:
     """The functions a plugin may have. Each takes nothing and returns a list."""
 
@@ -234,3 +275,7 @@ class Hooks:
     @hookspec
     def register_targets(self) -> list[TargetSpec]:  # type: ignore[empty-body]
         """Export targets to add."""
+
+    @hookspec
+    def register_trackers(self) -> list[TrackerSpec]:  # type: ignore[empty-body]
+        """Experiment trackers to add."""

@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 
 from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
 from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, asked_as, find_entries
-from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec
+from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec, TrackerSpec
 
-Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec)
+Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec, TrackerSpec)
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,10 @@ class Registry:
     @property
     def targets(self) -> Catalogue[TargetSpec]:
         return Catalogue("target", self.entries)
+
+    @property
+    def trackers(self) -> Catalogue[TrackerSpec]:
+        return Catalogue("tracker", self.entries)
 
 
 @functools.cache

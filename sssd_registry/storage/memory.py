@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sssd_registry.config import Config, ModelConfig
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.errors import SSSDError
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.plugin_api.make_network import make_network
 
 # A network that takes more operations to put together takes a minute or more of it.
@@ -24,7 +25,7 @@ _FILLS = 16
 _TRAINING_COPIES = 5
 _FIELDS = {
     "normalizer": "data.columns, data.targets or data.horizons",
-    "encoder": "model.feature_size, model.state_size or model.num_layers",
+    "encoder": "model.feature_size, model.state_size, model.num_layers or model.past_tokens",
     "correlation": "data.targets or data.horizons",
     "token_embedding": "model.token_size",
     "head": "model.head_options, model.components or model.target_components",
@@ -60,7 +61,11 @@ class _Counted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch lea
 
 
 def network_shapes(
-    spec: DataSpec, config: ModelConfig, max_bytes: int, max_tensors: int = _MAX_TENSORS
+    spec: DataSpec,
+    config: ModelConfig,
+    max_bytes: int,
+    max_tensors: int = _MAX_TENSORS,
+    head: HeadSpec | None = None,
 ) -> dict[str, tuple[int, ...]] | None:
     """Shapes of what a network of these sizes saves, by name; ``None`` for a head that cannot be built that way.
 
@@ -69,6 +74,7 @@ def network_shapes(
         config: its sizes.
         max_bytes: of its largest tensor; of all of them about.
         max_tensors: made and filled on the way to it, dozens for each that is kept.
+        head: in place of the plugin's that ``config`` names.
 
     Raises:
         TooLarge: it has more than that; found out while it is put together, so that an endless one ends.
@@ -76,7 +82,7 @@ def network_shapes(
     """
     try:
         with _Counted(max_bytes, max_tensors), torch.device("meta"):
-            network = make_network(spec, config)
+            network = make_network(spec, config, head)
     except (SSSDError, NotImplementedError, RuntimeError) as error:
         if "meta" in str(error):  # somebody's head looks at its numbers while it is built
             return None
@@ -84,7 +90,7 @@ def network_shapes(
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def check_memory(spec: DataSpec, config: Config) -> None:
+def check_memory(spec: DataSpec, config: Config, head: HeadSpec | None = None) -> None:
     """Refuse to train what cannot fit this machine, before it is allocated. What is estimated is the least it takes.
 
     Raises:
@@ -95,12 +101,12 @@ def check_memory(spec: DataSpec, config: Config) -> None:
         return
     copies = 1 if torch.cuda.is_available() else _TRAINING_COPIES
     try:
-        shapes = network_shapes(spec, config.model, memory // copies)
+        shapes = network_shapes(spec, config.model, memory // copies, head=head)
     except TooLarge as error:
-        raise SSSDError(_too_large(spec, config, memory, f"one {error}")) from None
+        raise SSSDError(_too_large(spec, config, memory, f"one {error}", head)) from None
     size = 4 * sum(math.prod(shape) for shape in (shapes or {}).values())
     if size > memory // copies:
-        raise SSSDError(_too_large(spec, config, memory, f"{size / 2**30:.0f} GiB of weights"))
+        raise SSSDError(_too_large(spec, config, memory, f"{size / 2**30:.0f} GiB of weights", head))
     training = config.training
     windows = training.batch_size * sum(timeframe.lookback for timeframe in spec.timeframes)
     draws = training.batch_size * training.noise_draws
@@ -116,10 +122,10 @@ def check_memory(spec: DataSpec, config: Config) -> None:
             )
 
 
-def _too_large(spec: DataSpec, config: Config, memory: int, what: str) -> str:
+def _too_large(spec: DataSpec, config: Config, memory: int, what: str, head: HeadSpec | None) -> str:
     """The message; it names the settings of the part with the most numbers."""
     try:
-        shapes = network_shapes(spec, config.model, 2**56) or {}
+        shapes = network_shapes(spec, config.model, 2**56, head=head) or {}
     except TooLarge:
         return f"a network of so many parts takes too long to build: make {_FIELDS['encoder']} smaller, or the head"
     sizes = {part: sum(math.prod(s) for name, s in shapes.items() if name.startswith(part)) for part in _FIELDS}

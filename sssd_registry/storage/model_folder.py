@@ -28,8 +28,11 @@ from sssd_registry.files.folder_kinds import MODEL
 from sssd_registry.files.json_file import read_json, validated
 from sssd_registry.files.opening import opened
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.given_head import Head, head_spec, is_given, reopen, with_head
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.storage.calibrated import Calibrated
 from sssd_registry.storage.distilled import Distilled
+from sssd_registry.storage.head_probe import HeadProbe, check_probe, probe_head
 from sssd_registry.storage.index import (
     CONFIG,
     EXAMPLES,
@@ -45,6 +48,7 @@ from sssd_registry.storage.index import (
 )
 from sssd_registry.storage.sampling_defaults import SamplingDefaults, read_sampling_defaults, write_sampling_defaults
 from sssd_registry.storage.saved_scheduler import read_scheduler, read_scheduler_config, save_scheduler
+from sssd_registry.storage.validation_paths import ValidationPaths
 from sssd_registry.storage.weights import check_numbers, read_examples, read_header, read_network, windows_to_arrays
 from sssd_registry.version import __version__
 
@@ -66,6 +70,7 @@ class TrainingRecord(BaseModel):
         validation_energy: energy score in the same units, over the root of how many numbers a path has.
         validation_gains: by score, what the best weights gained over the start, and how surely, in words.
         validation_scores: CRPS in data units, by forecaster (``model`` and two naive ones) and target.
+        validation_paths: scores of the paths themselves, in data units.
         calibration: what intervals covered, set where they were calibrated.
         bounds: by target with a bound, how often forecasts and what came to be lie on it, in words.
         distilled: set where it was distilled.
@@ -80,6 +85,7 @@ class TrainingRecord(BaseModel):
     validation_energy: _Score
     validation_gains: dict[str, str] = Field(default_factory=dict)
     validation_scores: dict[str, dict[str, _Score]] = Field(default_factory=dict)
+    validation_paths: ValidationPaths | None = None
     validation_start: _Time
     test_start: _Time
     random_walk_window: int = Field(ge=0, le=MAX_LOOKBACK)
@@ -100,7 +106,7 @@ class TrainingRecord(BaseModel):
 
 
 class _Stored(BaseModel):
-    """``config.json``."""
+    """``config.json``; ``head_probe`` only where the head was given from Python."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,6 +114,7 @@ class _Stored(BaseModel):
     version: str
     spec: DataSpec
     record: TrainingRecord
+    head_probe: HeadProbe | None = None
 
 
 @dataclass(frozen=True)
@@ -130,13 +137,19 @@ def write_model_folder(folder: ModelFolder, path: Path) -> None:
     """
     if folder.record is None or folder.examples is None:
         raise SSSDError("this pipeline was not trained: there is no training record to save with it")
-    stored = _Stored(format=FORMAT, version=__version__, spec=folder.network.spec, record=folder.record)
+    given = is_given(folder.network.config.head)
+    stored = _Stored(
+        format=FORMAT, version=__version__, spec=folder.network.spec, record=folder.record,
+        head_probe=probe_head(folder.network) if given else None,
+    )  # fmt: skip
     with atomic_directory(path, owner=MODEL) as new:
-        weights = {name: tensor.contiguous() for name, tensor in folder.network.state_dict().items()}
+        # safetensors refuses tensors that share memory, as tied weights do.
+        weights = {name: tensor.contiguous().clone() for name, tensor in folder.network.state_dict().items()}
         check_numbers(weights, {name for name, _ in folder.network.named_parameters()}, "the network to be saved")
         save_file(weights, new / WEIGHTS)
         save_arrays(windows_to_arrays(folder.examples), new / EXAMPLES)
-        (new / CONFIG).write_text(stored.model_dump_json(indent=1), encoding="utf-8")
+        beside = set() if given else {"head_probe"}
+        (new / CONFIG).write_text(stored.model_dump_json(indent=1, exclude=beside), encoding="utf-8")
         library = save_scheduler(folder.scheduler, _default_scheduler(folder), folder.network.schedule, new)
         if folder.sampling_defaults != SamplingDefaults():
             write_sampling_defaults(new, folder.sampling_defaults)
@@ -158,7 +171,9 @@ def _default_scheduler(folder: ModelFolder) -> Any:
     return folder.sampling_defaults.make_scheduler(name, folder.network.schedule) if name else None
 
 
-def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False) -> ModelFolder:
+def read_model_folder(
+    path: Path, scheduler: Any = None, head: Head | None = None, *, trust: bool = False
+) -> ModelFolder:
     """Read a model folder; nothing in it is executed, unpickled or imported by name.
 
     What is read first is small and checked field by field. Then every file is compared with its hash, and only then
@@ -167,16 +182,18 @@ def read_model_folder(path: Path, scheduler: Any = None, *, trust: bool = False)
     Args:
         path: the folder.
         scheduler: one to use in place of the model's own, by name or as an object.
+        head: what makes the head in place of the model's own; the weights have to fit it.
         trust: leave the hashes out: somebody is about to sign what is there.
 
     Raises:
-        SSSDError: a file is missing, cut off, changed, or not what it should be; or no such scheduler.
+        SSSDError: a file is missing, cut off, changed, or not what it should be; or no such scheduler; or the head was
+            given from Python, and is not given here, or computes something else than when the model was saved.
     """
     with opened(path, MODEL) as place:
-        return _read_still(place, scheduler, trust)
+        return _read_still(place, scheduler, None if head is None else head_spec(head), trust)
 
 
-def _read_still(path: Path, scheduler: Any, trust: bool) -> ModelFolder:
+def _read_still(path: Path, scheduler: Any, head: HeadSpec | None, trust: bool) -> ModelFolder:
     index = read_index(path, trust=trust)
     stored = _read_config(path, index, trust)
     sampling_defaults = read_sampling_defaults(path)
@@ -187,14 +204,29 @@ def _read_still(path: Path, scheduler: Any, trust: bool) -> ModelFolder:
         read_header(own_file(path, name))
     if not trust:
         check_files(path, index)
-    network = read_network(stored.spec, stored.record.config.model, path / WEIGHTS)
+    if head is None and is_given(stored.record.config.model.head):
+        raise SSSDError(reopen(path, stored.record.config.model.head))
+    record = stored.record.model_copy(update={"config": with_head(stored.record.config, head)})
+    network = read_network(stored.spec, record.config.model, path / WEIGHTS, head)
+    if stored.head_probe is not None:
+        check_probe(network, stored.head_probe, path)
     examples = read_examples(own_file(path, EXAMPLES), stored.spec)
     if config is not None:
         made = read_scheduler(config, network.schedule, path / SCHEDULER)
     else:
-        wanted = stored.record.config.training.scheduler if wanted is None else wanted
+        wanted = record.config.training.scheduler if wanted is None else wanted
         made = sampling_defaults.make_scheduler(wanted, network.schedule) if isinstance(wanted, str) else wanted
-    return ModelFolder(network, made, stored.record, examples, sampling_defaults)
+    return ModelFolder(network, made, record, examples, sampling_defaults)
+
+
+def read_head_name(path: Path) -> str:
+    """Read ``model.head`` of a model's configuration.
+
+    Raises:
+        SSSDError: no model folder, or one that is damaged.
+    """
+    with opened(path, MODEL) as place:
+        return _read_config(place, read_index(place), trust=False).record.config.model.head
 
 
 def _read_config(path: Path, index: Index, trust: bool) -> _Stored:

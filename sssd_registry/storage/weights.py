@@ -16,6 +16,7 @@ from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.windows import KNOWN, Windows
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.storage.index import REMEDY
 from sssd_registry.storage.memory import TooLarge, network_shapes
@@ -31,24 +32,26 @@ _BESIDE = 256 << 20
 _FILLS, _OTHERS = 50, 2_000
 
 
-def read_network(spec: DataSpec, config: ModelConfig, file: Path) -> SSSDNetwork:
+def read_network(spec: DataSpec, config: ModelConfig, file: Path, head: HeadSpec | None = None) -> SSSDNetwork:
     """Build the network and give it the weights in ``file``.
 
-    The file's header says what it holds, and has to be just that network's: only then is anything built.
+    The file's header says what it holds, and has to be just that network's: only then is anything built. ``head`` is
+    in place of the plugin's that ``config`` names.
 
     Raises:
         SSSDError: the file is cut off, of another network, or holds numbers that are none.
     """
     found = tensor_shapes(file)
     try:
-        wanted = network_shapes(spec, config, file.stat().st_size + _BESIDE, _FILLS * len(found) + _OTHERS)
+        most = file.stat().st_size + _BESIDE
+        wanted = network_shapes(spec, config, most, _FILLS * len(found) + _OTHERS, head)
     except TooLarge as error:
         raise SSSDError(
             f"{file} does not fit its config.json, whose sizes ask for more than the file holds ({error}): {REMEDY}"
         ) from None
     if wanted is not None:
         _check_fit(found, wanted, file)
-    network = make_network(spec, config)
+    network = make_network(spec, config, head)
     if wanted is None:
         _check_fit(found, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}, file)
     weights = load_tensors(file)

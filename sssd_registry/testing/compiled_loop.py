@@ -51,15 +51,18 @@ def compiled_loop() -> tuple[Head, Tensor, Run]:
     return head, condition, compile_head(head.module, condition, head.latent_size)
 
 
-def compile_head(head: nn.Module, condition: Tensor, latent_size: int) -> Run:
-    """Trace ``head`` once, for conditions ``(B, K, C)``; the loop around it is composed for each tableau."""
+def compile_head(head: nn.Module, condition: Tensor, latent_size: int, rows: int | None = None) -> Run:
+    """Trace ``head`` once, for conditions ``(B, K, C)``; the loop around it is composed for each tableau.
+
+    ``rows`` are K, where the condition has tokens of the past after them.
+    """
     import onnx_ir as ir
     import onnxruntime
 
     from sssd_export.graph.compose import build_loop
     from sssd_export.graph.trace import trace_head
 
-    z = torch.randn(2, 3, condition.shape[1], latent_size, generator=torch.Generator().manual_seed(0))
+    z = torch.randn(2, 3, rows or condition.shape[1], latent_size, generator=torch.Generator().manual_seed(0))
     traced, single = trace_head(head, z, condition)
 
     def run(tableau: SolverTableau, given: Tensor, noise: Tensor) -> Tensor:

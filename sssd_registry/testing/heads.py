@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 from sssd_registry.errors import SSSDError
 from sssd_registry.options import build_options
 from sssd_registry.plugin_api.hookspecs import HeadSpec
+from sssd_registry.plugin_api.make_network import check_kinds
 from sssd_registry.plugin_api.make_scheduler import make_scheduler
 from sssd_registry.plugin_api.registry import registry
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
@@ -43,6 +44,7 @@ class HeadConformance:
         options: other options than the defaults.
         latent_size, cond_size: D and C to build it with.
         horizons: numbers of horizons K that it has to serve.
+        past_tokens: N, for a head that sees the past.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class HeadConformance:
     latent_size: ClassVar[int] = 4
     cond_size: ClassVar[int] = 6
     horizons: ClassVar[tuple[int, ...]] = (1, 3, 24)
+    past_tokens: ClassVar[int] = 5
 
     @property
     def spec(self) -> HeadSpec:
@@ -72,11 +75,12 @@ class HeadConformance:
     def inputs(
         self, windows: int = 2, samples: int = 3, horizons: int = 3, seed: int = 1
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """``z (B, S, K, D), t (B, S), cond (B, K, C)``."""
+        """``z (B, S, K, D), t (B, S), cond (B, K, C)``; of a head that sees the past, ``cond (B, K + N, C)``."""
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(windows, samples, horizons, self.latent_size, generator=generator)
         t = torch.rand(windows, samples, generator=generator) * 999
-        return z, t, torch.randn(windows, horizons, self.cond_size, generator=generator)
+        rows = horizons + (self.past_tokens if self.spec.past else 0)
+        return z, t, torch.randn(windows, rows, self.cond_size, generator=generator)
 
     def test_contract(self) -> None:
         """Any B, S and K; float32 in the shape of z."""
@@ -121,11 +125,27 @@ class HeadConformance:
                 changed[index] = given[index] * 0.5 + 1.0
                 assert not torch.allclose(head(*changed), before, rtol=RTOL, atol=ATOL), f"{self.name} ignores {what}"
             z, t, cond = given
-            other = cond.clone()
-            other[:, -1] += 1.0
+            other, last = cond.clone(), z.shape[2] - 1
+            other[:, last] += 1.0
             assert not torch.allclose(head(z, t, other)[:, :, -1], before[:, :, -1], rtol=RTOL, atol=ATOL), (
                 f"{self.name} ignores the condition of the last horizon: every horizon has its own, cond (B, K, C)"
             )
+
+    def test_every_token_of_the_past_matters(self) -> None:
+        """Cond is K rows and N tokens of the past, of whatever number; a head that asks for them looks at each."""
+        if not self.spec.past:
+            pytest.skip(f"{self.name} sees the context alone")
+        head = self.make()
+        z, t, cond = self.inputs()
+        with torch.no_grad():
+            before = head(z, t, cond)
+            for token in range(z.shape[2], cond.shape[1]):
+                other = cond.clone()
+                other[:, token] += 1.0
+                change = (head(z, t, other) - before).abs().amax(dim=(0, 1, 3))  # (K,)
+                assert (change > ATOL).all(), f"{self.name}: a token of the past does not reach the output"
+            fewer = head(z, t, cond[:, :-2])
+        assert fewer.shape == z.shape, f"{self.name}: windows of another length have fewer tokens of the past"
 
     def test_time_is_continuous(self) -> None:
         """Schedulers ask between the time steps of training, too."""
@@ -235,6 +255,10 @@ class HeadConformance:
                 " drawn when it is made, is neither a parameter nor a buffer that is saved"
             )
 
+    def test_what_is_saved_is_floating_point(self) -> None:
+        """Complex numbers as pairs; whole numbers, such as a range of positions, are made anew and not saved."""
+        check_kinds(self.make(), self.name)
+
     def test_options_survive_a_round_trip(self) -> None:
         """Go from the dataclass to JSON, as a model keeps it, and back to the same network."""
         kind = self.spec.options
@@ -285,7 +309,7 @@ class HeadConformance:
         tableau = read_tableau(make_scheduler("dpmsolver++", NoiseSchedule()), 3)
         noise = torch.randn(1, 2, 5, 3, self.latent_size, generator=torch.Generator().manual_seed(2))
         expected = sample(lambda z, t: head(z, t, condition), tableau, noise)
-        seen = compile_head(head, condition, self.latent_size)(tableau, condition, noise)
+        seen = compile_head(head, condition, self.latent_size, noise.shape[-2])(tableau, condition, noise)
         error = float((seen - expected).abs().max() / expected.std())
         assert error <= 1e-4, f"{self.name}: the compiled loop is off eager by {error:.1e} of the spread"
 

@@ -27,6 +27,7 @@ from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import Batch, TrainingData
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.sampling.sampler import sample, solve
@@ -51,6 +52,7 @@ def distill(
     data: Data | Panel,
     out: str | Path,
     *,
+    head: Head | None = None,
     scheduler: str | None = None,
     steps: int = 1,
     max_steps: int = MAX_STEPS,
@@ -66,6 +68,7 @@ def distill(
         model: folder of the teacher.
         data: frame or file, as it was trained on.
         out: model folder to write.
+        head: the teacher's, where it was given from Python.
         scheduler: deterministic, as ``--scheduler`` takes it; default: DDIM, or Euler for flow matching.
         steps: inference steps of the student.
         max_steps: optimiser steps.
@@ -78,7 +81,7 @@ def distill(
         TrainingInterrupted: Ctrl-C.
     """
     model, out = Path(model), Path(out)
-    teacher = SSSDPipeline.from_pretrained(model)
+    teacher = SSSDPipeline.from_pretrained(model, head=head)
     config, prepared = _setting(model, teacher, data)
     schedule = teacher.network.schedule
     scheduler = scheduler or ("flow-euler" if schedule.is_flow else "ddim")

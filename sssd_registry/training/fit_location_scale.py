@@ -96,11 +96,11 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     for first in range(0, len(origins), _AT_ONCE):
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         batch = make_batch(data, chunk, horizons, _CPU)
-        lags.append(linear.lags(batch.values))
+        unit = linear.unit(batch.values)
+        lags.append(linear.lags(batch.values, unit))
         waves.append(linear.waves(batch.times))
-        features.append(linear.features(batch.values, waves[-1]))
+        features.append(linear.features(batch.values, unit, waves[-1]))
         since = normalizer.origin(batch.values).unsqueeze(1)
-        unit = normalizer.scale(batch.values).unsqueeze(1)
         moved.append(normalizer.movement.between(since, batch.future) / unit)
         weights.append(normalizer.weight(batch.values, full=1.0))  # errors are squared: as in data units
         observed.append(torch.ones_like(weights[-1]).unsqueeze(1) if batch.observed is None else batch.observed)

@@ -21,6 +21,7 @@ from sssd_registry.evaluation.gain import Gain
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import TrainingData, evenly_spaced
 from sssd_registry.model.network import SSSDNetwork
+from sssd_registry.plugin_api.hookspecs import HeadSpec
 from sssd_registry.plugin_api.make_network import make_network
 from sssd_registry.sampling.noise_schedule import NoiseSchedule
 from sssd_registry.storage.calibrated import Calibrated
@@ -96,20 +97,26 @@ class Run:
         return look_at_validation(self.network, self.data, self.validation_origins)
 
 
-def start_run(data: TrainingData, config: Config, init: str | Path | None, tell: Told | None = None) -> Run:
-    """A run that trains a new network.
+def start_run(
+    data: TrainingData,
+    config: Config,
+    init: str | Path | None,
+    tell: Told | None = None,
+    head: HeadSpec | None = None,
+) -> Run:
+    """A run that trains a new network, with ``head`` in place of the plugin's that ``config`` names.
 
     Raises:
         SSSDError: the network would have to predict noise where there is nothing else, or does not fit the machine's
             memory; or as :func:`start_from`.
     """
-    check_memory(data.spec, config)
+    check_memory(data.spec, config, head)
     with torch.random.fork_rng():
         torch.manual_seed(config.training.seed)
-        network = make_network(data.spec, config.model)
+        network = make_network(data.spec, config.model, head)
     _check_prediction(network.schedule)
     if init is not None:
-        start_from(network, init)
+        start_from(network, init, head)
     processes = joined()
     fit_normalizer(network, data, tell if processes.first else None)
     processes.align(network)
@@ -175,6 +182,8 @@ def _precision(training: TrainingConfig) -> str:
 
 def _fingerprint(data: TrainingData, config: Config) -> str:
     """Hash all that the result of a run depends on, on the same machine."""
+    # Whoever follows a run does not change it.
+    config = config.model_copy(update={"training": config.training.model_copy(update={"trackers": ()})})
     text = config.model_dump_json() + data.spec.model_dump_json() + data_digest(data.source)
     return hashlib.sha256(text.encode()).hexdigest()
 

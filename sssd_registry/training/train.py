@@ -20,6 +20,7 @@ from sssd_registry.files.atomic import remove_directory
 from sssd_registry.files.folder_kinds import CHECKPOINT
 from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch, training_data
 from sssd_registry.pipeline import SSSDPipeline
+from sssd_registry.plugin_api.given_head import Head, head_spec, with_head
 from sssd_registry.plugin_api.make_scheduler import make_scheduler, solver_tableau
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.storage.model_folder import TrainingRecord
@@ -31,9 +32,11 @@ from sssd_registry.training.loss import denoising_loss
 from sssd_registry.training.mirror import mirrored
 from sssd_registry.training.on_bounds import on_bounds
 from sssd_registry.training.place import alone, checkpoint_of
+from sssd_registry.training.score_validation_paths import score_validation_paths
 from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.shared_dropout import SharedDropout
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
+from sssd_registry.training.tracking import find_trackers, followed
 from sssd_registry.training.validation import validation_scores
 
 Report = Callable[[Progress, float], None]
@@ -50,6 +53,7 @@ def train(
     config: Config,
     out: str | Path,
     *,
+    head: Head | None = None,
     init: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -65,6 +69,8 @@ def train(
         data: frame or file; or what ``training_data`` made of it with ``config.data``.
         config: what to train.
         out: model folder to write.
+        head: factory of a noise head, as a plugin's, ``(latent_size, cond_size, options) -> module``; or a
+            ``HeadSpec``, where it has options or looks along tokens. In place of ``config.model.head``.
         init: model to start from, a folder or a name on the Hub; see :func:`start_from`.
         resume: go on from the checkpoint.
         report: told progress and loss after every step; of several processes, the first's.
@@ -75,16 +81,31 @@ def train(
         TrainingInterrupted: Ctrl-C.
     """
     out = Path(out)
+    find_trackers(config.training.trackers)  # a wrong name should not cost a fit
+    given = None if head is None else head_spec(head)
+    config = with_head(config, given)
     prepared = data if isinstance(data, TrainingData) else training_data(data, config.data)
-    run = start_run(prepared, config, None if resume else init, tell)
+    run = start_run(prepared, config, None if resume else init, tell, given)
     if not resume:
         check_start(run.network, prepared, run.validation_origins, run.validation)
     scheduler = make_scheduler(config.training.scheduler, run.network.schedule)
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with place_of(run, out) as checkpoint:
-        learn(run, denoise, tableau, checkpoint, resume, report)
+        with followed(run, config, out) as tell_trackers:
+            learn(run, denoise, tableau, checkpoint, resume, both(tell_trackers, report))
         pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
         return save(run, pipeline, out, checkpoint)
+
+
+def both(first: Report, second: Report | None) -> Report:
+    """Tell two."""
+
+    def tell(progress: Progress, loss: float) -> None:
+        first(progress, loss)
+        if second is not None:
+            second(progress, loss)
+
+    return tell
 
 
 def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
@@ -169,6 +190,7 @@ def training_record(run: Run, config: Config, tableau: SolverTableau) -> Trainin
         validation_energy=float(chosen.energy.mean()),
         validation_gains={name: str(one) for name, one in run.gains.items()},
         validation_scores=scores_beside_naive(chosen.standard, run.validation, run.data.spec.targets),
+        validation_paths=score_validation_paths(run.network, tableau, run.data, run.validation_origins),
         calibration=run.calibration,
         bounds=run.bounds,
         validation_start=split.validation_start,

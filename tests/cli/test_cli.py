@@ -367,7 +367,7 @@ def test_plugins_lists_everything() -> None:
     for row in rows:
         assert set(row) == {"kind", "name", "distribution", "version", "status", "summary"}
         assert row["name"] in table.out
-    assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target"}
+    assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target", "tracker"}
 
 
 def test_plugins_tells_why() -> None:

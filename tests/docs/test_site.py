@@ -69,11 +69,23 @@ def test_every_plugin_of_ours_is_in_the_directory(written: ModuleType) -> None:
     assert len(ours) > 30
     for entry in ours:
         assert f"| `{entry['name']}` | " in text, entry
+    for shown in (
+        "`width: int = 128`",
+        "`timestep_spacing: 'trailing' \\| 'leading' = 'trailing'`",
+        "`rho: float = 7.0`",
+    ):
+        assert shown in text
 
 
 def test_every_module_has_a_page(written: ModuleType) -> None:
     shown = {name for page in written.module_pages(ROOT).values() for name in re.findall(r"^::: (\S+)", page, re.M)}
-    for place in ("sssd_registry", "plugins/sssd_heads", "plugins/sssd_schedulers", "export/sssd_export"):
+    for place in (
+        "sssd_registry",
+        "plugins/sssd_heads",
+        "plugins/sssd_schedulers",
+        "plugins/sssd_trackers",
+        "export/sssd_export",
+    ):
         top = ROOT / place
         for file in top.rglob("*.py"):
             name = ".".join([top.name, *file.relative_to(top).with_suffix("").parts]).removesuffix(".__init__")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -87,17 +89,74 @@ def test_holes_are_filled_better_than_from_before_alone(pipe: SSSDPipeline) -> N
     assert list(frame.columns) == ["ds", "target", "mean", "0.05", "0.25", "0.5", "0.75", "0.95"]
 
 
+def test_a_path_goes_through_a_hole_without_a_jump(pipe: SSSDPipeline) -> None:
+    """A hole of ten bars, of twelve that are forecast at once: steps in it, and at its ends, are those of the walk."""
+    whole = walk()
+    starts = np.arange(200, N - 100, 37)
+    gone = (starts[:, None] + np.arange(10)).ravel()
+    holed = whole.assign(y=whole["y"].where(~whole.index.isin(gone)))
+    with pytest.warns(DataWarning, match="none was in training"):
+        made = impute(pipe, holed, num_samples=100)
+    paths = np.repeat(whole["y"].to_numpy()[:, None], 100, axis=1)
+    paths[gone] = made.samples
+    steps = np.diff(paths, axis=0)[starts[:, None] - 1 + np.arange(11)]  # (holes, 11, S)
+    sizes = np.sqrt((steps**2).mean(axis=(0, 2)))
+    assert sizes.max() < 1.3, sizes
+
+
+def test_a_hole_beyond_the_horizons_is_told_of(pipe: SSSDPipeline) -> None:
+    holed = walk()
+    holed.loc[700:713, "y"] = np.nan
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        impute(pipe, holed, num_samples=5)
+    assert any("a hole of 14 bars is longer than the farthest horizon, 12: it is" in str(one.message) for one in told)
+
+
+@pytest.mark.long
+def test_an_engine_of_every_bar_imputes_as_its_model_does(pipe: SSSDPipeline, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the export extra is not installed")
+    from sssd_export.forecaster import open_engine
+    from sssd_export.request import export_model
+
+    pipe.save_pretrained(tmp_path / "m")
+    export_model(tmp_path / "m", tmp_path / "engine", steps=2, samples=16)
+    holed = walk()
+    holed.loc[700:704, "y"] = np.nan
+    with pytest.warns(DataWarning):
+        ours, theirs = (impute(one, holed, num_samples=50) for one in (pipe, open_engine(tmp_path / "engine")))
+    np.testing.assert_allclose(theirs.samples, ours.samples, atol=1e-3)
+    holed.to_csv(tmp_path / "holed.csv", index=False)
+    done = sssd("impute", tmp_path / "engine", tmp_path / "holed.csv", "--out", tmp_path / "filled.csv")
+    assert done.code == 0, done.err
+    assert len(pd.read_csv(tmp_path / "filled.csv")) == 5
+
+
+def test_an_engine_of_some_bars_says_what_it_lacks(tiny_engine: Path, tiny_frame: pd.DataFrame, tmp_path: Path) -> None:
+    target = str(json.loads((tiny_engine / "manifest.json").read_text())["spec"]["targets"][0])
+    tiny_frame.assign(**{target: tiny_frame[target].where(tiny_frame.index != 300)}).to_csv(tmp_path / "holed.csv")
+    done = sssd("impute", tiny_engine, tmp_path / "holed.csv", "--out", tmp_path / "filled.csv")
+    assert done.code == 2
+    assert done.err.splitlines()[-1].startswith(
+        "error: this engine was built for horizons 1, 4 (bars), not for 2: export"
+    )
+    assert not (tmp_path / "filled.csv").exists()
+
+
 def test_the_command_writes_a_row_for_each_missing_value(pipe: SSSDPipeline, tmp_path: Path) -> None:
     pipe.save_pretrained(tmp_path / "m")
     holed = walk()
     holed.loc[700:704, "y"] = np.nan
     holed.to_csv(tmp_path / "holed.csv", index=False)
-    done = sssd("impute", tmp_path / "m", tmp_path / "holed.csv", "--out", tmp_path / "filled.csv", "--samples", 20)
+    drawn = ("--samples", 20, "--plot", tmp_path / "holes.svg")
+    done = sssd("impute", tmp_path / "m", tmp_path / "holed.csv", "--out", tmp_path / "filled.csv", *drawn)
     assert done.code == 0, done.err
     assert "5 missing values" in done.out
     filled = pd.read_csv(tmp_path / "filled.csv")
     assert len(filled) == 5
     assert (filled["0.05"] <= filled["0.95"]).all()
+    picture = (tmp_path / "holes.svg").read_text()
+    assert "<svg" in picture
     walk().to_csv(tmp_path / "whole.csv", index=False)
     whole = sssd("impute", tmp_path / "m", tmp_path / "whole.csv", "--out", tmp_path / "none.csv")
     assert "no value of y is missing" in error_line(whole)

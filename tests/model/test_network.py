@@ -32,9 +32,9 @@ def network_for(
 
 
 def test_the_encoder_gives_one_context_for_each_window() -> None:
-    encoder = S4Encoder(["1h", "4h"], 6, 8, 4, 2, 16, 0.0)
+    encoder = S4Encoder({"1h": 20, "4h": 5}, 6, 8, 4, 2, 16, 0.0)
     features = {"1h": torch.randn(3, 20, 6), "4h": torch.randn(3, 5, 6)}
-    assert encoder(features).shape == (3, 16)
+    assert encoder(features).shape == (3, 1, 16)
     # It starts without an opinion; once it has one, every timeframe counts.
     torch.nn.init.normal_(encoder.context.weight)
     whole = encoder(features)
@@ -43,7 +43,7 @@ def test_the_encoder_gives_one_context_for_each_window() -> None:
 
 
 def test_windows_do_not_mix() -> None:
-    encoder = S4Encoder(["1h"], 6, 8, 4, 1, 16, 0.0)
+    encoder = S4Encoder({"1h": 20}, 6, 8, 4, 1, 16, 0.0)
     torch.nn.init.normal_(encoder.context.weight)
     features = torch.randn(4, 20, 6)
     torch.testing.assert_close(encoder({"1h": features})[1:3], encoder({"1h": features[1:3]}), atol=1e-5, rtol=1e-4)
@@ -159,7 +159,7 @@ def test_a_head_sees_a_path_at_once_or_its_components_as_tokens(
     settings = [*tiny_settings, f"model.head={head}", "model.head_options={}", "model.components=3"]
     network, _ = network_for(tiny_frame, [*settings, 'data.targets=["close", "open"]'])
     assert network.latent_shape == (tokens, size)
-    condition = network.condition(torch.zeros(5, network.config.context_size))
+    condition = network.condition(torch.zeros(5, 1, network.config.context_size))
     assert condition.shape[:2] == (5, tokens)
     assert len(condition[0].unique(dim=0)) == tokens, "no two tokens are told the same"
     standard = torch.randn(5, len(network.correlation.points), 2)

@@ -22,6 +22,7 @@ from sssd_registry.sampling.noise_schedule import NoiseSchedule
 OURS = {
     "sssd_schedulers",
     "sssd_heads",
+    "sssd_trackers",
     *(f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx", "torch_aot")),
 }
 
@@ -365,7 +366,7 @@ def test_unknown_names_list_near_matches(site: Site) -> None:
     found = site.load()
     with pytest.raises(UnknownNameError, match=r"no scheduler named 'dimm': did you mean .*'ddim'"):
         found.schedulers["dimm"]
-    with pytest.raises(LookupError, match="no head named 'zzz': known: adaln, dit, film-unet, mlp"):
+    with pytest.raises(LookupError, match="no head named 'zzz': known: adaln, attend, dit, film-unet, mlp"):
         found.heads["zzz"]
     with pytest.raises(UnknownNameError, match="no target named 'onx': did you mean 'onnx'"):
         found.targets["onx"]

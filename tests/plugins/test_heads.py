@@ -20,6 +20,7 @@ from sssd_registry.testing.parameters import fill_zeros
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_sizes": [16]},
     "adaln": {"width": 16, "blocks": 1},
+    "attend": {"width": 16, "blocks": 1},
     "dit": {"width": 16, "blocks": 1},
     "film-unet": {"widths": [8, 16]},
     "unet1d": {"block_out_channels": [32]},
@@ -62,7 +63,7 @@ def test_whether_horizons_see_each_other(name: str) -> None:
         change = (head(moved, t, cond) - head(z, t, cond)).abs().amax(dim=(0, 1, 3))  # (K,)
     others = torch.cat([change[:3], change[4:]])
     assert change[3] > 1e-4
-    assert (others.max() < 1e-6) == (name in ("mlp", "adaln"))
+    assert (others.max() < 1e-6) == (name in ("mlp", "adaln", "attend"))
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -147,7 +147,7 @@ def test_weights_that_are_not_finite_are_not_saved(tiny_model: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("head", ["mlp", "adaln", "dit", "film-unet", "unet1d", "unet1d-attn", "unet2d"])
+@pytest.mark.parametrize("head", ["mlp", "adaln", "attend", "dit", "film-unet", "unet1d", "unet1d-attn", "unet2d"])
 @pytest.mark.parametrize("components", [8, 3])
 def test_shapes_are_known_without_building(tiny_model: Path, head: str, components: int) -> None:
     network = SSSDPipeline.from_pretrained(tiny_model).network

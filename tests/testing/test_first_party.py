@@ -25,6 +25,11 @@ class TestAdaLN(HeadConformance):
     options = {"width": 16, "blocks": 2}  # noqa: RUF012
 
 
+class TestAttend(HeadConformance):
+    name = "attend"
+    options = {"width": 16, "blocks": 2}  # noqa: RUF012
+
+
 class TestDiT(HeadConformance):
     name = "dit"
     options = {"width": 16, "blocks": 2}  # noqa: RUF012

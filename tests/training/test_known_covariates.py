@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from cli_runner import error_line, sssd
 
 from sssd_registry import SSSDPipeline, evaluate, open_forecaster, train
 from sssd_registry.check_model import sign_model
 from sssd_registry.config import DataConfig, load_config
 from sssd_registry.data.training_data import training_data
 from sssd_registry.data.windows import KNOWN, last_origins, windows_at
-from sssd_registry.errors import SSSDError
+from sssd_registry.errors import LeftOutWarning, SSSDError
 
 CASES = Path(__file__).parents[1] / "cases"
 SETTINGS = ["model.location_scale=linear", "training.max_steps=2", "training.validate_every=2"]
@@ -150,3 +151,26 @@ def test_effects_in_a_panel_are_in_each_series_own_size(tmp_path: Path) -> None:
     ]
     moved = np.subtract(*(pipe(frame, num_samples=10, generator=1).samples[:, 0, 0, 0] for frame in both))
     np.testing.assert_allclose(moved, [8000, 8], rtol=0.15)
+    check_that_others_are_served(pipe, both[0], tmp_path)
+
+
+def check_that_others_are_served(pipe: SSSDPipeline, frame: pd.DataFrame, folder: Path) -> None:
+    """A series that lacks what is known ahead is named, and left out; with --strict that is refused."""
+    whole = pipe(frame, num_samples=10, generator=1)
+    small = frame["unique_id"] == "small"
+    short = frame[~(small & (frame["ds"] == frame["ds"].max()))]
+    empty = frame.assign(promotion=frame["promotion"].where(~(small & (frame["ds"] == frame["ds"].max()))))
+    for lacking, words in (
+        (short, r"left out: series 'small': 1 of the 3 rows to be forecast are missing; promotion \(data.known"),
+        (empty, r"left out: series 'small': column 'promotion', row \d+ .*known ahead \(data.known\) and has no value"),
+    ):
+        with pytest.warns(LeftOutWarning, match=words):
+            made = pipe(lacking, num_samples=10, generator=1)
+        assert list(made.series) == ["large"]
+        np.testing.assert_array_equal(made.samples[0], whole.samples[list(whole.series).index("large")])
+        lacking.to_csv(folder / "lacking.csv", index=False)
+        refused = sssd("forecast", folder / "m", folder / "lacking.csv", "--strict")
+        assert "series 'small'" in error_line(refused)
+        assert "leave --strict away" in error_line(refused)
+    with pytest.raises(SSSDError, match=r"series 'large': 3 of the 3 rows to be forecast are missing, and of 1 more"):
+        pipe(frame[frame["y"].notna()])

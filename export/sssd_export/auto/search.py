@@ -40,6 +40,7 @@ from sssd_registry.files.atomic import atomic_directory, check_replaceable
 from sssd_registry.files.folder_kinds import ENGINE
 from sssd_registry.model.batches import evenly_spaced, to_tensors
 from sssd_registry.model_pipeline import ModelPipeline
+from sssd_registry.plugin_api.given_head import Head
 from sssd_registry.plugin_api.hookspecs import Report
 from sssd_registry.plugin_api.registry import registry
 
@@ -113,7 +114,14 @@ class Scored:
 
 
 def auto_export(
-    model: Path, data: Path | Panel, order: ExportOptions, out: Path, setting: Setting, state_file: Path, report: Report
+    model: Path,
+    data: Path | Panel,
+    order: ExportOptions,
+    out: Path,
+    setting: Setting,
+    state_file: Path,
+    report: Report,
+    head: Head | None = None,
 ) -> dict[str, Any]:
     """Search, and write the fastest good engine to ``out``.
 
@@ -126,6 +134,7 @@ def auto_export(
         setting: windows, samples and tolerance.
         state_file: where scores of solvers are kept, as ``sssd compare`` does: interrupted, the search goes on there.
         report: told trials done, trials in all, and what is next.
+        head: the model's, where it was given from Python.
 
     Returns:
         the manifest, with ``search``.
@@ -134,15 +143,15 @@ def auto_export(
         SSSDError: unusable model or data, or no engine is good enough.
     """
     check_replaceable(out, owner=ENGINE)
-    pipeline = ModelPipeline.from_pretrained(model)
+    pipeline = ModelPipeline.from_pretrained(model, head=head)
     distilled = pipeline.distilled  # its own solver is then all there is to be as good as
     scheduler, count = REFERENCE if distilled is None else (distilled.scheduler, distilled.steps)
-    base = compare(model, data, [scheduler], [count], setting, state_file).best
+    base = compare(model, data, [scheduler], [count], setting, state_file, head=head).best
     names = None if order.scheduler is None else [order.scheduler]
     steps = STEPS if order.steps is None else [order.steps]
     if not pipeline.network.in_use:  # in closed form no solver has anything to do
         names, steps = [order.scheduler or scheduler], [order.steps or count]
-    solvers = compare(model, data, names, steps, setting, state_file, report)
+    solvers = compare(model, data, names, steps, setting, state_file, report, head)
     chosen = shortlist(solvers.rows, base.crps * (1 + setting.tolerance))
     if not chosen:
         best = solvers.best
@@ -151,7 +160,7 @@ def auto_export(
             f" the best, {best.label}, has {best.crps:.4f}: allow more loss or more steps"
         )
     with tempfile.TemporaryDirectory() as folder, shared_traces():
-        trials = _trials(model, data, order, chosen, base.crps, setting, Path(folder), report)
+        trials = _trials(model, pipeline, data, order, chosen, base.crps, setting, Path(folder), report)
         good = [trial for trial in trials if trial.within]
         if not good:
             raise SSSDError(f"no engine is within {setting.tolerance:.1%}: {_problems(trials)}")
@@ -189,11 +198,10 @@ def targets_here(wanted: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _trials(
-    model: Path, data: Path | Panel, order: ExportOptions, chosen: Sequence[Row], base: float, setting: Setting,
-    folder: Path, report: Report,
+    model: Path, pipeline: ModelPipeline, data: Path | Panel, order: ExportOptions, chosen: Sequence[Row], base: float,
+    setting: Setting, folder: Path, report: Report,
 ) -> list[Trial]:  # fmt: skip
     """Build, score and time every engine."""
-    pipeline = ModelPipeline.from_pretrained(model)
     scored = validation_windows(pipeline, data, setting.max_windows)
     tried = [
         Trial(row.scheduler, row.steps, row.calls, target, precision, loop)

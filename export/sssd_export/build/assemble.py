@@ -25,10 +25,12 @@ from sssd_engine.noise import NOISE, NoiseShape, draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
+from sssd_export.build.conditioning_entry import conditioning_entry
 from sssd_export.build.describe_graph import describe_graph, keep_words
 from sssd_export.build.graph_size import refuse_too_large
 from sssd_export.build.parity import check_parity
 from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
+from sssd_export.build.stream_parts import check_stream, check_streamable, stream_graphs
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
 from sssd_export.graph.compose import OUTPUTS, build_graph
@@ -75,6 +77,7 @@ def build_engine(
     if not request.network.in_use:  # nothing is left to compile but what ONNX Runtime does
         request = replace(request, precision="fp32")
         compiler = replace(compiler, runtime=HOST, compile=save_onnx, build_only_reason="", refit=None)
+    check_streamable(request)
     plans = layout(compiler.runtime, compiler.float64, request.loop, request.split, request.network.in_use)
     work = ["tracing", *(f"compiling the {plan.name}" for plan in plans), "checking it against the live scheduler"]
     request.report(0, len(work), work[0])
@@ -97,13 +100,17 @@ def build_engine(
             graph.metadata_props[MEANING] = signed
             describe_graph(graph, description)
         parts.append({**faces[at - 1], **_compiled(plan, graph, example, request, compiler, folder)})
+    streamed = _streamed(request, pieces, compiler, folder, signed)
     request.report(len(work) - 1, len(work), work[-1])
     manifest = {
         "target": target,
         "settings": dict(settings or {}),
         "parts": parts,
+        **({"stream": streamed} if streamed else {}),
         **description,
+        "conditioning": conditioning_entry(request.network, request.horizons, folder),
         "source": dict(request.source),
+        "validation": dict(request.validation),
         "versions": {
             "python": platform.python_version(),
             **{name: importlib.metadata.version(name) for name in (*_PACKAGES, _onnxruntime(), *packages)},
@@ -122,6 +129,8 @@ def build_engine(
         if compiler.build_only_reason
         else {}
     )
+    if streamed and not compiler.build_only_reason:
+        parity["stream_error"] = check_stream(engine, request)
     manifest["parity"] = {**parity, "of": "the engine", **of}
     write_manifest(folder, manifest)
     return manifest
@@ -209,6 +218,21 @@ def _compiled(
         "layers": dict(Counter(node.op_type for node in graph.graph.all_nodes()).most_common()),
         "weights": sum(math.prod(value.shape.numpy()) for value in graph.graph.initializers.values() if value.shape),
     }
+
+
+def _streamed(
+    request: ExportRequest, pieces: TracedParts, compiler: Compiler, folder: Path, signed: str
+) -> list[dict[str, Any]]:
+    """Write the parts of a stream, ONNX Runtime's whatever the target; returns what the manifest says of them."""
+    exact, host = replace(request, precision="fp32"), replace(compiler, runtime=HOST, compile=save_onnx)
+    entries = []
+    for name, graph in stream_graphs(request, pieces).items():
+        refuse_too_large(graph, name)
+        graph.metadata_props[MEANING] = signed
+        plan = PartPlan(name, ("stream",))
+        made = _compiled(plan, graph, dict, exact, host, folder)
+        entries.append({**_face(plan, exact, pieces, host), **made})
+    return entries
 
 
 def _face(plan: PartPlan, request: ExportRequest, pieces: TracedParts, compiler: Compiler) -> dict[str, Any]:

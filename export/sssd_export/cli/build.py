@@ -17,6 +17,7 @@ from sssd_export.cli.shared_options import (
     Scheduler,
     Split,
     Steps,
+    Stream,
     TimingCache,
     tell_engine,
     with_timing_cache,
@@ -39,6 +40,7 @@ def build(
     precision: Annotated[Precision | None, typer.Option(help="default: the target's first")] = None,
     loop: LoopOption = None,
     split: Split = False,
+    stream: Stream = False,
     timing_cache: TimingCache = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,6 +58,7 @@ def build(
         precision and precision.value,
         loop and loop.value,
         split,
+        stream,
     )
     with comparison_bar("exporting") as report:
         manifest = export_model(model, out, report=report, **asdict(options))

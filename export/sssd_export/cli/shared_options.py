@@ -38,6 +38,9 @@ LoopOption: TypeAlias = Annotated[
     typer.Option(help="all steps in the graph (default), an ONNX Loop in it, or one step that the runtime repeats"),
 ]
 Split: TypeAlias = Annotated[bool, typer.Option("--split", help="encoder and denoiser as two graphs")]
+Stream: TypeAlias = Annotated[
+    bool, typer.Option("--stream", help="the encoder can be fed bar by bar, too; for models with model.streamable=true")
+]
 TimingCache: TypeAlias = Annotated[
     Path | None, typer.Option(help="with --target tensorrt: file of kernels' timings, read and added to")
 ]

@@ -26,6 +26,8 @@ STAGES_WITHOUT_HEAD = ("normalise", "decode")
 # With the loop outside of the graphs.
 STAGES_BY_STEP = ("normalise", "encode", "prepare", "step", "decode")
 OUTPUTS = ("samples", "quantiles")
+# What the runtime needs, too, to make samples pass through what is given of the future.
+_FOR_GIVEN = ("location", "scale", "levels")
 LOOPS: Mapping[str, Callable[..., ir.Value]] = {"unrolled": unroll, "loop": append_loop}
 
 
@@ -36,7 +38,8 @@ def build_graph(
 
     Inputs are what the stages need and do not make, among them paths' ``noise``, float32 ``(B, S, P, C)``, and, with
     ``denoise``, what the solver ``draws`` on its way, if it does, ``(B, M, S, K, D)``. Outputs are what they make and
-    later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)`` and ``quantiles`` float64 ``(B, Q, K, C)``.
+    later stages need, or the caller: ``samples`` float64 ``(B, S, K, C)`` and ``quantiles`` float64 ``(B, Q, K, C)``;
+    beside them ``location`` and ``scale``, and ``levels``, samples before bounds, where there are bounds.
 
     Args:
         pieces: the traced stages.
@@ -59,7 +62,8 @@ def build_graph(
     if pieces.head is None:
         order = STAGES_WITHOUT_HEAD
     later = order[order.index(stages[-1]) + 1 :]
-    wanted = {"output", *OUTPUTS, *(value.name for stage in later for value in _inputs(pieces, tableau, stage))}
+    taken = (value.name for stage in later for value in _inputs(pieces, tableau, stage))
+    wanted = {"output", *OUTPUTS, *_FOR_GIVEN, *taken}
     for name in made:
         if name in wanted:
             values[name].name = name

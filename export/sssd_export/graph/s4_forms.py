@@ -190,18 +190,19 @@ def without_fft(network: SSSDNetwork, dense: bool = False) -> SSSDNetwork:
     frozen = copy.deepcopy(network).eval().requires_grad_(False)
     for stack, timeframe in zip(frozen.encoder.stacks, network.spec.timeframes, strict=True):
         if isinstance(stack, S4Stack):
-            _replace(stack, timeframe.lookback, dense)
+            _replace(stack, timeframe.lookback, dense, all_bars=bool(frozen.encoder.past))
     return frozen
 
 
-def _replace(stack: S4Stack, length: int, dense: bool = False) -> None:
+def _replace(stack: S4Stack, length: int, dense: bool = False, all_bars: bool = False) -> None:
+    """``all_bars``: states after every bar are read, not after the last alone."""
     two_levels = length >= _LONG and not dense
     matrices = two_level_matrices(length) if two_levels else fourier_matrices(length)
     *_, last = range(len(stack.blocks))
     for index, block in enumerate(stack.blocks):
         if not (isinstance(block, S4Block) and isinstance(block.ssm, S4D)):
             continue
-        if index == last:
+        if index == last and not all_bars:
             stack.blocks[index] = LastOfS4Block(block, block.ssm, length)
         elif two_levels:
             block.ssm = TwoLevelS4D(block.ssm, length, matrices)

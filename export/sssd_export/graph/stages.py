@@ -3,7 +3,7 @@
     normalise   values_*, times_*                -> features_*, location, scale   float64 inside: differences of prices
     encode      features_*                       -> condition
     denoise     condition, noise, draws          -> latents                       the head in its loop; see compose.py
-    decode      noise, latents, location, scale  -> samples, quantiles            float64 again
+    decode      noise, latents, location, scale  -> samples, quantiles, levels    float64 again
 
 An engine is one graph of all four, or several of one or more each: a compiler that knows no float64 takes the middle.
 Of a network that is not in use there are the first and the last, and neither features nor latents.
@@ -78,7 +78,10 @@ class Encode(nn.Module):
 
 
 class Decode(nn.Module):
-    """Noise and latents to samples and quantiles, float64 in data units, for fixed horizons and quantile levels."""
+    """Noise and latents to samples and quantiles, float64 in data units, for fixed horizons and quantile levels.
+
+    Where targets have bounds or are whole numbers, also to ``levels``: samples before these.
+    """
 
     def __init__(self, network: SSSDNetwork, horizons: Tensor, levels: Sequence[float]) -> None:
         super().__init__()
@@ -87,20 +90,27 @@ class Decode(nn.Module):
         self.register_buffer("calibrated", network.calibration.rows(horizons))
         self.register_buffer("levels", torch.tensor(levels, dtype=torch.float64))
 
-    def forward(self, noise: Tensor, location: Tensor, scale: Tensor, *latents: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, noise: Tensor, location: Tensor, scale: Tensor, *latents: Tensor) -> tuple[Tensor, ...]:
         """``latents``: those that sampling has made, where the network is in use."""
         network, levels = self.network, self.get_buffer("levels")
         rows, calibrated = self.get_buffer("rows"), self.get_buffer("calibrated")
         if not latents:  # what is drawn by its ranks is known in order, and need not be sorted again
             strata, sample = ordered_strata(network.coloured(noise, rows))
             standard = network.calibration(strata.movedim(-1, 1), calibrated)  # (B, S, K, C)
-            ordered = network.restore(standard, location, scale)
-            samples = torch.zeros_like(ordered).scatter(1, sample.movedim(-1, 1), ordered)
-            return samples, ordered_quantiles(ordered, levels)
+            ordered, *before = self._values(standard, location, scale)
+            place = sample.movedim(-1, 1)
+            samples, *before = (torch.zeros_like(ordered).scatter(1, place, each) for each in (ordered, *before))
+            return samples, ordered_quantiles(ordered, levels), *before
         (last,) = latents
         paths = network.moved(network.start(noise, rows), network.first_latents(noise), last, rows)
-        samples = network.restore(network.calibration(paths, calibrated), location, scale)
-        return samples, ordered_quantiles(torch.sort(samples, dim=1).values, levels)
+        samples, *before = self._values(network.calibration(paths, calibrated), location, scale)
+        return samples, ordered_quantiles(torch.sort(samples, dim=1).values, levels), *before
+
+    def _values(self, standard: Tensor, location: Tensor, scale: Tensor) -> tuple[Tensor, ...]:
+        """Values of the data, and, where bounds or rounding made something else of them, what they were before."""
+        values = self.network.target_values
+        levels = values.levels(self.network.scaled(standard, location, scale))
+        return (values.rounded(values.within(levels)), levels) if values.changes_samples else (levels,)
 
 
 def ordered_quantiles(ordered: Tensor, levels: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
+from sssd_export.graph.plain_slices import TRANSLATIONS
+from sssd_export.graph.real_numbers import with_real_numbers
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
 from sssd_export.graph.widen_norms import widen_norms
@@ -103,10 +105,11 @@ def trace(
         first = frozen.first_latents(noise).contiguous()
         head = _trace_head(frozen, features, first)
         inputs, taken, axes = [*inputs, first], [*taken, "latents"], [*axes, (sampled,)]
-    normaliser = _export(
+    normaliser = export_module(
         "normaliser", normalise, raw, raw_names(spec), [*given, *UNITS], [tuple({0: WINDOWS} for _ in raw[0]), each]
     )
-    decoder = _export("decoder", decode, inputs, taken, ["samples", "quantiles"], axes)
+    made = ["samples", "quantiles", *(["levels"] if network.target_values.changes_samples else [])]
+    decoder = export_module("decoder", decode, inputs, taken, made, axes)
     return TracedParts(normaliser, decoder, head, shape)
 
 
@@ -117,7 +120,7 @@ def _trace_head(network: SSSDNetwork, features: list[Tensor], first: Tensor) -> 
         condition = encode(*features)  # (2, K, C)
     each = tuple({0: WINDOWS} for _ in spec.timeframes)
     model, broadcast_time = trace_head(network.head, first, condition)
-    encoder = _export("encoder", encode, features, feature_names(spec), ["condition"], [each])
+    encoder = export_module("encoder", encode, features, feature_names(spec), ["condition"], [each])
     _share_matrices(encoder.graph)
     leading = network.correlation.num_components, network.correlation.num_mixtures
     return TracedHead(encoder, model, broadcast_time, leading)
@@ -149,7 +152,8 @@ def trace_head(head: nn.Module, z: Tensor, condition: Tensor) -> tuple[ir.Model,
     t = time_input(head, z, condition)
     single = t.numel() == 1
     shapes = [{0: WINDOWS, 1: SAMPLES}, {} if single else {0: WINDOWS, 1: SAMPLES}, {0: WINDOWS}]
-    model = _export("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
+    head = with_real_numbers(head, (z, t, condition), shapes)
+    model = export_module("noise head", head, [z, t, condition], ["z", "t", "condition"], ["output"], shapes)
     widen_norms(model.graph)
     return model, single
 
@@ -170,14 +174,20 @@ def time_input(head: nn.Module, z: Tensor, condition: Tensor) -> Tensor:
     return full
 
 
-def _export(
+def export_module(
     what: str, module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
 ) -> ir.Model:
+    """Trace a module, its inputs' dynamic axes named by ``dynamic``.
+
+    Raises:
+        SSSDError: torch's exporter refuses ``what``.
+    """
     with quiet():
         try:
             program = torch.onnx.export(
                 module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
                 input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False,
+                custom_translation_table=TRANSLATIONS,
             )  # fmt: skip
         except torch.onnx.OnnxExporterError as error:
             raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from sssd_engine.engine import EngineError
-from sssd_export.forecaster import engine_inputs, open_engine
+from sssd_export.forecaster import EngineForecaster, engine_inputs, open_engine
 from sssd_export.request import export_model
 from sssd_registry.config import load_config
 from sssd_registry.evaluation.evaluate import evaluate
@@ -23,6 +23,21 @@ SIZES = ('data.timeframes={"1d" = 28}', "data.horizons=[1, 2, 7]")
 
 def days(values: np.ndarray) -> pd.DataFrame:  # type: ignore[type-arg]
     return pd.DataFrame({"ds": pd.date_range("2020-01-01", periods=len(values), freq="D"), "y": values})
+
+
+def check_given(pipeline: SSSDPipeline, engine: EngineForecaster, end: float) -> None:
+    """Given its last horizon, an engine gives what its pipeline does; whole numbers may fall to another side."""
+    windows = pipeline.examples
+    assert windows is not None
+    given = np.full((len(windows), 3, 1), np.nan)
+    given[:, 2] = end
+    eager = pipeline(windows, num_inference_steps=3, num_samples=200, generator=1, given=given).samples
+    how = {"horizons": [1, 2, 7], "num_samples": 200, "seed": 1, "given": given}
+    made = engine.forecast_given(windows, **how).samples  # type: ignore[arg-type]
+    assert (np.abs(made - eager) > 1e-3 * eager.std()).mean() < 2e-3
+    assert (made[:, :, 2] == end).all()
+    free = engine(windows, horizons=None, num_samples=200, seed=1).samples
+    assert (made != free).any()
 
 
 def fit(frame: pd.DataFrame, out: Path, *settings: str) -> SSSDPipeline:
@@ -63,6 +78,9 @@ def test_counts_are_the_models_and_never_negative(count_model: Path, in_use: boo
     assert made.min() == eager.min() == 0
     assert np.array_equal(made, np.rint(made))
     assert (made != eager).mean() < 1e-3  # one that lies between two numbers may become either
+    check_given(pipeline, engine, 5.0)
+    with pytest.raises(EngineError, match="given: 'y' is -1, and its bounds are 0 to inf"):
+        engine.engine(engine_inputs(windows), given={"y": [np.nan, np.nan, -1.0]})
     values = engine_inputs(windows)
     values["values_1d"] = values["values_1d"] - 100.0
     with pytest.raises(EngineError, match=r"values_1d\[0, 0, 0\] \(y\) is -\d+.0, outside of its bounds, 0.0 to inf"):
@@ -91,7 +109,15 @@ def test_prices_are_levels_above_zero(tmp_path: Path) -> None:
     windows = price.examples
     assert windows is not None
     eager = price(windows, num_inference_steps=3, num_samples=300, generator=1)
-    made = open_engine(tmp_path / "engine")(windows, horizons=None, num_samples=300, seed=1)
+    engine = open_engine(tmp_path / "engine")
+    check_given(price, engine, float(eager.samples[0, 0, 2, 0]))
+    for one in (
+        lambda: price(windows, given={"y": [0.0, 1, 1]}),
+        lambda: engine.engine(engine_inputs(windows), given={"y": [0.0, 1, 1]}),
+    ):
+        with pytest.raises(ValueError, match="given: 'y' is 0, and its bounds are above 0"):
+            one()
+    made = engine(windows, horizons=None, num_samples=300, seed=1)
     assert made.last is None
     assert made.samples.min() > 0
     np.testing.assert_allclose(made.samples, eager.samples, rtol=1e-5)
@@ -107,6 +133,8 @@ def test_a_share_stays_between_zero_and_one(tmp_path: Path) -> None:
     frame = days(1 / (1 + np.exp(-3 * np.sin(2 * np.pi * days_passed / 7) - noise)))
     pipeline = fit(frame, tmp_path / "model", "data.bounds=[0, 1]")
     export_model(tmp_path / "model", tmp_path / "engine", steps=3, samples=16)
-    made = open_engine(tmp_path / "engine")(pipeline.examples, horizons=None, num_samples=500, seed=1).samples  # type: ignore[arg-type]
+    engine = open_engine(tmp_path / "engine")
+    check_given(pipeline, engine, 0.9)
+    made = engine(pipeline.examples, horizons=None, num_samples=500, seed=1).samples  # type: ignore[arg-type]
     assert 0 < made.min() < 0.01
     assert 0.99 < made.max() <= 1

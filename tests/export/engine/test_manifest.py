@@ -175,7 +175,7 @@ def test_graphs_whose_weights_are_elsewhere_are_refused(folder: Path) -> None:
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value=place)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
-        rewrite(folder, files={"model.onnx": sha256(folder / "model.onnx")})
+        rewrite(folder, files={name: sha256(folder / name) for name in ("model.onnx", "correlation.bin")})
         with pytest.raises(EngineError, match=r"model\.onnx is no graph that ONNX Runtime takes: [^\n]+$"):
             load_engine(folder)
 
@@ -185,7 +185,7 @@ def test_a_damaged_graph_that_was_signed_again_is_refused_in_one_line(
 ) -> None:
     for content in (b"", b"junk", (folder / "model.onnx").read_bytes()[:-1000]):
         (folder / "model.onnx").write_bytes(content)
-        rewrite(folder, files={"model.onnx": sha256(folder / "model.onnx")})
+        rewrite(folder, files={name: sha256(folder / name) for name in ("model.onnx", "correlation.bin")})
         with pytest.raises(EngineError, match=r"^[^\n]+$"):
             load_engine(folder)
     assert capfd.readouterr() == ("", "")

@@ -73,7 +73,7 @@ def test_names_are_unique_and_every_value_is_made(tiny: Compiled, joint: Compile
         assert all(value.name in known for node in graph for value in node.inputs if value is not None)
         used = {value.name for node in graph for value in node.inputs if value is not None}
         assert set(graph.initializers) <= used, "an initializer that nothing reads"
-        assert [value.name for value in graph.outputs] == ["samples", "quantiles"]
+        assert [value.name for value in graph.outputs] == ["location", "scale", "samples", "quantiles"]
 
 
 def test_building_leaves_the_pieces_as_they_were(tiny: Compiled) -> None:

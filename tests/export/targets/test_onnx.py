@@ -34,6 +34,13 @@ def test_it_answers_as_the_model_does(forecaster: EngineForecaster, tiny_model: 
     assert forecaster.num_samples == 16
 
 
+def test_a_manifest_has_the_scores_of_the_models_paths(forecaster: EngineForecaster, tiny_model: Path) -> None:
+    record = open_forecaster(tiny_model).pipeline.record
+    scores = forecaster.engine.manifest["validation"]
+    assert scores == record.validation_paths.model_dump()
+    assert scores["energy_score"] > 0
+
+
 def test_windows_in_several_batches_are_the_same(forecaster: EngineForecaster, tiny: Compiled) -> None:
     """4,096 samples at two horizons leave four of the eight windows to a batch."""
     many = forecaster(tiny.windows, horizons=None, num_samples=4096, seed=1).samples

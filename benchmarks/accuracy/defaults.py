@@ -1,0 +1,47 @@
+"""What ``sssd train`` gives when it is told targets and horizons, and nothing else: the defaults of the product."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import entries
+import numpy as np
+import numpy.typing as npt
+from tasks import Task
+
+from sssd_registry.config import Config, DataConfig
+from sssd_registry.training.train import train
+
+Array = npt.NDArray[np.float64]
+
+NAME = "defaults of sssd train"
+# Raised when a change of the code changes what training gives: results of an earlier one are then made again.
+REVISION = 1
+# What the data are and where their parts end; windows, model and training are what nobody has set.
+_TOLD = {"id", "targets", "target_kind", "horizons", "validation_fraction", "test_fraction"}
+_STEPS = 20
+
+
+def configuration(task: Task) -> Config:
+    """Return the configuration of ``sssd train DATA`` with nothing but targets, horizons and the split."""
+    return Config(data=DataConfig.model_validate(task.data.model_dump(include=_TOLD)))
+
+
+def run(task: Task, folder: Path) -> tuple[Array, dict[str, Any]]:
+    """Train, and forecast: samples ``(B, S, K, C)`` of the test windows, and facts to keep."""
+    cores, clock = time.process_time(), time.perf_counter()
+    pipeline = train(task.frame, configuration(task), folder)
+    record, normalizer = pipeline.record, pipeline.network.normalizer
+    assert record is not None
+    facts = {
+        "training core-seconds": time.process_time() - cores,
+        "training seconds": time.perf_counter() - clock,
+        "steps": record.steps,
+        "best step": record.best_step,
+        "gains": record.validation_gains,
+        "direct path": 0.0 if normalizer.direct is None else float(normalizer.direct.share),
+        "parameters": sum(parameter.numel() for parameter in pipeline.network.parameters()),
+    }
+    return entries.forecasts(task, pipeline, _STEPS), facts
