@@ -62,7 +62,14 @@ class BarStream:
         num_samples: int | None = None,
         seed: int = 0,
     ) -> EngineForecast:
-        """Take one new bar of each series, and forecast from it; arguments as of :meth:`add` and :meth:`forecast`."""
+        """Take one new bar of each series, and forecast from it; arguments as of :meth:`add` and :meth:`forecast`.
+
+        Where the bar is refused, nothing has changed. Where only the forecast is, such as of no sample, the bar has
+        been taken, and :meth:`forecast` can be asked again.
+
+        Raises:
+            EngineError: as these do.
+        """
         self.add(bars, times, known=known, series=series)
         return self.forecast(num_samples, seed, series=series)
 
