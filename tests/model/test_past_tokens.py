@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.model.past_tokens import PastTokens
@@ -64,3 +65,8 @@ def test_rows_and_tokens_are_of_one_size(tiny_frame: pd.DataFrame, tiny_settings
     torch.testing.assert_close(condition[:, :rows, :8], encoded[:, :1].expand(-1, rows, -1))
     torch.testing.assert_close(condition[:, rows:, :8], encoded[:, 1:])
     assert not condition[:, rows:, 8:].any()
+
+
+def test_a_streamable_model_cannot_attend(tiny_frame: pd.DataFrame, tiny_settings: list[str]) -> None:
+    with pytest.raises(SSSDError, match="streamable is for heads that see the context alone"):
+        network_with(tiny_frame, [*tiny_settings, "model.streamable=true"], "attend")
