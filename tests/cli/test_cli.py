@@ -365,7 +365,7 @@ def test_plugins_lists_everything() -> None:
     rows = strict_json(listed.out)
     assert len(rows) == len(registry().entries)
     for row in rows:
-        assert set(row) == {"kind", "name", "distribution", "version", "status", "summary"}
+        assert set(row) == {"kind", "name", "distribution", "version", "status", "summary", "options"}
         assert row["name"] in table.out
     assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target", "tracker"}
 

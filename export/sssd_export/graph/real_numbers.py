@@ -47,7 +47,9 @@ def with_real_numbers(head: nn.Module, inputs: tuple[Tensor, ...], dynamic: Sequ
         except Exception:  # of any kind: what is wrong with it is said where it is exported
             return head
         module = program.module(check_guards=False)
-        return _RealHead(fx.GraphModule(module, module.graph))
+        made = _RealHead(fx.GraphModule(module, module.graph))
+        made(*inputs)  # what it cannot do is said here, not from within torch's exporter
+        return made
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
