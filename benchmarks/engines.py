@@ -17,7 +17,8 @@ from conftest import Workload
 from sssd_engine.engine import Engine
 from sssd_engine.part import OnnxPart, Part
 from sssd_engine.runtimes import open_part
-from sssd_export.build.assemble import noise_ports, port, save_onnx, solver_entry
+from sssd_export.build.assemble import save_onnx
+from sssd_export.build.manifest_entries import noise_ports, port, solver_entry
 from sssd_export.build.part_plan import HOST, Compiler, layout
 from sssd_export.graph.compose import build_graph
 from sssd_export.targets.openvino import save_ir

@@ -18,7 +18,7 @@ from sssd_engine.engine import Engine
 from sssd_engine.noise import NOISE, draw_noise
 from sssd_engine.part import DISABLED_OPTIMISERS, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
-from sssd_export.build.assemble import QUANTILE_LEVELS, noise_ports, solver_entry
+from sssd_export.build.manifest_entries import QUANTILE_LEVELS, noise_ports, solver_entry
 from sssd_export.build.parity import largest_error, live_samples
 from sssd_export.build.part_plan import HOST, layout
 from sssd_export.forecaster import engine_inputs

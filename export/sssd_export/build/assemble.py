@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.metadata
 import math
 import platform
@@ -21,32 +20,26 @@ import onnxruntime
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import meaning, write_manifest
-from sssd_engine.noise import NOISE, NoiseShape, draw_noise
+from sssd_engine.noise import draw_noise
 from sssd_engine.part import MEANING, OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
 from sssd_export.build.cache import build_key, cached
 from sssd_export.build.conditioning_entry import conditioning_entry
 from sssd_export.build.describe_graph import describe_graph, keep_words
 from sssd_export.build.graph_size import refuse_too_large
+from sssd_export.build.manifest_entries import QUANTILE_LEVELS, description_of, port, solver_entry, structure
 from sssd_export.build.parity import check_parity
 from sssd_export.build.part_plan import HOST, Compiler, Example, PartPlan, layout
 from sssd_export.build.stream_parts import check_stream, check_streamable, stream_graphs
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.check_constants import check_kept
-from sssd_export.graph.compose import OUTPUTS, build_graph
+from sssd_export.graph.compose import build_graph
 from sssd_export.graph.quantise import quantise
-from sssd_export.graph.trace import TracedHead, TracedParts, trace
-from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import KNOWN
+from sssd_export.graph.trace import TracedParts, trace
 from sssd_registry.errors import SSSDError
 from sssd_registry.plugin_api.hookspecs import ExportRequest
-from sssd_registry.sampling.tableau import SolverTableau
 
-# In the place of a scheduler's name.
-CLOSED_FORM = "closed form"
-QUANTILE_LEVELS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95)
 _TRACES: ContextVar[dict[Any, TracedParts] | None] = ContextVar("traces", default=None)
-_PLAIN = {ir.AttributeType.INT, ir.AttributeType.INTS, ir.AttributeType.FLOAT, ir.AttributeType.STRING}
 # Samples of each example that int8 is calibrated with.
 _CALIBRATION = 64
 _PACKAGES = ("sssd-registry", "torch", "diffusers", "onnx", "onnx-ir", "onnxscript", "numpy")
@@ -91,7 +84,7 @@ def build_engine(
         functools.cache(functools.partial(example_feed, graphs[: at + 1], request)) for at in range(len(graphs))
     ]
     faces = [_face(plan, request, pieces, compiler) for plan in plans]
-    description = _description(request, graphs)
+    description = description_of(request, graphs)
     signed = meaning({**description, "parts": faces})
     parts: list[dict[str, Any]] = []
     for at, (plan, graph, example) in enumerate(zip(plans, graphs, examples, strict=True), start=1):
@@ -249,38 +242,6 @@ def _face(plan: PartPlan, request: ExportRequest, pieces: TracedParts, compiler:
     }
 
 
-def structure(model: ir.Model) -> str:
-    """A hash of a graph without its constants: the same for another model of the same architecture.
-
-    Constants count by type and shape where they are used: the exporter keeps equal ones once, equal as they may be in
-    one model and not in another.
-    """
-
-    def name(value: ir.Value | None) -> str:
-        if value is None:
-            return ""
-        return f"{value.dtype}{value.shape}" if value.const_value is not None else str(value.name)
-
-    digest = hashlib.sha256()
-    for node in (node for graph in model.graphs() for node in graph):
-        plain = [(key, str(each.value)) for key, each in sorted(node.attributes.items()) if each.type in _PLAIN]
-        names = [name(value) for value in (*node.inputs, *node.outputs)]
-        digest.update(f"{node.op_type} {names} {plain}\n".encode())
-    return digest.hexdigest()
-
-
-def solver_entry(tableau: SolverTableau, head: TracedHead) -> dict[str, Any]:
-    """Write what :class:`SolverLoop` needs to know of a tableau and a head, as JSON can hold it."""
-    return {
-        "one_time": head.broadcast_time,
-        "leading": list(head.leading),
-        "latent": list(head.latent),
-        "memory": tableau.memory,
-        "timesteps": tableau.timesteps.tolist(),
-        "updates": [[[term.source, term.index, term.weight] for term in update] for update in tableau.updates],
-    }
-
-
 def _as_graphs(
     manifest: Mapping[str, Any], graphs: Sequence[ir.Model], examples: Sequence[Example], compiler: Compiler
 ) -> Engine:
@@ -299,74 +260,3 @@ def literal_session(model: ir.Model) -> onnxruntime.InferenceSession:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     proto = ir.to_proto(model).SerializeToString()
     return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
-
-
-def _description(request: ExportRequest, graphs: Sequence[ir.Model]) -> dict[str, Any]:
-    spec, tableau = request.network.spec, request.tableau
-    unit = "log-return since the origin" if spec.target_kind == "log-return" else "as in the data"
-    first, last = graphs[0].graph, graphs[-1].graph
-    network = request.network
-    return {
-        "inputs": [
-            *(_describe(value, _input_meaning(str(value.name), spec))
-              for value in first.inputs if value.name not in NOISE),
-            *noise_ports(network.noise_shape(tableau)),
-        ],
-        "outputs": [
-            _describe(value, f"{value.name} of {', '.join(spec.targets)}; unit: {unit}")
-            for value in last.outputs if value.name in OUTPUTS
-        ],
-        "horizons": list(request.horizons),
-        "quantile_levels": list(QUANTILE_LEVELS),
-        "num_samples": request.num_samples,
-        "network_in_use": network.in_use,
-        "latent_shape": list(network.latent_shape),
-        "scheduler": request.scheduler if network.in_use else CLOSED_FORM,
-        "num_inference_steps": tableau.num_inference_steps if network.in_use else 0,
-        "num_calls": tableau.num_calls if network.in_use else 0,
-        "tableau": tableau.digest if network.in_use else "",
-        "precision": request.precision,
-        "loop": request.loop,
-        "spec": spec.model_dump(mode="json"),
-        "test_start": request.test_start,
-        "random_walk_window": request.random_walk_window,
-        "parity": None,
-    }  # fmt: skip
-
-
-def noise_ports(shape: NoiseShape) -> list[dict[str, Any]]:
-    """The inputs of an engine that are noise."""
-    ports = [_noise_port("noise", ["samples", *shape.paths], "what paths begin with")]
-    if shape.draws[0]:
-        count, *latent = shape.draws
-        ports.append(_noise_port("draws", [count, "samples", *latent], "what the solver draws on its way"))
-    return ports
-
-
-def _noise_port(name: str, shape: Sequence[Any], what: str) -> dict[str, Any]:
-    return {"name": name, "dtype": "float32", "shape": ["windows", *shape], "meaning": f"standard normal: {what}"}
-
-
-def _describe(value: ir.Value, meaning: str) -> dict[str, Any]:
-    return {**port(value), "meaning": meaning}
-
-
-def port(value: ir.Value) -> dict[str, Any]:
-    """Name, type and shape of what a graph takes or gives, for a manifest."""
-    shape = [size if isinstance(size, int) else str(size.value) for size in value.shape or ()]
-    dtype = value.dtype or ir.DataType.FLOAT
-    return {"name": value.name, "dtype": str(dtype.numpy()), "shape": shape}
-
-
-def _input_meaning(name: str, spec: DataSpec) -> str:
-    kind, _, timeframe = name.partition("_")
-    known = [one.name for one in spec.known]
-    if name == f"values_{KNOWN}":
-        return f"what is known of the bars to come, the next first: {', '.join(known)}"
-    if kind == "values":
-        missing = "; NaN where one is missing" if spec.holes else ""
-        return (
-            f"the last complete bars of {timeframe}, oldest first; columns {', '.join((*spec.columns, *known))}, in"
-            f" data units{missing}"
-        )
-    return f"start of each {timeframe} bar, seconds since 1970-01-01 UTC"

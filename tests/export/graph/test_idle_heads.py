@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sssd_engine.engine import Engine
 from sssd_engine.part import OnnxPart, Part
 from sssd_engine.solver_loop import SolverLoop
-from sssd_export.build.assemble import solver_entry
+from sssd_export.build.manifest_entries import solver_entry
 from sssd_export.build.parity import TOLERANCE
 from sssd_export.build.part_plan import HOST, layout
 from sssd_export.graph.compose import build_graph

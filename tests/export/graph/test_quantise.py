@@ -13,7 +13,7 @@ from torch import nn
 
 from sssd_engine.engine import load_engine
 from sssd_engine.manifest import read_manifest
-from sssd_export.build.assemble import QUANTILE_LEVELS
+from sssd_export.build.manifest_entries import QUANTILE_LEVELS
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs
 from sssd_export.graph.compose import build_graph

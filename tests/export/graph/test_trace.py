@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from sssd_export.build.assemble import QUANTILE_LEVELS
+from sssd_export.build.manifest_entries import QUANTILE_LEVELS
 from sssd_export.build.parity import TOLERANCE
 from sssd_export.graph.s4_forms import FourierS4D, LastOfS4Block, without_fft
 from sssd_export.graph.stages import Encode, Normalise, ordered_quantiles
