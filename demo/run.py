@@ -116,7 +116,8 @@ def speed(model: Any, engine: Any) -> dict[str, float]:
     import torch
 
     from sssd_engine.noise import draw_noise
-    from sssd_registry.data.windows import last_origins, windows_at
+    from sssd_registry.data.origins import last_origins
+    from sssd_registry.data.windows import windows_at
     from sssd_registry.model_pipeline import forecast_samples
     from sssd_registry.plugin_api.make_scheduler import make_scheduler
     from sssd_registry.sampling.noise import PathNoise

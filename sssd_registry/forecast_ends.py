@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sssd_registry.data.end_windows import end_windows
+from sssd_registry.data.origins import Origins, last_origins
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Origins, WindowSource, last_origins
+from sssd_registry.data.windows import WindowSource
 from sssd_registry.errors import LeftOutWarning
 from sssd_registry.forecast import Forecast
 from sssd_registry.forecaster import Forecaster

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import parse_horizons
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Origins, Windows, WindowSource
+from sssd_registry.data.windows import Windows, WindowSource
 from sssd_registry.errors import SSSDError, shortened
 from sssd_registry.forecast import Forecast
 

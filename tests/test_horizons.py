@@ -12,9 +12,10 @@ import pytest
 from sssd_registry.cli.horizons import horizon_list
 from sssd_registry.config import DataConfig, load_config
 from sssd_registry.data.frame import read_frame
+from sssd_registry.data.origins import last_origins
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.spec import resolve
-from sssd_registry.data.windows import last_origins, window_source, windows_at
+from sssd_registry.data.windows import window_source, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series, forecast_times, split_horizons
 

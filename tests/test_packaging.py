@@ -142,7 +142,8 @@ def test_an_engine_runs_where_there_is_no_torch(
 ) -> None:
     """In a fresh environment with the runtime and what it asks for, which is small: the eager pipeline's forecast."""
     from sssd_export.forecaster import engine_inputs
-    from sssd_registry.data.windows import all_origins, windows_at
+    from sssd_registry.data.origins import all_origins
+    from sssd_registry.data.windows import windows_at
     from sssd_registry.pipeline import SSSDPipeline
 
     pipeline = SSSDPipeline.from_pretrained(tiny_model)

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import torch
 
-from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.data.origins import all_origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from scipy.stats import norm
 from tasks import Task
 
-from sssd_registry.data.windows import Origins, futures_at, history_at
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import futures_at, history_at
 from sssd_registry.evaluation.baselines import gaussian_crps
 
 Array = npt.NDArray[np.float64]

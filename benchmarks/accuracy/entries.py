@@ -13,7 +13,8 @@ from tasks import Task
 from variants import DISTILLED, FROM_LINEAR, POOLED, VARIANTS, Variant, train_by
 
 from sssd_registry.config import Config
-from sssd_registry.data.windows import Origins, windows_at
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.evaluation.scores import crps
 from sssd_registry.model.batches import evenly_spaced
 from sssd_registry.pipeline import SSSDPipeline

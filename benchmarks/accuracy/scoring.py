@@ -10,7 +10,7 @@ from summary import FEW
 from tasks import Task
 
 from sssd_registry.data.effective_windows import WindowPlaces
-from sssd_registry.data.windows import window_places
+from sssd_registry.data.origins import window_places
 from sssd_registry.evaluation.path_scores import path_scores, scores_by_window, target_scales
 from sssd_registry.evaluation.scores import DECILES, coverage, crps, score
 

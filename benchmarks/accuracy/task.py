@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.config import DataConfig
-from sssd_registry.data.windows import Origins, futures_at
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import futures_at
 from sssd_registry.model.batches import TrainingData, training_data
 
 Array = npt.NDArray[np.float64]

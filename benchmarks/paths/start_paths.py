@@ -25,7 +25,7 @@ sys.path.append(str(Path(__file__).parents[1] / "accuracy"))
 from tasks import TASKS, Task  # type: ignore[import-not-found]
 
 from sssd_registry.config import Config
-from sssd_registry.data.windows import Origins
+from sssd_registry.data.origins import Origins
 from sssd_registry.evaluation.scores import coverage, crps
 from sssd_registry.model.batches import evenly_spaced, make_batch
 from sssd_registry.plugin_api.make_network import make_network

@@ -14,9 +14,10 @@ import numpy.typing as npt
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.noise import NOISE
 from sssd_export.engine_errors import as_users_error
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import KNOWN, Origins, Windows, WindowSource
+from sssd_registry.data.windows import KNOWN, Windows, WindowSource
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast
 from sssd_registry.horizons import check_horizons, dated_forecast, forecast_of_series

@@ -32,7 +32,8 @@ except ModuleNotFoundError as error:
 from sssd_registry.config import Config
 from sssd_registry.data.durations import DAY, WEEK, Length, calendar_length
 from sssd_registry.data.end_windows import noise_streams
-from sssd_registry.data.windows import last_origins, windows_at
+from sssd_registry.data.origins import last_origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.pipeline import SSSDPipeline
 

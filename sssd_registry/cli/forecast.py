@@ -11,7 +11,8 @@ from sssd_registry.cli.shared_options import ModelOrEngine, SchedulerName, Steps
 from sssd_registry.errors import SSSDError
 
 if TYPE_CHECKING:
-    from sssd_registry.data.windows import Origins, WindowSource
+    from sssd_registry.data.origins import Origins
+    from sssd_registry.data.windows import WindowSource
     from sssd_registry.forecast import Forecast
 
 

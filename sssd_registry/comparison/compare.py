@@ -18,11 +18,12 @@ from sssd_registry.comparison.quality import Quality, quality
 from sssd_registry.comparison.results_file import Results
 from sssd_registry.comparison.table import Comparison, Row
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.origins import Origins, window_places
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_between, origins_from
-from sssd_registry.data.windows import Origins, Windows, WindowSource, data_digest, window_places, windows_at
+from sssd_registry.data.windows import Windows, WindowSource, data_digest, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.path_scores import whole_path_error

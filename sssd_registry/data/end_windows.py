@@ -10,15 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sssd_registry.data.far_values import warn_of_far_values
-from sssd_registry.data.windows import (
-    Origins,
-    Windows,
-    WindowSource,
-    last_origins,
-    warn_of_early_ends,
-    windows_at,
-    without_unknown,
-)
+from sssd_registry.data.origins import Origins, last_origins, warn_of_early_ends
+from sssd_registry.data.windows import Windows, WindowSource, windows_at, without_unknown
 
 
 def end_windows(source: WindowSource, longest: int | None = None) -> tuple[Windows, Origins]:

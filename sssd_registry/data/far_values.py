@@ -7,8 +7,9 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.seen import Seen
-from sssd_registry.data.windows import Origins, WindowSource
+from sssd_registry.data.windows import WindowSource
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import DataWarning
 

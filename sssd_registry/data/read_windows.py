@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sssd_registry.data.origins import without_short
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel, read_panel, without_constants
 from sssd_registry.data.source import WindowSource, window_source
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import without_short
 
 
 def read_windows(data: Data | Panel, spec: DataSpec) -> WindowSource:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.origins import Origins, all_origins
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Origins, WindowSource, all_origins
+from sssd_registry.data.windows import WindowSource
 from sssd_registry.errors import SSSDError
 
 

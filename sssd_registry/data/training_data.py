@@ -11,6 +11,7 @@ from sssd_registry.data.bounds import check_spec
 from sssd_registry.data.fit_known import fit_known
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.known import Known
+from sssd_registry.data.origins import without_short
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import to_panel, without_constants
 from sssd_registry.data.seen import seen_in
@@ -18,7 +19,7 @@ from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.data.split import Split, split_origins
 from sssd_registry.data.static import fit_static
 from sssd_registry.data.summary import summary
-from sssd_registry.data.windows import WindowSource, window_source, without_short
+from sssd_registry.data.windows import WindowSource, window_source
 
 
 @dataclass(frozen=True)

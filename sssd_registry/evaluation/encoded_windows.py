@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sssd_registry.data.windows import Origins, WindowSource, futures_at, windows_at
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import WindowSource, futures_at, windows_at
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import to_tensors
 from sssd_registry.model.network import SSSDNetwork

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sssd_registry.data.origins import origin_times
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
-from sssd_registry.data.windows import origin_times
 from sssd_registry.evaluation.calibration import Calibration, calibration
 from sssd_registry.evaluation.path_scores import PathScores, path_scores
 from sssd_registry.evaluation.rivals import Rivals, forecast_rivals

@@ -10,19 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.effective_windows import WindowPlaces
+from sssd_registry.data.origins import Origins, window_places
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_from
-from sssd_registry.data.windows import (
-    Origins,
-    WindowSource,
-    futures_at,
-    history_at,
-    observed_at,
-    window_places,
-    windows_at,
-)
+from sssd_registry.data.windows import WindowSource, futures_at, history_at, observed_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
 from sssd_registry.forecaster import Forecaster

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Origins, WindowSource, windows_at
+from sssd_registry.data.windows import WindowSource, windows_at
 from sssd_registry.data.written_times import in_zone
 from sssd_registry.errors import DataWarning, SSSDError
 from sssd_registry.files.atomic import atomic_file

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.training_data import TrainingData as TrainingData
 from sssd_registry.data.training_data import training_data as training_data
-from sssd_registry.data.windows import KNOWN, Origins, Windows, futures_at, observed_at, windows_at
+from sssd_registry.data.windows import KNOWN, Windows, futures_at, observed_at, windows_at
 from sssd_registry.model.fill_holes import fill_holes
 from sssd_registry.model.known_effects import without_effects
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sssd_registry.data.windows import Origins, WindowSource, history_at, origin_times
+from sssd_registry.data.origins import Origins, origin_times
+from sssd_registry.data.windows import WindowSource, history_at
 from sssd_registry.evaluation.path_scores import SCORED
 from sssd_registry.evaluation.rivals import Rivals
 from sssd_registry.functionals import FUNCTIONALS

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from sssd_registry.config import Config
+from sssd_registry.data.origins import Origins
 from sssd_registry.data.training_data import TrainingData
-from sssd_registry.data.windows import Origins
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.multivariate import energy_score
 from sssd_registry.model.batches import evenly_spaced

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from sssd_registry.data.windows import Windows, all_origins, windows_at
+from sssd_registry.data.origins import all_origins
+from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.model_or_engine import open_forecaster

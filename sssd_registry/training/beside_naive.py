@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sssd_registry.data.windows import Origins, futures_at, history_at, observed_at, window_places, windows_at
+from sssd_registry.data.origins import Origins, window_places
+from sssd_registry.data.windows import futures_at, history_at, observed_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import gaussian_crps, random_walk_moments, seasonal_naive_moments
 from sssd_registry.evaluation.scores import Array, standard_error, without_missing

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sssd_registry.data.windows import window_places
+from sssd_registry.data.origins import window_places
 from sssd_registry.evaluation.scores import standard_error
 from sssd_registry.training.direct_path_windows import DirectPathFit, gaussian_crps, moved_in, validation_batches, weigh
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sssd_registry.data.windows import Origins
+from sssd_registry.data.origins import Origins
 from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.normalizer import WindowNormalizer

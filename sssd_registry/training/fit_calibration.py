@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.effective_windows import effective_windows
+from sssd_registry.data.origins import Origins, window_places
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import Origins, futures_at, observed_at, window_places, windows_at
+from sssd_registry.data.windows import futures_at, observed_at, windows_at
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.scores import Array
 from sssd_registry.model.batches import evenly_spaced, to_tensors

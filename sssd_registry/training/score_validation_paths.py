@@ -7,7 +7,8 @@ import math
 import numpy as np
 import torch
 
-from sssd_registry.data.windows import Origins, futures_at, history_at, observed_at, window_places, windows_at
+from sssd_registry.data.origins import Origins, window_places
+from sssd_registry.data.windows import futures_at, history_at, observed_at, windows_at
 from sssd_registry.evaluation.path_scores import FunctionalScores, path_scores
 from sssd_registry.evaluation.scores import Array, crps, without_missing
 from sssd_registry.model.batches import TrainingData, evenly_spaced

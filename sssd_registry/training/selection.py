@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sssd_registry.data.windows import window_places
+from sssd_registry.data.origins import window_places
 from sssd_registry.evaluation.gain import Gain, gain
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.state import Run

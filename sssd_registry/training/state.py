@@ -15,7 +15,8 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from sssd_registry.config import Config, TrainingConfig
-from sssd_registry.data.windows import Origins, data_digest
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import data_digest
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.gain import Gain
 from sssd_registry.evaluation.scores import Array

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sssd_registry.data.windows import Origins, futures_at, history_at, observed_at
+from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import futures_at, history_at, observed_at
 from sssd_registry.evaluation.baselines import choose_random_walk_window
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.multivariate import energy_score

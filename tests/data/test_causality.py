@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from synthetic_frames import make_spec, ohlcv
 
 from sssd_registry.data import source as source_module
+from sssd_registry.data.origins import Origins, all_origins, origin_times
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.resample import Bars, resample
-from sssd_registry.data.windows import Origins, all_origins, origin_times, window_source, windows_at
+from sssd_registry.data.windows import window_source, windows_at
 
 NAMES = ("a", "b", "c")
 # (length of a row, timeframes): rows that are the bar, rows finer than the bar, days in weeks.

@@ -12,12 +12,13 @@ from cli_runner import sssd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.far_values import far, warn_of_far_values
+from sssd_registry.data.origins import Origins, last_origins
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.seen import Seen, seen_in
 from sssd_registry.data.spec import DataSpec
 from sssd_registry.data.training_data import training_data
-from sssd_registry.data.windows import Origins, last_origins, window_source
+from sssd_registry.data.windows import window_source
 from sssd_registry.errors import DataWarning
 
 CASES = Path(__file__).parents[1] / "cases"

@@ -13,11 +13,12 @@ from sssd_registry.data.durations import DAY, HOUR, Length, calendar_length
 from sssd_registry.data.frame import read_frame
 from sssd_registry.data.holes import imputed, last_observed, with_missing_rows
 from sssd_registry.data.months import month_of
+from sssd_registry.data.origins import all_origins
 from sssd_registry.data.panel import to_panel
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.resample import resample
 from sssd_registry.data.spec import resolve
-from sssd_registry.data.windows import all_origins, futures_at, history_at, observed_at, windows_at
+from sssd_registry.data.windows import futures_at, history_at, observed_at, windows_at
 from sssd_registry.errors import DataWarning
 
 CASES = Path(__file__).parents[1] / "cases"

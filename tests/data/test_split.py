@@ -5,9 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_frames import currency_hours, make_spec
 
+from sssd_registry.data.origins import all_origins
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.split import origins_from, split_origins
-from sssd_registry.data.windows import all_origins, window_source
+from sssd_registry.data.windows import window_source
 from sssd_registry.errors import SSSDError
 
 LOOKBACKS = {("1h", 3600): 20, ("4h", 14400): 6}

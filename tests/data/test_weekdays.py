@@ -12,11 +12,12 @@ from sssd_registry.config import DataConfig
 from sssd_registry.data.calendar import future_times
 from sssd_registry.data.durations import parse_horizons, parse_length
 from sssd_registry.data.frame import read_frame
+from sssd_registry.data.origins import last_origins
 from sssd_registry.data.panel import read_panel
 from sssd_registry.data.spec import DataSpec, resolve
 from sssd_registry.data.summary import summary
 from sssd_registry.data.weekdays import days_with_bars, weekday_of
-from sssd_registry.data.windows import last_origins, window_source, windows_at
+from sssd_registry.data.windows import window_source, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.horizons import check_horizons, dated_forecast
 

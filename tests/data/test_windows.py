@@ -3,19 +3,16 @@ import pandas as pd
 import pytest
 from synthetic_frames import currency_hours, make_spec, ohlcv
 
-from sssd_registry.data.panel import read_panel
-from sssd_registry.data.windows import (
+from sssd_registry.data.origins import (
     Origins,
     all_origins,
-    futures_at,
-    history_at,
     last_origins,
     origin_times,
     warn_of_early_ends,
-    window_source,
-    windows_at,
     without_short,
 )
+from sssd_registry.data.panel import read_panel
+from sssd_registry.data.windows import futures_at, history_at, window_source, windows_at
 from sssd_registry.errors import DataWarning, SSSDError
 
 LOOKBACKS = {("1h", 3600): 30, ("4h", 14400): 9, ("1d", 86400): 3}

@@ -17,9 +17,10 @@ from sssd_registry.check_model import sign_model
 from sssd_registry.cli.forecast_table import COLUMNS, forecast_lines
 from sssd_registry.config import DataConfig
 from sssd_registry.data.frame import read_frame
+from sssd_registry.data.origins import last_origins
 from sssd_registry.data.read_windows import read_windows
 from sssd_registry.data.spec import DataSpec, resolve
-from sssd_registry.data.windows import last_origins, windows_at
+from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.forecast import Forecast, write_forecast
 from sssd_registry.horizons import dated_forecast

@@ -14,7 +14,8 @@ pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 from compiled import Compiled, compile_network, liven
 
 from sssd_registry.config import load_config
-from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.data.origins import all_origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.model.batches import training_data
 from sssd_registry.pipeline import SSSDPipeline
 from sssd_registry.plugin_api.make_network import make_network

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.data.origins import all_origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import to_tensors, training_data
 from sssd_registry.model.network import SSSDNetwork

@@ -12,8 +12,9 @@ from cli_runner import error_line, sssd
 from sssd_registry import SSSDPipeline, evaluate, open_forecaster, train
 from sssd_registry.check_model import sign_model
 from sssd_registry.config import DataConfig, load_config
+from sssd_registry.data.origins import last_origins
 from sssd_registry.data.training_data import training_data
-from sssd_registry.data.windows import KNOWN, last_origins, windows_at
+from sssd_registry.data.windows import KNOWN, windows_at
 from sssd_registry.errors import LeftOutWarning, SSSDError
 
 CASES = Path(__file__).parents[1] / "cases"

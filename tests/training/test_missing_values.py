@@ -46,7 +46,8 @@ def test_an_engine_takes_holes_as_the_model_does(tmp_path: Path, idle: bool) -> 
     engine = open_forecaster(tmp_path / "e")
     assert engine.spec.holes
     origins = pipe.source(rows)
-    from sssd_registry.data.windows import last_origins, windows_at
+    from sssd_registry.data.origins import last_origins
+    from sssd_registry.data.windows import windows_at
 
     windows = windows_at(origins, last_origins(origins))
     ours = pipe(windows, num_inference_steps=3, num_samples=8, generator=5).samples

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from sssd_registry.config import load_config
-from sssd_registry.data.windows import Origins
+from sssd_registry.data.origins import Origins
 from sssd_registry.evaluation.baselines import gaussian_crps
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork

@@ -18,8 +18,9 @@ from sssd_engine.noise import draw_noise
 from sssd_export.build.parity import largest_error
 from sssd_export.forecaster import engine_inputs, engine_spec
 from sssd_export.request import export_model
+from sssd_registry.data.origins import all_origins
 from sssd_registry.data.read_windows import read_windows
-from sssd_registry.data.windows import Windows, all_origins, windows_at
+from sssd_registry.data.windows import Windows, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.model_pipeline import ModelPipeline
 from sssd_registry.testing.tiny_model import train_tiny_model

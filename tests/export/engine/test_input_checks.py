@@ -16,7 +16,8 @@ from sssd_engine.input_times import check_times
 from sssd_engine.noise import draw_noise
 from sssd_export.forecaster import engine_inputs
 from sssd_export.inspection import plain_windows
-from sssd_registry.data.windows import all_origins, windows_at
+from sssd_registry.data.origins import all_origins
+from sssd_registry.data.windows import windows_at
 from sssd_registry.pipeline import SSSDPipeline
 
 SPEC = {"timeframes": [{"name": "1h", "seconds": 3600}, {"name": "4h", "seconds": 14400}], "bar_months": 0}
