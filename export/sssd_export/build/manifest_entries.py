@@ -1,4 +1,4 @@
-"""What an engine's manifest says of its graphs, its solver and the arrays that it takes and gives."""
+"""Manifest entries of an engine: its graphs, its solver, and the arrays that it takes and gives."""
 
 from __future__ import annotations
 
