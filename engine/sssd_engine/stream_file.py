@@ -60,7 +60,7 @@ def read_state(
     frames = Frames.of(manifest)
     wanted = frames.shapes() | {name: (np.float32, shape) for name, shape in remembered.items()}
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             engine = str(arrays[_ENGINE]) if _ENGINE in arrays else ""
             if engine != _digest(manifest):
                 raise EngineError(f"{file} is the state of another engine's stream: open one anew, with windows")

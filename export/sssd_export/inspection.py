@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from sssd_engine.engine import Engine, load_engine
 from sssd_engine.manifest import MANIFEST, EngineError, read_manifest
@@ -17,6 +18,7 @@ from sssd_export.engine_errors import as_users_error
 from sssd_export.forecaster import engine_spec
 from sssd_registry.data.windows import KNOWN
 from sssd_registry.errors import SSSDError
+from sssd_registry.storage.validation_paths import ValidationPaths
 
 _ROUNDS = 7
 _DESCRIBED = (
@@ -90,8 +92,8 @@ def describe(folder: Path, found: dict[str, Any]) -> str:
         f"targets    {', '.join(found['spec']['targets'])}",
         f"parity     {_parity(found.get('parity'))}",
     ]
-    if scores := found.get("validation"):
-        lines.append(f"validation {_validation(scores)}")
+    if found.get("validation"):
+        lines.append(f"validation {_validation(folder, found['validation'])}")
     if "milliseconds" in speed:
         lines.append(
             f"speed      {speed['milliseconds']} ms for one window and {speed['samples']} samples, here and now"
@@ -123,17 +125,22 @@ def _parity(parity: Mapping[str, Any] | None) -> str:
     )
 
 
-def _validation(scores: Mapping[str, Any]) -> str:
+def _validation(folder: Path, entry: Any) -> str:
     """Scores of the model's paths, as training found them."""
-    several = ", targets scaled" if len(scores["target_scales"]) > 1 else ""
+    try:
+        scores = ValidationPaths.model_validate(entry)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise SSSDError(f"{folder}/{MANIFEST}: its validation is not an engine's, at {where}") from None
+    several = ", targets scaled" if len(scores.target_scales) > 1 else ""
     covered = ", ".join(
-        f"{name} {np.mean(list(one['coverage_90'].values())):.0%}" for name, one in scores["functionals"].items()
+        f"{name} {np.mean(list(one.coverage_90.values())):.0%}" for name, one in scores.functionals.items()
     )
     return (
-        f"CRPS {np.mean(list(scores['crps'].values())):.4g}, energy score{several} {scores['energy_score']:.4g},"
-        f" variogram score {scores['variogram_score']:.4g}"
+        f"CRPS {np.mean(list(scores.crps.values())):.4g}, energy score{several} {scores.energy_score:.4g},"
+        f" variogram score {scores.variogram_score:.4g}"
         + (f"; in the 90 % interval of the path's {covered}" if covered else "")
-        + f"; the model's, of {scores['windows']} windows before the test part"
+        + f"; the model's, of {scores.windows} windows before the test part"
     )
 
 

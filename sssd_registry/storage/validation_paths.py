@@ -16,7 +16,7 @@ class FunctionalRecord(BaseModel):
 
     crps: dict[str, _Score]
     coverage_50: dict[str, _Score]
-    coverage_90: dict[str, _Score]
+    coverage_90: dict[str, _Score] = Field(min_length=1)
 
 
 class ValidationPaths(BaseModel):
@@ -35,7 +35,7 @@ class ValidationPaths(BaseModel):
 
     windows: int = Field(ge=1)
     samples: int = Field(ge=2)
-    crps: dict[str, _Score]
+    crps: dict[str, _Score] = Field(min_length=1)
     energy_score: _Score
     variogram_score: _Score
     crps_sum: _Score

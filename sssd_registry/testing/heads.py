@@ -133,8 +133,8 @@ class HeadConformance:
 
     def test_every_token_of_the_past_matters(self) -> None:
         """Cond is K rows and N tokens of the past, of whatever number; a head that asks for them looks at each."""
-        if not self.spec.past:
-            pytest.skip(f"{self.name} sees the context alone")
+        if not self.spec.past:  # it sees the context alone
+            return
         head = self.make()
         z, t, cond = self.inputs()
         with torch.no_grad():

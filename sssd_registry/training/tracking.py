@@ -44,7 +44,7 @@ def followed(run: Run, config: Config, out: Path) -> Iterator[Callable[[Progress
         SSSDError: a tracker cannot be started.
     """
     found = find_trackers(config.training.trackers) if run.processes.first else []
-    place = TrackedRun(out.name, out.with_name(f"{out.name}.logs"))
+    place = TrackedRun(out.name, out.resolve().with_name(f"{out.resolve().name}.logs"))
     trackers: list[_Tracker] = []
     try:
         for spec, options in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -125,6 +126,7 @@ PLAN = {"layers": 3, "profile": {"windows": [1, 1, 8], "samples": [1, 100, 1000]
 def _engine_with_a_plan(tiny_engine: Path, folder: Path) -> Path:
     folder.mkdir()
     (folder / "denoiser.plan").write_bytes(b"weights")
+    shutil.copy(tiny_engine / "correlation.bin", folder)
     manifest = read_manifest(tiny_engine)
     entry = {**manifest["parts"][0], "name": "denoiser", "graph": "denoiser.plan", "plan": PLAN}
     write_manifest(folder, {**manifest, "target": "tensorrt", "parts": [entry]})

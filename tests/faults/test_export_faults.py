@@ -97,7 +97,7 @@ def test_builds_at_once_into_one_folder(tiny_model: Path, tmp_path: Path) -> Non
     assert 0 in codes
     with load_engine(out) as engine:
         assert engine.manifest["num_calls"] in (2, 3, 4)
-    assert names(out) == {"model.onnx", "manifest.json"}
+    assert names(out) == {"correlation.bin", "model.onnx", "manifest.json"}
     assert names(out.parent) == {"one"}
 
 

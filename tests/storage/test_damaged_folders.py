@@ -27,7 +27,7 @@ MODEL_FILES = (
     "examples.safetensors",
     "scheduler/scheduler_config.json",
 )
-ENGINE_FILES = ("manifest.json", "model.onnx")
+ENGINE_FILES = ("correlation.bin", "manifest.json", "model.onnx")
 
 
 def test_these_are_all_the_files(tiny_model: Path, tiny_engine: Path) -> None:

@@ -166,7 +166,7 @@ def spec_of(model: Path) -> DataSpec:
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("model.feature_size=65536", "model.feature_size, model.state_size or model.num_layers"),
+        ("model.feature_size=65536", "model.feature_size, model.state_size, model.num_layers or model.past_tokens"),
         (
             "model.head_options={hidden_sizes = [20000, 20000]}",
             "model.head_options, model.components or model.target_components",

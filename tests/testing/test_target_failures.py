@@ -146,7 +146,7 @@ def test_a_target_that_checks_no_hash_is_found(built: Built, tmp_path: Path, mon
     suite = offered(monkeypatch, load=blindly)
     folder = Path(shutil.copytree(built.folder, tmp_path / "engine"))
     write_manifest(folder, {**read_manifest(folder), "target": "broken"})
-    with pytest.raises(AssertionError, match=r"a changed byte in model\.onnx"):
+    with pytest.raises(AssertionError, match=r"a changed byte in correlation\.bin"):
         suite.test_a_changed_byte_is_refused(replace(built, folder=folder), tmp_path / "copies")
 
 

@@ -87,7 +87,7 @@ def test_what_is_known_moves_the_forecast_by_its_effect(tmp_path: Path, kind: st
     )
 
 
-@pytest.mark.parametrize("kind", ["level", "log-return"])
+@pytest.mark.parametrize("kind", ["level", pytest.param("log-return", marks=pytest.mark.long)])
 def test_an_engine_knows_the_same(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("onnxruntime", reason="the export extra is not installed")
     from sssd_export.request import export_model
@@ -168,7 +168,8 @@ def check_that_others_are_served(pipe: SSSDPipeline, frame: pd.DataFrame, folder
         with pytest.warns(LeftOutWarning, match=words):
             made = pipe(lacking, num_samples=10, generator=1)
         assert list(made.series) == ["large"]
-        np.testing.assert_array_equal(made.samples[0], whole.samples[list(whole.series).index("large")])
+        large = whole.samples[list(whole.series).index("large")]
+        np.testing.assert_allclose(made.samples[0], large, rtol=1e-6)  # sums over a batch of another size
         lacking.to_csv(folder / "lacking.csv", index=False)
         refused = sssd("forecast", folder / "m", folder / "lacking.csv", "--strict")
         assert "series 'small'" in error_line(refused)

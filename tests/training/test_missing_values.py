@@ -28,7 +28,7 @@ def test_a_third_of_the_days_missing_costs_little(tmp_path: Path) -> None:
     assert crps(CASES / "nan.csv", tmp_path / "nan") < 1.05 * full
 
 
-@pytest.mark.parametrize("idle", [True, False])
+@pytest.mark.parametrize("idle", [pytest.param(True, marks=pytest.mark.long), False])
 def test_an_engine_takes_holes_as_the_model_does(tmp_path: Path, idle: bool) -> None:
     pytest.importorskip("onnxruntime", reason="the export extra is not installed")
     from sssd_export.request import export_model
