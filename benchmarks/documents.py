@@ -61,7 +61,7 @@ def headline(benchmarks: str) -> str:
     def forecaster(name: str) -> str:
         return row("accuracy", name)[1].partition(" (")[0]
 
-    ours, theirs = forecaster("linear baseline alone"), forecaster("NLinear, ridge")
+    ours, theirs = forecaster("defaults of sssd train"), forecaster("NLinear, ridge")
     demo, bench, accuracy = "`make demo`", "`make bench`", "`make accuracy`"
     exchange = row("goals", "exchange_rate, 50 windows")
     body = [

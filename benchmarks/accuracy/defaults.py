@@ -16,7 +16,6 @@ from sssd_registry.training.train import train
 
 Array = npt.NDArray[np.float64]
 
-NAME = "defaults of sssd train"
 # Raised when a change of the code changes what training gives: results of an earlier one are then made again.
 REVISION = 1
 # What the data are and where their parts end; windows, model and training are what nobody has set.

@@ -26,7 +26,7 @@ import numpy.typing as npt
 import typer
 from pydantic import BaseModel
 from scoring import revision, scores_of
-from summary import write_summary
+from summary import DEFAULTS, write_summary
 from tasks import TASKS, Task, describe
 
 from sssd_registry.data.windows import data_digest
@@ -73,7 +73,7 @@ def jobs(task: Task) -> Iterator[Job]:
         yield Job(task, name, 0, 0, fitted, lambda _, one=one: direct_paths.forecast(task, one))  # type: ignore[misc]
     plain = {"revision": defaults.REVISION, "samples": entries.NUM_SAMPLES, **scored}
     plain |= _set(defaults.configuration(task))
-    yield Job(task, defaults.NAME, 1, 0, plain, lambda folder: defaults.run(task, folder))
+    yield Job(task, DEFAULTS, 1, 0, plain, lambda folder: defaults.run(task, folder))
     for entry in entries.entries(task):
         mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **scored}
         for seed in entry.seeds:

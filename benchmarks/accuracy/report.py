@@ -10,6 +10,7 @@ import numpy as np
 from goals import DECILES, by_the_clock, gain, training_minutes
 from markdown_table import table
 from summary import (
+    DEFAULTS,
     WALK,
     Summary,
     by_window,
@@ -24,6 +25,8 @@ from summary import (
     variant_of,
 )
 
+from sssd_registry.evaluation.path_scores import SCORED
+
 # Ten times the score: no number of it says more.
 _DIVERGED = 10.0
 # Forecasters are kept in the results by the names they had when they were measured.
@@ -34,6 +37,17 @@ _NO_SPREAD = re.compile(r" \(seeds ± 0\.0+\)")
 def tables(summary: Summary) -> str:
     """One markdown table for each task, forecasters by their main score."""
     return "\n\n".join(_TABLES[task](entry) for task, entry in summary.items() if task in _TABLES)
+
+
+def path_table(summary: Summary) -> str:
+    """How well the product's defaults know whole paths: a row for each task where that was scored."""
+    rows = []
+    for task, entry in summary.items():
+        scores = [run["scores"] for run in entry["forecasters"].get(DEFAULTS, ()) if "functionals" in run["scores"]]
+        for one in scores[:1]:
+            covered = [f"{one['functionals'][name]['coverage 90']:.1%}" for name in SCORED]
+            rows.append([task, f"{one['energy']:.4g} ± {one['energy error']:.1g}", *covered])
+    return table(["set", "energy score ± standard error", *(f"90 % interval of the {name}" for name in SCORED)], rows)
 
 
 def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:

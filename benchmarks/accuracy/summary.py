@@ -19,6 +19,8 @@ from sssd_registry.files.atomic import atomic_file
 ROOT = Path(__file__).parents[2]
 SUMMARY = ROOT / "benchmarks" / "accuracy.json"
 WALK = "random walk"
+# What `sssd train` gives, told targets and horizons and nothing else.
+DEFAULTS = "defaults of sssd train"
 # exchange_rate's own test set in GluonTS: the first five windows.
 FEW = 5
 _Z = 1.96
