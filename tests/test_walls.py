@@ -93,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_export.request": {*_MODEL, *_FACES, "sssd_engine", "sssd_registry.model_or_engine"},
     "sssd_export.refit": {*_MODEL, "sssd_engine", "sssd_export.engine_errors", "sssd_export.request"},
     "sssd_export.inspection": {"sssd_engine", "sssd_export.engine_errors", "sssd_export.forecaster",
-                               "sssd_registry.data", "sssd_registry.errors"},
+                               "sssd_registry.data", "sssd_registry.errors", "sssd_registry.storage"},
     "sssd_export.triton": {"sssd_engine", "sssd_export.engine_errors", "sssd_registry.errors", "sssd_registry.files"},
     "sssd_export.auto": {*_MODEL, "sssd_engine", "sssd_export.build", "sssd_export.forecaster", "sssd_export.request",
                          "sssd_registry.comparison", "sssd_registry.evaluation", "sssd_registry.extras",

@@ -151,7 +151,7 @@ def test_effects_in_a_panel_are_in_each_series_own_size(tmp_path: Path) -> None:
         for on in (1.0, 0.0)
     ]
     moved = np.subtract(*(pipe(frame, num_samples=10, generator=1).samples[:, 0, 0, 0] for frame in both))
-    np.testing.assert_allclose(moved, [8000, 8], rtol=0.15)
+    np.testing.assert_allclose(moved, [8000, 8], rtol=0.25)
     check_that_others_are_served(pipe, both[0], tmp_path)
 
 
