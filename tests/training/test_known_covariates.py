@@ -19,17 +19,17 @@ from sssd_registry.errors import LeftOutWarning, SSSDError
 
 CASES = Path(__file__).parents[1] / "cases"
 SETTINGS = ["model.location_scale=linear", "training.max_steps=2", "training.validate_every=2"]
-RANDOM = np.random.default_rng(4)
 N = 900
 
 
 def rows(kind: str = "level") -> pd.DataFrame:
     """Days of a level that wanders, promotions of +8, three kinds of weather, and a heat that counts beyond 20."""
-    heat = 18 + 9 * RANDOM.random(N)
-    sky = RANDOM.choice(["clear", "rain", "snow"], N)
-    promotion = (RANDOM.random(N) < 0.15).astype(float)
+    random = np.random.default_rng(4)  # of its own: data are the same whatever test came before
+    heat = 18 + 9 * random.random(N)
+    sky = random.choice(["clear", "rain", "snow"], N)
+    promotion = (random.random(N) < 0.15).astype(float)
     effect = 8 * promotion + 2 * np.maximum(heat - 20, 0) - 5 * (sky == "rain")
-    base = 0.3 * RANDOM.normal(size=N).cumsum() + RANDOM.normal(size=N)
+    base = 0.3 * random.normal(size=N).cumsum() + random.normal(size=N)
     y = 100 * np.exp(0.01 * (effect + base)) if kind == "log-return" else 100 + effect + base
     return pd.DataFrame(
         {"ds": pd.date_range("2020-01-01", periods=N), "y": y, "promotion": promotion, "heat": heat, "sky": sky}
@@ -59,7 +59,7 @@ def test_effects_are_found_where_the_level_wanders() -> None:
 
 
 def test_what_says_nothing_has_no_effect() -> None:
-    frame = rows().assign(noise=RANDOM.normal(size=N))[["ds", "y", "noise"]]
+    frame = rows().assign(noise=np.random.default_rng(5).normal(size=N))[["ds", "y", "noise"]]
     data = training_data(frame, DataConfig(known=("noise",)))
     assert not np.any(data.spec.known[0].effects)
 
@@ -131,7 +131,7 @@ def test_holidays_of_a_country_need_no_rows(tmp_path: Path) -> None:
     holidays = pytest.importorskip("holidays", reason="the holidays extra is not installed")
     days = pd.date_range("2015-01-01", "2020-12-20")
     calendar = holidays.country_holidays("US", years=range(2015, 2022))
-    y = 20 + 15 * np.array([day in calendar for day in days.date]) + RANDOM.normal(size=len(days))
+    y = 20 + 15 * np.array([day in calendar for day in days.date]) + np.random.default_rng(6).normal(size=len(days))
     frame = pd.DataFrame({"ds": days, "y": y})
     pipe = train(frame, load_config(None, [*SETTINGS, "data.holidays=US"]), tmp_path / "m")
     made = pipe(frame, horizons=[4, 5, 6], num_samples=200, generator=0)  # 24, 25 and 26 December
@@ -151,7 +151,7 @@ def test_effects_in_a_panel_are_in_each_series_own_size(tmp_path: Path) -> None:
         for on in (1.0, 0.0)
     ]
     moved = np.subtract(*(pipe(frame, num_samples=10, generator=1).samples[:, 0, 0, 0] for frame in both))
-    np.testing.assert_allclose(moved, [8000, 8], rtol=0.25)
+    np.testing.assert_allclose(moved, [8000, 8], rtol=0.15)
     check_that_others_are_served(pipe, both[0], tmp_path)
 
 
