@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 from documents import BENCHMARKS, CLAIMS_PAGE, fill, fill_headline  # noqa: E402
 from goals import BASELINE, DECILES, FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
 from markdown_table import table  # noqa: E402
-from report import path_table, tables  # noqa: E402
+from report import path_tables, tables  # noqa: E402
 from summary import best_of_ours, mean_score, read_summary, spread_over_seeds  # noqa: E402
 
 HOLDS, PARTLY, FAILS, OPEN = "holds", "partly", "does not hold", "not measured"
@@ -40,7 +40,7 @@ def main() -> None:
     rows = [row for claim in CLAIMS for row in claim(ours, bench, compared)]
     rows_of_goals = [row for goal in GOALS for row in goal(ours)]
     goals = table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals])
-    fill(BENCHMARKS, {"accuracy": tables(summary), "paths": path_table(summary), "goals": goals})
+    fill(BENCHMARKS, {"accuracy": tables(summary), "paths": path_tables(summary), "goals": goals})
     fill(CLAIMS_PAGE, {"claims": table(["claim", "measured", "on", "verdict"], [list(row) for row in rows])})
     fill_headline()
 

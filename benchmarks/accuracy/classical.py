@@ -21,7 +21,7 @@ NUM_SAMPLES = 200
 _NORMAL = norm.ppf((np.arange(NUM_SAMPLES) + 0.5) / NUM_SAMPLES)
 _WINDOWS = (12, 24, 48, 60, 120, 240, 480, 960, 1440, 2880)
 # What AutoETS and AutoTheta are fitted to: they are as good on the last rows as on all, and fit in seconds.
-_CONTEXT = {
+CONTEXT = {
     "exchange_rate": 1000, "etth1": 336, "eurusd": 500, "gbpusd": 500, "m4_hourly": 336, "bike": 336, "vic_elec": 672,
 }  # fmt: skip
 
@@ -33,24 +33,31 @@ def as_samples(location: Array, scale: Array) -> Array:
 
 def random_walk(task: Task) -> Array:
     """Gaussian, volatility from a trailing window chosen on validation for each horizon."""
-    source, horizons = task.prepared.source, task.horizons
+    last = futures_at(task.prepared.source, task.origins, (0,))[:, 0]
+    center = np.zeros_like(last) if task.log else last
+    return as_samples(center[:, None], trailing_deviations(task, task.horizons))
+
+
+def trailing_deviations(task: Task, horizons: tuple[int, ...]) -> Array:
+    """Deviation of each horizon's move ``(B, K, C)``, as the bars of a window before the origin moved.
+
+    The window is the one that does best on the validation part, for each horizon by itself.
+    """
+    source = task.prepared.source
     longest = min(max(_WINDOWS), int(task.origins.row.min()) - 1)
     windows = [window for window in _WINDOWS if window <= longest]
     validation = task.prepared.split.validation
     sigmas = {part: _sigmas(task, at, windows) for part, at in (("validation", validation), ("test", task.origins))}
-    last = futures_at(source, task.origins, (0,))[:, 0]
-    center = np.zeros_like(last) if task.log else last
-    observed = task.observed(validation)
+    observed = task.observed(validation, horizons)
     start = np.zeros_like(observed[:, 0]) if task.log else futures_at(source, validation, (0,))[:, 0]
-    made = np.empty((len(task.origins), NUM_SAMPLES, len(horizons), last.shape[1]))
+    found = []
     for k, horizon in enumerate(horizons):
         root = horizon**0.5
         scores = [
-            gaussian_crps(start, sigmas["validation"][window] * root, observed[:, k]).mean() for window in windows
+            np.nanmean(gaussian_crps(start, sigmas["validation"][window] * root, observed[:, k])) for window in windows
         ]
-        sigma = sigmas["test"][windows[int(np.argmin(scores))]]
-        made[:, :, k] = center[:, None] + _NORMAL[:, None] * (sigma * root)[:, None]
-    return made
+        found.append(sigmas["test"][windows[int(np.argmin(scores))]] * root)
+    return np.stack(found, axis=1)
 
 
 def _sigmas(task: Task, origins: Origins, windows: list[int]) -> dict[int, Array]:
@@ -82,16 +89,16 @@ def seasonal_naive(task: Task) -> Array:
 def auto_ets(task: Task) -> Array:
     from statsforecast.models import AutoETS
 
-    return _statistical(task, lambda: AutoETS(season_length=_season(task)))
+    return _statistical(task, lambda: AutoETS(season_length=season_of(task)))
 
 
 def auto_theta(task: Task) -> Array:
     from statsforecast.models import AutoTheta
 
-    return _statistical(task, lambda: AutoTheta(season_length=_season(task)))
+    return _statistical(task, lambda: AutoTheta(season_length=season_of(task)))
 
 
-def _season(task: Task) -> int:
+def season_of(task: Task) -> int:
     return 1 if task.name in ("exchange_rate", "eurusd", "gbpusd") else task.season
 
 
@@ -100,7 +107,7 @@ def _statistical(task: Task, make: Callable[[], Any]) -> Array:
     steps = np.array(task.horizons) // task.every
     rows = []
     for index in range(len(task.origins)):
-        past = task.history(index)[:: -task.every][::-1][-_CONTEXT[task.name] :]
+        past = task.history(index)[:: -task.every][::-1][-CONTEXT[task.name] :]
         columns = []
         for target in past.T:
             made = make().forecast(y=np.ascontiguousarray(target), h=int(steps.max()), level=[80])
@@ -111,14 +118,24 @@ def _statistical(task: Task, make: Callable[[], Any]) -> Array:
 
 
 def nlinear(task: Task) -> Array:
-    """NLinear by ridge, each target by itself; lookback and penalty, and its residuals, from validation."""
+    """NLinear by ridge, its residuals of the validation part at each horizon by themselves."""
+    location, residuals = fitted_nlinear(task, task.horizons)
+    spread = np.quantile(residuals, (np.arange(NUM_SAMPLES) + 0.5) / NUM_SAMPLES, axis=0)  # (S, K, C)
+    return location[:, None] + spread
+
+
+def fitted_nlinear(task: Task, horizons: tuple[int, ...]) -> tuple[Array, Array]:
+    """Fit each target by itself; lookback and penalty follow from the validation part.
+
+    Returns locations of the test windows ``(B, K, C)``, and residuals of the validation windows ``(n, K, C)``.
+    """
     train, validation = task.prepared.split.train, task.prepared.split.validation
     best: tuple[float, Any] | None = None
     for lags in (48, 96, 168):
         if lags >= task.prepared.spec.base.lookback + 1:
             continue
-        x, y, _ = _lagged(task, train, lags)
-        held_x, held_y, _ = _lagged(task, validation, lags)
+        x, y, _ = _lagged(task, train, lags, horizons)
+        held_x, held_y, _ = _lagged(task, validation, lags, horizons)
         for penalty in (1e-3, 1e-2, 1e-1, 1.0):
             weights = [_ridge(x[..., c], y[..., c], penalty) for c in range(x.shape[-1])]
             made = np.stack([held_x[..., c] @ one for c, one in enumerate(weights)], axis=-1)
@@ -127,26 +144,25 @@ def nlinear(task: Task) -> Array:
                 best = error, (lags, weights, held_y - made)
     assert best is not None
     lags, weights, residuals = best[1]
-    x, _, last = _lagged(task, task.origins, lags)
+    x, _, last = _lagged(task, task.origins, lags, horizons)
     made = np.stack([x[..., c] @ one for c, one in enumerate(weights)], axis=-1) + last[:, None]
-    spread = np.quantile(residuals, (np.arange(NUM_SAMPLES) + 0.5) / NUM_SAMPLES, axis=0)  # (S, K, C)
-    return made[:, None] + spread
+    return made, residuals
 
 
-def _lagged(task: Task, origins: Origins, lags: int) -> tuple[Array, Array, Array]:
+def _lagged(task: Task, origins: Origins, lags: int, horizons: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """``(n, lags, C)`` and ``(n, K, C)`` relative to the last value, and that value ``(n, C)``; as they are scored."""
     levels = history_at(task.prepared.source, origins, lags + 1)
     values = np.log(levels) if task.log else levels
-    future = futures_at(task.prepared.source, origins, task.horizons)
+    future = futures_at(task.prepared.source, origins, horizons)
     ahead = (np.log(future) if task.log else future) - values[:, -1:]
     last = np.zeros_like(values[:, -1]) if task.log else values[:, -1]
     return values[:, :-1] - values[:, -1:], ahead, last
 
 
 def _ridge(x: Array, y: Array, penalty: float) -> Array:
-    gram = np.einsum("np,nq->pq", x, x)
+    gram = x.T @ x
     size = np.trace(gram) / len(gram)
-    return np.asarray(np.linalg.solve(gram + penalty * size * np.eye(len(gram)), np.einsum("np,nk->pk", x, y)))
+    return np.asarray(np.linalg.solve(gram + penalty * size * np.eye(len(gram)), x.T @ y))
 
 
 def _as_scored(task: Task, samples: Array) -> Array:

@@ -169,7 +169,7 @@ def _pooled(task: Task, entry: Entry, folder: Path) -> tuple[Array, dict[str, An
 def _crps_by_steps(task: Task, pipeline: SSSDPipeline) -> dict[str, float]:
     """Mean CRPS of 20 and of 100 steps with the same noise, on some of the windows."""
     some = evenly_spaced(task.origins, _COMPARED)
-    observed = task.observed(some)
+    observed = task.observed(some, task.asked)
     return {str(steps): float(crps(forecasts(task, pipeline, steps, some), observed).mean()) for steps in (20, 100)}
 
 
@@ -187,7 +187,7 @@ def start_alone(task: Task, folder: Path) -> Array:
 
 
 def forecasts(task: Task, pipeline: SSSDPipeline, steps: int, origins: Origins | None = None) -> Array:
-    """Samples ``(B, S, K, C)`` for the test windows, or others."""
+    """Paths ``(B, S, K, C)`` at the horizons that are asked for, of the test windows or others."""
     pipeline.set_progress_bar_config(disable=True)
     origins = task.origins if origins is None else origins
     source = pipeline.source(task.frame)  # whose windows may be longer than the task's
@@ -195,6 +195,8 @@ def forecasts(task: Task, pipeline: SSSDPipeline, steps: int, origins: Origins |
     for start in range(0, len(origins), _WINDOWS_AT_ONCE):
         part = origins.take(np.arange(start, min(start + _WINDOWS_AT_ONCE, len(origins))))
         windows = windows_at(source, part)
-        made = pipeline(windows, num_inference_steps=steps, num_samples=NUM_SAMPLES, generator=start)
+        made = pipeline(
+            windows, horizons=task.asked, num_inference_steps=steps, num_samples=NUM_SAMPLES, generator=start
+        )
         parts.append(made.samples)
     return np.concatenate(parts)

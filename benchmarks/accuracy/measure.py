@@ -37,7 +37,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Job:
-    """One forecaster on one task: ``make`` gives samples of the test windows, and facts to keep."""
+    """One forecaster on one task: ``make`` gives samples of the test windows, and facts to keep.
+
+    Of one that draws ``paths``, samples are at all horizons that are asked for; else at those of the task.
+    """
 
     task: Task
     forecaster: str
@@ -45,6 +48,7 @@ class Job:
     seed: int
     configuration: Any
     make: Callable[[Path], tuple[Array, dict[str, Any]]]
+    paths: bool = False
 
     def file(self, results: Path) -> Path:
         text = json.dumps([self.configuration, data_digest(self.task.prepared.source)], sort_keys=True, default=str)
@@ -55,35 +59,43 @@ class Job:
 
 def jobs(task: Task) -> Iterator[Job]:
     """Ranked: first what is quick, then the smallest heads, the trained peers, the other heads, other seeds."""
+    import boosted
     import classical
     import defaults
     import direct_paths
     import entries
     import neural
+    import path_peers
 
-    scored = revision(task)
+    scored, of_paths = revision(paths=False), revision(paths=True)
     kept = {"revision": 1, "samples": classical.NUM_SAMPLES, "data": _set(task.data), **scored}
-    for name, peer in classical.PEERS.items():
+    for name, peer in (classical.PEERS | boosted.PEERS).items():
         yield Job(task, name, 0, 0, kept, lambda _, peer=peer: (peer(task), {}))  # type: ignore[misc]
-    start = {"revision": entries.revision(task, "linear"), "samples": entries.NUM_SAMPLES, **scored}
+    drawn = {"revision": 1, "samples": path_peers.NUM_PATHS, "data": _set(task.data), **of_paths}
+    for name, peer in path_peers.PEERS.items():
+        yield Job(task, name, 0, 0, drawn, lambda _, peer=peer: (peer(task), {}), True)  # type: ignore[misc]
+    start = {"revision": entries.revision(task, "linear"), "samples": entries.NUM_SAMPLES, **of_paths}
     start |= _set(entries.start_configuration(task))
-    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}))
+    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}), True)
     for name, one in direct_paths.STARTS.items():
         fitted = {"revision": direct_paths.REVISION, **_set(direct_paths.configuration(task, one)), **scored}
         yield Job(task, name, 0, 0, fitted, lambda _, one=one: direct_paths.forecast(task, one))  # type: ignore[misc]
-    plain = {"revision": defaults.REVISION, "samples": entries.NUM_SAMPLES, **scored}
+    plain = {"revision": defaults.REVISION, "samples": entries.NUM_SAMPLES, **of_paths}
     plain |= _set(defaults.configuration(task))
-    yield Job(task, DEFAULTS, 1, 0, plain, lambda folder: defaults.run(task, folder))
+    yield Job(task, DEFAULTS, 1, 0, plain, lambda folder: defaults.run(task, folder), True)
     for entry in entries.entries(task):
-        mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **scored}
+        mine = {"revision": entries.revision(task, entry.start), "samples": entries.NUM_SAMPLES, **of_paths}
         for seed in entry.seeds:
             yield Job(
                 task, entry.name, entries.rank(entry, seed), seed,
                 {**mine, **_set(entries.configuration(task, entry, seed))},
                 lambda folder, entry=entry, seed=seed: entries.run(task, entry, seed, folder),  # type: ignore[misc]
+                True,
             )  # fmt: skip
     for name, trained in neural.PEERS.items():
-        yield Job(task, name, 2, 0, kept, lambda _, trained=trained: (trained(task, 0), {}))  # type: ignore[misc]
+        paths = name in neural.DRAW_PATHS
+        mine = {**kept, **revision(paths)}
+        yield Job(task, name, 2, 0, mine, lambda _, one=trained: (one(task, 0), {}), paths)  # type: ignore[misc]
 
 
 def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
@@ -97,7 +109,7 @@ def transfer_jobs(path: Path, results: Path) -> Iterator[Job]:
     yield Job(task, "random walk", 0, 0, kept, lambda _: (classical.random_walk(task), {}))
     start = _set(entries.start_configuration(task))
     start |= {"revision": entries.revision(task, "linear")}
-    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}))
+    yield Job(task, "linear start alone", 0, 0, start, lambda folder: (entries.start_alone(task, folder), {}), True)
     for seed in transfer.SEEDS:
         mine = {"revision": entries.revision(task, "random-walk"), **_set(transfer.configuration(task, seed))}
         yield Job(
@@ -151,7 +163,7 @@ def run_job(job: Job, file: Path) -> None:
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - started,
         **facts,
-        "scores": scores_of(job.task, samples),
+        "scores": scores_of(job.task, samples, job.paths),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(file) as new:

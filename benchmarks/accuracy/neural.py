@@ -31,7 +31,7 @@ def deepar(task: Task, seed: int) -> Array:
     from gluonts.torch import DeepAREstimator
 
     series = len(task.prepared.source.lengths) * len(task.prepared.spec.targets)
-    return _run(task, seed, lambda common: DeepAREstimator(
+    return _run(task, seed, task.asked, lambda common: DeepAREstimator(
         freq=_FREQUENCY[task.name], context_length=_CONTEXT[task.name][0], num_feat_static_cat=1,
         cardinality=[series], **common,
     ))  # fmt: skip
@@ -40,12 +40,12 @@ def deepar(task: Task, seed: int) -> Array:
 def patchtst(task: Task, seed: int) -> Array:
     from gluonts.torch import PatchTSTEstimator
 
-    return _run(task, seed, lambda common: PatchTSTEstimator(
+    return _run(task, seed, task.horizons, lambda common: PatchTSTEstimator(
         context_length=_CONTEXT[task.name][1], patch_len=16, **common
     ))  # fmt: skip
 
 
-def _run(task: Task, seed: int, make: Callable[[dict[str, Any]], Any]) -> Array:
+def _run(task: Task, seed: int, horizons: tuple[int, ...], make: Callable[[dict[str, Any]], Any]) -> Array:
     import lightning.pytorch as pl
     from gluonts.dataset.common import ListDataset
     from gluonts.model.forecast import SampleForecast
@@ -64,7 +64,7 @@ def _run(task: Task, seed: int, make: Callable[[dict[str, Any]], Any]) -> Array:
         for k, past in enumerate(pasts)
         for c in range(targets)
     ]
-    steps = np.array(task.horizons) // task.every
+    steps = np.array(horizons) // task.every
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         trainer = {
@@ -90,3 +90,5 @@ def _entry(start: pd.Period, target: Array, category: int) -> dict[str, Any]:
 
 
 PEERS: dict[str, Callable[[Task, int], Array]] = {"DeepAR": deepar, "PatchTST": patchtst}
+# What the others draw at one horizon has nothing to do with what they draw at the next.
+DRAW_PATHS = ("DeepAR",)

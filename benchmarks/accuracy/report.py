@@ -14,6 +14,7 @@ from summary import (
     WALK,
     Summary,
     by_window,
+    change_of_paths,
     crps_at,
     gain_at,
     horizons_of,
@@ -39,15 +40,39 @@ def tables(summary: Summary) -> str:
     return "\n\n".join(_TABLES[task](entry) for task, entry in summary.items() if task in _TABLES)
 
 
-def path_table(summary: Summary) -> str:
-    """How well the product's defaults know whole paths: a row for each task where that was scored."""
-    rows = []
-    for task, entry in summary.items():
-        scores = [run["scores"] for run in entry["forecasters"].get(DEFAULTS, ()) if "functionals" in run["scores"]]
-        for one in scores[:1]:
-            covered = [f"{one['functionals'][name]['coverage 90']:.1%}" for name in SCORED]
-            rows.append([task, f"{one['energy']:.4g} ± {one['energy error']:.1g}", *covered])
-    return table(["set", "energy score ± standard error", *(f"90 % interval of the {name}" for name in SCORED)], rows)
+def path_tables(summary: Summary) -> str:
+    """How well whole paths are known: one table for each task where the product's defaults were scored so."""
+    return "\n\n".join(
+        _paths(task, entry) for task, entry in summary.items() if _scored_paths(entry["forecasters"].get(DEFAULTS, ()))
+    )
+
+
+def _scored_paths(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Scores of the runs whose paths were scored."""
+    return [run["scores"] for run in runs if "functionals" in run["scores"]]
+
+
+def _paths(task: str, entry: Mapping[str, Any]) -> str:
+    """Forecasters by their energy score; the defaults' own marginals joined otherwise stand among them."""
+    found = {name: one[0] for name, runs in entry["forecasters"].items() if (one := _scored_paths(runs))}
+    for how, scores in entry["forecasters"][DEFAULTS][0].get("its marginals", {}).items():
+        found[f"its marginals, {how}"] = scores
+    ours, rows = found[DEFAULTS], []
+    for name, one in sorted(found.items(), key=lambda item: float(item[1]["energy"])):
+        covered = [f"{one['functionals'][functional]['coverage 90']:.0%}" for functional in SCORED]
+        rows.append(
+            [_SHOWN.get(name, name), *(_beside(entry, one, ours, score) for score in ("energy", "variogram")), *covered]
+        )
+    head = [f"{task}: paths", "energy score (to the defaults, 95 %)", "variogram score (to the defaults, 95 %)"]
+    return table([*head, *(f"{name}, 90 % covers" for name in SCORED)], rows)
+
+
+def _beside(entry: Mapping[str, Any], scores: Mapping[str, Any], ours: Mapping[str, Any], name: str) -> str:
+    """A score, and by what share it differs from another's on the same windows."""
+    if scores is ours:
+        return f"{scores[name]:.4g}"
+    share, half = change_of_paths(entry, scores[f"{name} by window"], ours[f"{name} by window"])
+    return f"{scores[name]:.4g} ({share:+.1%} ± {half:.1%})"
 
 
 def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:

@@ -12,36 +12,40 @@ from tasks import Task
 from sssd_registry.data.effective_windows import WindowPlaces
 from sssd_registry.data.origins import window_places
 from sssd_registry.evaluation.path_scores import path_scores, scores_by_window, target_scales
-from sssd_registry.evaluation.scores import DECILES, coverage, crps, score
+from sssd_registry.evaluation.scores import DECILES, coverage, crps, score, without_missing
 
 Array = npt.NDArray[np.float64]
 
 
-def revision(_: Task) -> dict[str, int]:
+def revision(paths: bool) -> dict[str, int]:
     """Part of a result's configuration: raised when what is kept of scores changes, so that they are made again."""
-    return {"scores": 3}
+    return {"scores": 4 if paths else 3}
 
 
-def scores_of(task: Task, samples: Array) -> dict[str, Any]:
-    """Samples ``(B, S, K, C)`` of the task's windows, scored as ``sssd evaluate`` does and as the peers were."""
+def scores_of(task: Task, samples: Array, paths: bool) -> dict[str, Any]:
+    """Samples ``(B, S, K, C)`` of the task's windows, scored as ``sssd evaluate`` does and as the peers were.
+
+    They are at the task's horizons; or, as ``paths``, at all that are asked for, and then scored as paths, too.
+    """
+    drawn = samples
+    if paths:
+        samples = samples[:, :, [task.asked.index(horizon) for horizon in task.horizons]]
     observed = task.observed()  # (B, K, C)
     series = len(task.prepared.source.lengths)
-    origin = np.zeros_like(observed[:, 0]) if task.log else np.stack(
-        [task.history(index)[-1] for index in range(len(task.origins))]
-    )  # fmt: skip
+    origin = _origin(task)
     places = window_places(task.prepared.source, task.origins)
     total = score(samples, observed, origin, task.horizons, places=places)
     losses = _decile_losses(samples, observed)  # (B, K, C)
     windows = losses.reshape(len(task.origin_rows), -1)
     size = np.abs(observed).reshape(len(task.origin_rows), -1)
     factor = task.unit[1]
-    by_window = crps(samples, observed).mean(axis=2) * factor  # (B, K)
+    by_window = without_missing(crps(samples, observed)).mean(axis=2) * factor  # (B, K)
     named = [str(horizon) for horizon in task.horizons]
     tree: dict[str, Any] = {
         "CRPS": total.crps * factor,
         "CRPS by horizon": dict(zip(named, by_window.mean(axis=0).tolist(), strict=True)),
         "wQL": total.weighted_quantile_loss,
-        "CRPS9": float(losses.mean()) * factor,
+        "CRPS9": float(np.nanmean(losses)) * factor,
         "MSE": total.mse,
         "MAE": total.mae,
         "coverage 50": total.coverage_50,
@@ -49,13 +53,14 @@ def scores_of(task: Task, samples: Array) -> dict[str, Any]:
         "coverage 90": total.coverage_90,
     }
     if task.season > 1 and not task.log:
-        tree["MASE"] = float((np.abs(np.median(samples, axis=1) - observed).mean(axis=1) / _naive_error(task)).mean())
-    tree |= _path_scores(task, samples, observed, origin, places)
+        error = np.abs(np.median(samples, axis=1) - observed)
+        tree["MASE"] = float(np.nanmean(np.nanmean(error, axis=1) / _naive_error(task)))
+    tree |= scores_of_paths(task, drawn) if paths else {}
     if task.log:
         tree["CRPS by window"] = dict(zip(named, by_window.T.tolist(), strict=True))
     else:
-        tree["loss by window"] = (windows.sum(axis=1) / size.sum(axis=1)).tolist()
-        tree["CRPS9 by window"] = (windows.mean(axis=1) * factor).tolist()
+        tree["loss by window"] = (np.nansum(windows, axis=1) / np.nansum(size, axis=1)).tolist()
+        tree["CRPS9 by window"] = (np.nanmean(windows, axis=1) * factor).tolist()
     if task.name == "exchange_rate":
         few = FEW * series
         first = score(samples[:few], observed[:few], origin[:few], task.horizons)
@@ -75,14 +80,24 @@ def _naive_error(task: Task) -> Array:
     return np.stack([np.abs(past[task.season :] - past[: -task.season]).mean(axis=0) for past in pasts])
 
 
-def _path_scores(task: Task, samples: Array, observed: Array, origin: Array, places: WindowPlaces) -> dict[str, Any]:
-    """Scores of whole paths. Of several targets, energy, variogram and sum are in units scaled for each of them."""
-    targets = task.prepared.spec.targets
+def _origin(task: Task) -> Array:
+    """What forecasts begin at, as they are scored, ``(B, C)``."""
+    last = np.stack([task.history(index)[-1] for index in range(len(task.origins))])
+    return np.zeros_like(last) if task.log else last
+
+
+def scores_of_paths(task: Task, samples: Array) -> dict[str, Any]:
+    """Score paths ``(B, S, K, C)`` at all horizons that are asked for.
+
+    Of several targets, energy, variogram and sum are in units scaled for each of them.
+    """
+    targets, observed, origin = task.prepared.spec.targets, task.observed(horizons=task.asked), _origin(task)
+    places = window_places(task.prepared.source, task.origins)
     factor = task.unit[1]
     shared = factor if len(targets) == 1 else 1.0
-    total = path_scores(samples, observed, origin, task.horizons, targets, places=places)
+    total = path_scores(samples, observed, origin, task.asked, targets, places=places)
     scales = target_scales(observed, origin)
-    energy, variogram, _ = scores_by_window(samples, observed, origin, task.horizons, scales)
+    energy, variogram, _ = scores_by_window(samples, observed, origin, task.asked, scales)
     by_window = {"energy by window": energy, "variogram by window": variogram}
     return {
         "energy": total.energy_score * shared,

@@ -39,24 +39,31 @@ def m4_hourly(path: Path) -> Task:
 
 
 def bike(path: Path) -> Task:
-    """Hourly rentals of bicycles, with the weather: the next 24 hours, once a day over the last 15 %."""
+    """Hourly rentals of bicycles: the next 24 hours, once a day over the last 15 %; weather and holidays known ahead.
+
+    The weather of the hours that are forecast is the observed one, which no one has in time: as it is usually scored.
+    """
     frame = pd.read_csv(path)
     frame["time"] = pd.to_datetime(frame["dteday"]) + pd.to_timedelta(frame["hr"], unit="h")
     columns = ["cnt", "temp", "hum", "windspeed", "weathersit", "holiday", "workingday"]
     frame = frame[["time", *columns]].astype(dict.fromkeys(columns, np.float64))
-    data = DataConfig(targets=("cnt",), horizons=tuple(range(1, 25)), timeframes={"1h": 168})
+    data = DataConfig(targets=("cnt",), known=tuple(columns[1:]), horizons=tuple(range(1, 25)), timeframes={"1h": 168})
     first = round(0.85 * len(frame))
     return Task("bike", frame, data, np.arange(first, len(frame) - 24, 24), first, 24, 1, ("level", 1.0), False)
 
 
 def vic_elec(path: Path) -> Task:
-    """Half-hourly demand for electricity, with the temperature: the next day, once a day over the third year."""
+    """Half-hourly demand for electricity: the next day, once a day over the third year.
+
+    The holiday and the observed temperature of the half hours that are forecast are known ahead.
+    """
     frame = pd.read_csv(path).rename(columns={"Time": "time"})
     frame["Holiday"] = frame["Holiday"].astype(np.float64)
     frame = frame[["time", "Demand", "Temperature", "Holiday"]]
     first = int((pd.to_datetime(frame["time"]) < "2013-12-31 13:00").sum())  # the year begins in Melbourne
     data = DataConfig(
         targets=("Demand",),
+        known=("Temperature", "Holiday"),
         horizons=tuple(range(1, 49)),
         timeframes={"30min": 336},
         validation_fraction=0.15,

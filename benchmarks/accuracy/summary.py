@@ -105,6 +105,17 @@ def gain_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, f
     return difference / float(walk.mean()), _Z * error / float(walk.mean())
 
 
+def change_of_paths(entry: Mapping[str, Any], scores: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
+    """Return by what share paths' scores are above others', window by window, and half of its 95 % interval.
+
+    Windows that overlap within the farthest horizon count as fewer.
+    """
+    theirs = np.asarray(others)
+    longest = max(map(int, entry["forecasters"][WALK][0]["scores"]["CRPS by horizon"]))
+    difference, error = _mean_and_error(entry, np.asarray(scores) - theirs, str(longest))
+    return difference / float(theirs.mean()), _Z * error / float(theirs.mean())
+
+
 def _at_horizon(entry: Mapping[str, Any], name: str, horizon: str) -> Any:
     return np.mean([run["scores"]["CRPS by window"][horizon] for run in entry["forecasters"][name]], axis=0)
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from sssd_registry.config import DataConfig
 from sssd_registry.data.origins import Origins
-from sssd_registry.data.windows import futures_at
+from sssd_registry.data.windows import futures_at, observed_at
 from sssd_registry.model.batches import TrainingData, training_data
 
 Array = npt.NDArray[np.float64]
@@ -32,6 +32,7 @@ class Task:
         every: peers look at every so many-th bar, counted back from the origin.
         unit: of CRPS, and what a score is multiplied by to be in it.
         mirror: whether rises and falls are alike.
+        path_horizons: at which paths are scored, where these are not the horizons of ``data``.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task:
     every: int
     unit: tuple[str, float]
     mirror: bool
+    path_horizons: tuple[int, ...] = ()
 
     @cached_property
     def prepared(self) -> TrainingData:
@@ -52,6 +54,11 @@ class Task:
     @property
     def horizons(self) -> tuple[int, ...]:
         return self.prepared.spec.horizons
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Horizons of paths, those that are trained among them."""
+        return self.path_horizons or self.horizons
 
     @property
     def log(self) -> bool:
@@ -67,17 +74,20 @@ class Task:
         return Origins(series, np.where(rows < 0, lengths[series] + rows, rows))
 
     def history(self, origin: int) -> Array:
-        """Levels of the target up to and including the origin's bar, ``(n, C)``; origin counts ``origins``."""
+        """Levels of the target up to and including the origin's bar, ``(n, C)``; origin counts ``origins``.
+
+        For those that are missing stands the last one observed.
+        """
         source = self.prepared.source
         series, row = self.origins.series[origin], self.origins.row[origin]
         start = source.offsets[series]
-        levels = source.base.values[start : start + row + 1][:, list(self.prepared.spec.target_indices)]
-        return np.asarray(levels)
+        return source.pasts[start : start + row + 1]
 
-    def observed(self, origins: Origins | None = None) -> Array:
-        """Return the observed values as they are scored: float64 ``(B, K, C)``."""
-        at = self.origins if origins is None else origins
-        future = futures_at(self.prepared.source, at, self.horizons)
+    def observed(self, origins: Origins | None = None, horizons: tuple[int, ...] | None = None) -> Array:
+        """Return the observed values as they are scored: float64 ``(B, K, C)``, NaN where one is missing."""
+        at, asked = self.origins if origins is None else origins, horizons or self.horizons
+        future = futures_at(self.prepared.source, at, asked)
+        future = np.where(observed_at(self.prepared.source, at, asked), future, np.nan)
         return self.scored(future, futures_at(self.prepared.source, at, (0,))[:, 0])
 
     def scored(self, levels: Array, last: Array) -> Array:

@@ -61,7 +61,7 @@ def eurusd(path: Path) -> Task:
     )
     first = round(0.85 * len(frame))
     rows = np.arange(first, len(frame) - 24)
-    return Task("eurusd", frame, data, rows, first, 24, 1, ("bp", 1e4), True)
+    return Task("eurusd", frame, data, rows, first, 24, 1, ("bp", 1e4), True, tuple(range(1, 25)))
 
 
 def gbpusd(path: Path) -> Task:
@@ -75,7 +75,7 @@ def gbpusd(path: Path) -> Task:
     )
     first = round(0.85 * len(frame))
     rows = np.arange(first, len(frame) - 240, 15)
-    return Task("gbpusd", frame, data, rows, first, 1, 5, ("bp", 1e4), True)
+    return Task("gbpusd", frame, data, rows, first, 1, 5, ("bp", 1e4), True, tuple(range(15, 241, 15)))
 
 
 TASKS: dict[str, Callable[[Path], Task]] = {

@@ -21,12 +21,14 @@ def accuracy() -> Iterator[Any]:
     folders = [str(BENCHMARKS), str(BENCHMARKS / "accuracy")]
     sys.path[:0] = folders
     try:
+        import boosted
         import claims
         import classical
         import direct_paths
         import goals
         import losses
         import measure
+        import path_peers
         import report
         import start_normalizers
         import summary
@@ -36,12 +38,14 @@ def accuracy() -> Iterator[Any]:
 
         made = ModuleType("accuracy")
         modules = (
+            boosted,
             claims,
             classical,
             direct_paths,
             goals,
             losses,
             measure,
+            path_peers,
             report,
             start_normalizers,
             summary,

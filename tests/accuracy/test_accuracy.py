@@ -43,7 +43,7 @@ def test_paths_are_scored_too(accuracy: Any, etth1: Any) -> None:
     random = np.random.default_rng(0)
     noise = random.normal(size=(len(observed), 50, *observed.shape[1:]))
     shared = random.normal(size=(len(observed), 50, 1, 1)) * np.ones_like(noise)
-    apart, together = (accuracy.measure.scores_of(etth1, observed[:, None] + one) for one in (noise, shared))
+    apart, together = (accuracy.measure.scores_of(etth1, observed[:, None] + one, True) for one in (noise, shared))
     for name in ("energy", "variogram"):
         assert apart[name] == pytest.approx(np.mean(apart[f"{name} by window"]))
         assert len(apart[f"{name} by window"]) == len(etth1.origin_rows)
