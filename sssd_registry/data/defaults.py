@@ -26,7 +26,8 @@ def default_timeframes(bar: Length, times: Sequence[Times], season: int) -> dict
 
     Rungs are at least three times as long as the one before. Rungs with fewer than four bars are left out, and
     bars of months have none. The finest lookback is at most an eighth of the bars there are, so that a few hundred
-    rows still train. It is up to a quarter, where that holds two seasons of data without nights and weekends.
+    rows still train. It is up to a quarter where that holds two seasons of data without nights and weekends, and of
+    panels, whose many series train as well as a long one.
 
     Args:
         times: starts of the bars of each series.
@@ -34,7 +35,7 @@ def default_timeframes(bar: Length, times: Sequence[Times], season: int) -> dict
     """
     bar_seconds, length = bar.seconds, _typical_length(times)
     wanted = 240 if bar_seconds < HOUR else 168 if bar_seconds < DAY else 60
-    lookback = max(8, min(wanted, length // 8))
+    lookback = max(8, min(wanted, max(length // 8, min(length // 4, sum(map(len, times)) // 64))))
     if 2 * season <= min(wanted, length // 4) and (bar.months or never_closes(bar_seconds, times)):
         lookback = max(lookback, 2 * season)
     frames = {bar_seconds: lookback}

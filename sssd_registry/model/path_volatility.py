@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sssd_registry.model.exact_buffers import ExactBuffers
 
-# Nine paths of ten are then 0.5 to 1.9 times as lively as the middle one. The map to the normal law gets worse beyond.
-MOST_SPREAD = 0.4
+# Nine paths of ten are then 0.4 to 2.3 times as lively as the middle one. The map to the normal law gets worse beyond.
+MOST_SPREAD = 0.5
 _TERMS, _FARTHEST = 6, 6.0
 
 
@@ -28,7 +28,7 @@ class PathVolatility(ExactBuffers):
         targets: C.
 
     Attributes:
-        spread: float32 ``(C,)``, standard deviation of a path's log volatility; 0 to 0.4.
+        spread: float32 ``(C,)``, standard deviation of a path's log volatility; 0 to 0.5.
         terms: float32 ``(6, C)``, of the polynomial, lowest power first.
         farthest: float32 ``(C,)``, ``log(1 + x²)`` of what is mapped to six deviations, the largest there is.
     """

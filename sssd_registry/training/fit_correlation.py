@@ -22,6 +22,7 @@ from sssd_registry.model.colouring import JointColouring, separable_matrix
 from sssd_registry.model.correlation import Correlation
 from sssd_registry.model.normalizer import WindowNormalizer, robust_rms
 from sssd_registry.training.fit_location import Fold, make_folds
+from sssd_registry.training.fit_path_volatility import fit_path_volatility
 
 # Windows times horizons times targets that are looked at: 64 MB. More windows overlap more.
 _MAX_VALUES, _MAX_WINDOWS, _AT_ONCE = 1 << 24, 1 << 13, 512
@@ -38,8 +39,8 @@ _FLEETING = (0.0, 0.03, 0.1, 0.3, 0.6, 0.9)
 _CHOSEN_BY = 48
 # Another than a random walk is better by so many standard errors over blocks.
 _SURELY = 2.0
-# Fewer noises say little of a path's volatility.
-_LEAST_NOISES = 4
+# The range of a path of fewer says little of its volatility.
+_LEAST_POINTS = 4
 # Least eigenvalue of a target matrix: two columns that are copies have a correlation of 1.
 _LEAST_EIGENVALUE = 1e-4
 _CPU = torch.device("cpu")
@@ -94,7 +95,8 @@ def fit_correlation(correlation: Correlation, normalizer: WindowNormalizer, data
     correlation.set_matrices(matrices, across)
     if isinstance(correlation.colouring, JointColouring):
         correlation.colouring.set_matrix(_over_both(residuals, separable_matrix(matrices, across)))
-    correlation.volatility.set_spread(_spread(white, residuals))
+    if len(correlation.points) >= _LEAST_POINTS and residuals.folds:
+        fit_path_volatility(correlation, residuals.standard, residuals.weights)
 
 
 def _gather(correlation: Correlation, normalizer: WindowNormalizer, data: TrainingData) -> _Residuals:
@@ -190,24 +192,6 @@ def _over_both(residuals: _Residuals, separable: Tensor) -> Tensor:
     if still.any() or not residuals.folds:
         return separable
     return _shrunk(_moments([rows], residuals.folds), [separable])
-
-
-def _spread(white: Tensor, residuals: _Residuals) -> Tensor:
-    """Standard deviation of paths' log volatility ``(C,)``: by how much windows' mean squares differ.
-
-    Twice the log volatility is a log mean square, whose variance among G Gaussian noises alone is ``trigamma(G / 2)``.
-    Fat tails of single noises count as volatility: they make a path's range unsure as well.
-    """
-    count = white.shape[1]
-    if count < _LEAST_NOISES or not residuals.folds:
-        return torch.zeros(white.shape[2])
-    size = white.square().mean(dim=1).clamp(min=1e-6).log()  # (n, C)
-    low, high = torch.quantile(size, torch.tensor([0.01, 0.99]), dim=0)
-    size = torch.minimum(torch.maximum(size, low), high)
-    weights = residuals.weights / residuals.weights.sum(dim=0).clamp(min=1e-12)
-    variance = (weights * (size - (weights * size).sum(dim=0)).square()).sum(dim=0)
-    by_chance = torch.polygamma(1, torch.tensor(count / 2))
-    return (variance - by_chance).clamp(min=0).sqrt() / 2
 
 
 def _moments(columns: Iterator[Tensor] | Sequence[Tensor], folds: Sequence[Fold]) -> _Moments:

@@ -167,7 +167,7 @@ def test_volatile_windows_are_found() -> None:
     volatility = np.exp(0.4 * random.normal(size=1000)).repeat(12)
     values = (volatility * random.normal(size=12_000)).cumsum()[:, None]
     spread = float(fitted(hourly(values)).volatility.spread)
-    assert 0.15 < spread <= 0.4
+    assert 0.2 < spread <= 0.5
 
 
 def test_targets_that_do_not_go_together_are_left_alone() -> None:
