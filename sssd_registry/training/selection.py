@@ -6,7 +6,7 @@ from sssd_registry.data.origins import window_places
 from sssd_registry.evaluation.gain import Gain, gain
 from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.state import Run
-from sssd_registry.training.validation import ValidationScores, validation_scores
+from sssd_registry.training.validation import ValidationScores, joined_scores, validation_scores
 
 
 def validate(run: Run, tableau: SolverTableau) -> None:
@@ -33,27 +33,29 @@ def validate(run: Run, tableau: SolverTableau) -> None:
 def choose_weights(run: Run, tableau: SolverTableau) -> None:
     """Take the best weights, or what training began with where the best are better by chance alone.
 
-    The best are taken where they are surely better in CRPS or in energy score, and in neither surely worse.
+    The best are taken where they are surely better in CRPS or in energy score, and in neither surely worse, on more
+    windows than a validation has.
     """
     run.network.eval()
     progress = run.progress
     run.network.load_state_dict(run.best)
-    run.chosen = best = _scores(run, tableau, in_use=progress.best_step > 0)
+    run.chosen = _scores(run, tableau, in_use=progress.best_step > 0)
     if progress.best_step == 0 or run.distils:
         return  # the best is the start, or there is nothing that it has to be better than
+    improved = _decisive_scores(run, tableau, in_use=True)
     run.network.load_state_dict(run.start)
-    start = _scores(run, tableau, in_use=False)
-    run.gains = gains(best, start, run)
+    run.gains = gains(improved, _decisive_scores(run, tableau, in_use=False), run)
     if keeps(run.gains):
         run.network.load_state_dict(run.best)
         run.network.in_use = True
     else:
+        start = _scores(run, tableau, in_use=False)
         run.chosen, progress.best_score, progress.best_step = start, start.mean, 0
 
 
 def gains(best: ValidationScores, start: ValidationScores, run: Run) -> dict[str, Gain]:
-    """Gain of the best weights over the start, by score."""
-    places, longest = window_places(run.data.source, run.validation_origins), max(run.data.spec.horizons)
+    """Gain of the best weights over the start, by score, on the windows by which it is decided."""
+    places, longest = window_places(run.data.source, run.decision_origins), max(run.data.spec.horizons)
     return {
         "CRPS": gain(best.crps, start.crps, places, longest),
         "energy score": gain(best.energy, start.energy, places, longest),
@@ -63,6 +65,17 @@ def gains(best: ValidationScores, start: ValidationScores, run: Run) -> dict[str
 def keeps(found: dict[str, Gain]) -> bool:
     """Tell whether gains are enough to keep a network."""
     return any(one.surely_better for one in found.values()) and not any(one.surely_worse for one in found.values())
+
+
+def _decisive_scores(run: Run, tableau: SolverTableau, in_use: bool) -> ValidationScores:
+    """Score the windows by which it is decided, as many at a time as a validation has: paths take memory."""
+    run.network.in_use = in_use
+    parts, count = [], run.config.validation_windows
+    for first in range(0, len(run.decision_origins), count):
+        some = slice(first, first + count)
+        origins, sizes = run.decision_origins.take(some), run.decision_sizes[some]
+        parts.append(validation_scores(run.network, tableau, run.data, origins, sizes, run.processes, first))
+    return joined_scores(parts)
 
 
 def _scores(run: Run, tableau: SolverTableau, in_use: bool) -> ValidationScores:

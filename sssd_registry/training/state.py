@@ -35,6 +35,8 @@ from sssd_registry.training.processes import ALONE, Processes, Share, joined, on
 from sssd_registry.training.transfer import start_from
 from sssd_registry.training.validation import ValidationScores, relative_sizes
 
+# Times a validation's windows: those by which it is decided whether the network is kept.
+_DECISION = 4
 # Of the data, at the last time step: linear betas of 1,000 time steps leave 0.006, cosine's 0.00005.
 _LEAST_ALPHA = 1e-3
 
@@ -91,6 +93,20 @@ class Run:
     def validation_sizes(self) -> Array:
         """Standard units of the validation windows, ``(B, K, C)``, beside what is typical."""
         return relative_sizes(self.validation.scale, self.validation_origins)
+
+    @cached_property
+    def decision_origins(self) -> Origins:
+        """The windows by which it is decided whether the network is kept.
+
+        More than a validation's, since chance is what has to be excluded; and most have not chosen the weights.
+        """
+        return evenly_spaced(self.data.split.validation, _DECISION * self.config.validation_windows)
+
+    @cached_property
+    def decision_sizes(self) -> Array:
+        """Standard units of those windows, ``(B, K, C)``, beside what is typical."""
+        return relative_sizes(look_at_validation(self.network, self.data, self.decision_origins).scale,
+                              self.decision_origins)  # fmt: skip
 
     @cached_property
     def validation(self) -> Validation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,7 @@ def validation_scores(
     origins: Origins,
     sizes: Array,
     processes: Processes = ALONE,
+    first: int = 0,
 ) -> ValidationScores:
     """Forecast the windows at ``origins``, and score.
 
@@ -59,10 +61,13 @@ def validation_scores(
         origins: B of them.
         sizes: what a standard unit is at each horizon of each target, ``(B, K, C)``, beside what is typical.
         processes: that each forecast a share of the windows; all get the scores.
+        first: number of the first window's noise.
     """
     own = processes.share(len(origins)).rows
     windows = encode_windows(network, data.source, origins.take(own), data.spec.horizons)
-    made = processes.gathered((windows.forecast(tableau, _SAMPLES, seed=0, first_window=own.start), windows.observed))
+    made = processes.gathered(
+        (windows.forecast(tableau, _SAMPLES, seed=0, first_window=first + own.start), windows.observed)
+    )
     paths, observed = (np.concatenate(parts) for parts in zip(*made, strict=True))
     seen = observed_at(data.source, origins, data.spec.horizons)  # what was not is not scored
     standard = without_missing(np.where(seen, crps(paths, observed), np.nan))
@@ -70,6 +75,12 @@ def validation_scores(
     energy = energy_score(paths * sizes_seen[:, None], observed * sizes_seen)
     energy = energy / np.sqrt(np.maximum(seen.sum(axis=(1, 2)), 1))
     return ValidationScores(standard, (standard * sizes).mean(axis=(1, 2)), energy)
+
+
+def joined_scores(parts: Sequence[ValidationScores]) -> ValidationScores:
+    """Scores of windows part after part, as one."""
+    return ValidationScores(*(np.concatenate([getattr(part, name) for part in parts])
+                              for name in ("standard", "crps", "energy")))  # fmt: skip
 
 
 def relative_sizes(scale: Array, origins: Origins) -> Array:

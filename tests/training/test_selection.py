@@ -22,6 +22,7 @@ from sssd_registry.training import train as loop
 from sssd_registry.training.selection import choose_weights, keeps, validate
 from sssd_registry.training.state import start_run
 from sssd_registry.training.train import take_step
+from sssd_registry.training.validation import validation_scores
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,22 @@ def test_what_is_not_kept_is_left_out_of_forecasts(
     assert (run.progress.best_step == 1) is kept
     same = [torch.equal(best[name], tensor) for name, tensor in run.network.state_dict().items()]
     assert all(same) is kept
+
+
+def test_it_is_decided_on_more_windows_than_a_validation_has(
+    tiny_frame: pd.DataFrame, tiny_settings: list[str]
+) -> None:
+    """As many at a time as a validation has, and yet as if they were all scored at once."""
+    config = load_config(None, [*tiny_settings, "training.validation_windows=5"])
+    run = start_run(training_data(tiny_frame, config.data), config, None)
+    tableau = solver_tableau(make_scheduler("ddim", run.network.schedule), run.network.schedule, 2)
+    run.network.eval()
+    assert len(run.decision_origins) == 20
+    parts = selection._decisive_scores(run, tableau, in_use=True)
+    whole = validation_scores(run.network, tableau, run.data, run.decision_origins, run.decision_sizes)
+    np.testing.assert_allclose(parts.crps, whole.crps, rtol=1e-4)
+    np.testing.assert_allclose(parts.energy, whole.energy, rtol=1e-4)
+    assert parts.standard.shape == whole.standard.shape
 
 
 def test_a_validation_leaves_the_weights_that_are_trained_as_they_were(
