@@ -35,9 +35,9 @@ def scores_of(task: Task, samples: Array, paths: bool) -> dict[str, Any]:
     origin = _origin(task)
     places = window_places(task.prepared.source, task.origins)
     total = score(samples, observed, origin, task.horizons, places=places)
-    losses = _decile_losses(samples, observed)  # (B, K, C)
+    losses = without_missing(_decile_losses(samples, observed))  # (B, K, C)
     windows = losses.reshape(len(task.origin_rows), -1)
-    size = np.abs(observed).reshape(len(task.origin_rows), -1)
+    size = without_missing(np.abs(observed)).reshape(len(task.origin_rows), -1)
     factor = task.unit[1]
     by_window = without_missing(crps(samples, observed)).mean(axis=2) * factor  # (B, K)
     named = [str(horizon) for horizon in task.horizons]
@@ -45,7 +45,7 @@ def scores_of(task: Task, samples: Array, paths: bool) -> dict[str, Any]:
         "CRPS": total.crps * factor,
         "CRPS by horizon": dict(zip(named, by_window.mean(axis=0).tolist(), strict=True)),
         "wQL": total.weighted_quantile_loss,
-        "CRPS9": float(np.nanmean(losses)) * factor,
+        "CRPS9": float(losses.mean()) * factor,
         "MSE": total.mse,
         "MAE": total.mae,
         "coverage 50": total.coverage_50,
@@ -53,14 +53,14 @@ def scores_of(task: Task, samples: Array, paths: bool) -> dict[str, Any]:
         "coverage 90": total.coverage_90,
     }
     if task.season > 1 and not task.log:
-        error = np.abs(np.median(samples, axis=1) - observed)
-        tree["MASE"] = float(np.nanmean(np.nanmean(error, axis=1) / _naive_error(task)))
+        error = without_missing(np.abs(np.median(samples, axis=1) - observed))
+        tree["MASE"] = float((error.mean(axis=1) / _naive_error(task)).mean())
     tree |= scores_of_paths(task, drawn) if paths else {}
     if task.log:
         tree["CRPS by window"] = dict(zip(named, by_window.T.tolist(), strict=True))
     else:
-        tree["loss by window"] = (np.nansum(windows, axis=1) / np.nansum(size, axis=1)).tolist()
-        tree["CRPS9 by window"] = (np.nanmean(windows, axis=1) * factor).tolist()
+        tree["loss by window"] = (windows.sum(axis=1) / size.sum(axis=1)).tolist()
+        tree["CRPS9 by window"] = (windows.mean(axis=1) * factor).tolist()
     if task.name == "exchange_rate":
         few = FEW * series
         first = score(samples[:few], observed[:few], origin[:few], task.horizons)

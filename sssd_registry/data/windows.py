@@ -17,6 +17,8 @@ from sssd_registry.errors import LeftOutWarning, SSSDError, some
 
 # Name, among a window's values, of what is known of the bars to come.
 KNOWN = "known"
+# Name, among a window's tensors, of what is known of its base bars and of those to come: (B, L + H, P).
+TOLD = "told"
 
 
 @dataclass(frozen=True)

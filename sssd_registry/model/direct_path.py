@@ -4,12 +4,14 @@ Every target by itself, with weights that all share, in units of its window's me
 normalisation: RevIN, Kim et al. 2022):
 
     h         = residual perceptron of (window, hour and day of the origin, one-bar movement)
-    location  = W_h · window + A_h · h + trunk(hour and day of the bar that is forecast) · B h
+    location  = W_h · window + A_h · h + trunk(hour and day of the bar that is forecast, what is known of it) · B h
     log scale =                A'_h · h + trunk(...) · B' h
 
 A linear map beside a perceptron is what TiDE (Das et al. 2023) and N-HiTS (Challu et al. 2023) make forecasts with;
-trunk and branch are DeepONet's (Lu et al. 2021): what the hour that is forecast means depends on the window. Every
-horizon up to 1,000 bars has weights of its own. Some networks that differ by their start are averaged.
+trunk and branch are DeepONet's (Lu et al. 2021): what the hour that is forecast means depends on the window. So does
+what is known ahead, beside its effects (:mod:`sssd_registry.model.known_effects`), which are sums: what a holiday means
+at eight in the morning, after a day at work. Every horizon up to 1,000 bars has weights of its own. Some networks that
+differ by their start are averaged.
 
 It knows nothing of the linear forecast (:mod:`sssd_registry.model.location_scale`), and so errs otherwise: the two are
 averaged, with a share chosen on the validation part. Where the direct path is not surely better so, it takes no part.
@@ -26,6 +28,7 @@ from torch.nn.functional import dropout, gelu, layer_norm
 
 from sssd_registry.data.durations import DAY, WEEK
 from sssd_registry.data.spec import DataSpec
+from sssd_registry.data.windows import TOLD
 from sssd_registry.model.calendar_phase import phase
 from sssd_registry.model.changes import Changes
 from sssd_registry.model.exact_buffers import ExactBuffers
@@ -38,6 +41,8 @@ MAX_BARS = 1024
 _HARMONICS = {DAY: 4, WEEK: 3}
 # In deviations of the window: what the perceptron is told, and how a log scale may differ from the first guess.
 _FARTHEST, _LOWEST, _HIGHEST, _FIRST_GUESS = 8.0, -6.0, 3.0, -1.0
+# Known numbers that differ by less, beside their size, are the same.
+_STILL = 1e-6
 
 
 class DirectPath(ExactBuffers):
@@ -55,6 +60,8 @@ class DirectPath(ExactBuffers):
     horizons: Tensor  # (G,) bars, ascending
     share: Tensor  # (), of the direct path in the average with the linear forecast; 0 where it is not in use
     stretch: Tensor  # (C,), what scales are multiplied by, so that intervals cover what they should
+    known_center: Tensor  # (P,), typical numbers of what is known ahead
+    known_spread: Tensor  # (P,), how far they lie from there
 
     def __init__(self, spec: DataSpec, movement: Changes) -> None:
         super().__init__()
@@ -65,6 +72,10 @@ class DirectPath(ExactBuffers):
         self.register_buffer("horizons", torch.tensor(points, dtype=torch.float32))
         self.register_buffer("share", torch.zeros(()))
         self.register_buffer("stretch", torch.ones(len(spec.targets)))
+        self.lags = known_lags(spec)
+        if spec.known:
+            self.register_buffer("known_center", torch.zeros(len(spec.known)))
+            self.register_buffer("known_spread", torch.ones(len(spec.known)))
         for name, shape in self._shapes(len(points)).items():
             self.register_buffer(name, torch.zeros(shape))
 
@@ -78,8 +89,12 @@ class DirectPath(ExactBuffers):
                 shapes |= {name: (MEMBERS, WIDTH, WIDTH), f"{name}_bias": (MEMBERS, WIDTH)}
         shapes |= {"leave": (MEMBERS, 2, points, WIDTH), "leave_bias": (MEMBERS, 2, points)}
         if self.num_waves:
-            shapes |= {"trunk0": (MEMBERS, _TRUNK, self.num_waves), "trunk0_bias": (MEMBERS, _TRUNK)}
-            shapes |= {"trunk1": (MEMBERS, _RANK, _TRUNK), "branch": (MEMBERS, 2, _RANK, WIDTH)}
+            shapes |= {"trunk0": (MEMBERS, _TRUNK, self.num_waves)}
+        if self.num_known:
+            shapes |= {"trunk_known": (MEMBERS, _TRUNK, self.num_known)}
+        if self.num_waves or self.num_known:
+            shapes |= {"trunk0_bias": (MEMBERS, _TRUNK), "trunk1": (MEMBERS, _RANK, _TRUNK)}
+            shapes |= {"branch": (MEMBERS, 2, _RANK, WIDTH)}
         return shapes
 
     def weight_names(self) -> list[str]:
@@ -96,6 +111,12 @@ class DirectPath(ExactBuffers):
                 buffer.copy_(torch.empty(buffer.shape).uniform_(-bound, bound, generator=generator))
             else:
                 buffer.zero_()
+
+    @torch.no_grad()
+    def set_typical(self, numbers: Tensor) -> None:
+        """Take what is known of bars, ``(n, P)``, as typical."""
+        self.known_center.copy_(numbers.mean(dim=0))
+        self.known_spread.copy_(numbers.std(dim=0, correction=0).clamp(min=_STILL * (1 + numbers.abs().amax(dim=0))))
 
     @torch.no_grad()
     def use(self, share: float, stretch: Tensor) -> None:
@@ -148,8 +169,8 @@ class DirectPath(ExactBuffers):
             torch.einsum("kg,mjg...->mjk...", picked, one) for one in map(self.get_buffer, ("leave", "leave_bias"))
         )
         made = torch.einsum("mjkh,mbch->jmbkc", leave, hidden) + bias.transpose(0, 1)[:, :, None, :, None]
-        if self.num_waves:
-            made = made + self._by_hour(hidden, origin, bars)
+        if self.num_waves or self.num_known:
+            made = made + self._by_bar(hidden, origin, bars, values)
         location = made[0] + torch.einsum("kg,gl,bcl->bkc", picked, self.get_buffer("linear"), window)
         size = (deviation / unit).unsqueeze(0)  # (1, B, 1, C)
         log_scale = (made[1] + _FIRST_GUESS).clamp(_LOWEST, _HIGHEST).double() + size.log()
@@ -179,15 +200,30 @@ class DirectPath(ExactBuffers):
         weights, bias = self.get_buffer(name), self.get_buffer(f"{name}_bias")
         return torch.einsum("moh,mbch->mbco", weights, hidden) + bias[:, None, None]
 
-    def _by_hour(self, hidden: Tensor, origin: Tensor, bars: Tensor) -> Tensor:
-        """Return what the hours that are forecast mean after such windows, ``(2, M, B, K, C)``."""
-        ahead = (bars.double() * self.spec.bar_seconds).long()  # (K,)
-        waves = self._waves(origin.unsqueeze(1) + ahead)  # (B, K, W)
-        bias = self.get_buffer("trunk0_bias")[:, None, None]
-        inner = gelu(torch.einsum("mtw,bkw->mbkt", self.get_buffer("trunk0"), waves) + bias)
+    def _by_bar(self, hidden: Tensor, origin: Tensor, bars: Tensor, values: Mapping[str, Tensor]) -> Tensor:
+        """Return what the bars that are forecast mean after such windows, ``(2, M, B, K, C)``: hours, what is known."""
+        made = self.get_buffer("trunk0_bias")[:, None, None]  # (M, 1, 1, T)
+        if self.num_waves:
+            ahead = (bars.double() * self.spec.bar_seconds).long()  # (K,)
+            waves = self._waves(origin.unsqueeze(1) + ahead)  # (B, K, W)
+            made = torch.einsum("mtw,bkw->mbkt", self.get_buffer("trunk0"), waves) + made
+        if self.num_known:
+            made = torch.einsum("mtp,bkp->mbkt", self.get_buffer("trunk_known"), self._known(values[TOLD], bars)) + made
+        inner = gelu(made)
         trunk = torch.einsum("mrt,mbkt->mbkr", self.get_buffer("trunk1"), inner)
         branch = torch.einsum("mjrh,mbch->mjbcr", self.get_buffer("branch"), hidden)
         return torch.einsum("mjbcr,mbkr->jmbkc", branch, trunk)
+
+    def _known(self, numbers: Tensor, bars: Tensor) -> Tensor:
+        """Return what is known of bars that are forecast, and of those a day and a week before: ``(B, K, P (1 + N))``.
+
+        Args:
+            numbers: ``(B, L + H, P)``.
+            bars: ``(K,)``.
+        """
+        places = self.spec.base.lookback - 1 + bars.ceil().long()
+        typical = ((numbers - self.known_center) / self.known_spread).clamp(-_FARTHEST, _FARTHEST).float()
+        return torch.cat([typical.index_select(1, places - lag) for lag in (0, *self.lags)], dim=-1)
 
     def _waves(self, moments: Tensor) -> Tensor:
         """Sines and cosines of times of day and of the week, as far as the data repeat them: ``(…)`` to ``(…, W)``."""
@@ -198,6 +234,11 @@ class DirectPath(ExactBuffers):
         return torch.cat(waves, dim=-1)
 
     @property
+    def num_known(self) -> int:
+        """Numbers that are told of what is known of a bar."""
+        return len(self.spec.known) * (1 + len(self.lags))
+
+    @property
     def num_waves(self) -> int:
         """W."""
         return 2 * sum(_HARMONICS[period] for period in self._periods())
@@ -205,3 +246,9 @@ class DirectPath(ExactBuffers):
     def _periods(self) -> list[int]:
         """Periods that bars of a fixed length divide."""
         return [] if self.spec.bar_months else [one for one in self.spec.periods if one in _HARMONICS]
+
+
+def known_lags(spec: DataSpec) -> tuple[int, ...]:
+    """Bars in a season and in a week, as far as a window holds them: what was known then tells how its values came."""
+    seasons = {spec.season} | ({WEEK // spec.bar_seconds} if not spec.bar_months and spec.bar_seconds <= DAY else set())
+    return tuple(sorted(season for season in seasons if 1 < season <= spec.base.lookback)) if spec.known else ()

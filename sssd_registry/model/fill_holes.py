@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import KNOWN
+from sssd_registry.data.windows import KNOWN, TOLD
 from sssd_registry.model.known_effects import with_effects, without_effects
 
 # Seen once at a place in the season, a difference from the trend is half chance.
@@ -31,7 +31,7 @@ def fill_holes(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor
         ``{tf: (B, L_tf, V)}``, or ``(B, L_tf, 2 V)`` for a model that knows of missing values (``spec.holes``): then
         also 1 where a value was observed, and 0 where it is filled.
     """
-    filled = {name: tensor for name, tensor in values.items() if name == KNOWN}
+    filled = {name: tensor for name, tensor in values.items() if name in (KNOWN, TOLD)}
     for timeframe in spec.timeframes:
         raw = values[timeframe.name]
         season = spec.season * spec.bar_seconds // timeframe.seconds
@@ -48,7 +48,7 @@ def fill_raw(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, Tensor]:
     made, count = dict(values), len(spec.columns)
     for name, filled in fill_holes(rest, spec).items():
         raw = values[name]
-        if name == KNOWN or not bool(raw.isnan().any()):
+        if name in (KNOWN, TOLD) or not bool(raw.isnan().any()):
             continue
         if spec.known:
             filled = with_effects(filled, values, name, spec)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.spec import DataSpec
-from sssd_registry.data.windows import KNOWN
+from sssd_registry.data.windows import KNOWN, TOLD
 from sssd_registry.model.pick_columns import pick_columns
 
 
@@ -38,7 +38,8 @@ def without_effects(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, T
     """Take the effects off the targets of ``{tf: (B, L_tf, V + P)}``: ``{tf: (B, L_tf, V)}``.
 
     ``values["known"]`` ``(B, H, P)`` become what the horizons are to be moved by, ``(B, H, C)``: of log-returns, which
-    begin at the origin, less what the origin has.
+    begin at the origin, less what the origin has. Under ``values["told"]`` ``(B, L + H, P)`` are the numbers of the
+    base bars and of those to come as they were.
     """
     count = len(spec.columns)
     size = _size(values, spec)
@@ -52,7 +53,8 @@ def without_effects(values: Mapping[str, Tensor], spec: DataSpec) -> dict[str, T
     ahead = size * known_effects(coming, spec, bars)
     here = torch.zeros(1, dtype=torch.float64, device=device)
     last = known_effects(values[spec.base.name][:, -1:, count:], spec, here)
-    return taken | {KNOWN: ahead - last if spec.target_kind == "log-return" else ahead}
+    told = torch.cat([values[spec.base.name][..., count:], coming], dim=1)
+    return taken | {KNOWN: ahead - last if spec.target_kind == "log-return" else ahead, TOLD: told}
 
 
 def with_effects(levels: Tensor, values: Mapping[str, Tensor], timeframe: str, spec: DataSpec) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,14 @@ from sssd_registry.storage.memory import TooLarge, network_shapes
 
 Shapes = dict[str, tuple[int, ...]]
 
-# Parts that models did not have at first: none of their tensors, or all.
-LATER = ("calibration.",)
+# Parts that models did not have at first, each by its first tensor and the names of all: none of them, or all.
+_DIRECT = "normalizer.direct."
+_LATER = {
+    "calibration.": ("calibration.",),
+    f"{_DIRECT}known_center": tuple(
+        _DIRECT + name for name in ("known_", "trunk_known", "trunk0_bias", "trunk1", "branch")
+    ),
+}
 _FLOATS = ("F64", "F32", "F16", "BF16")
 # The tensors of a file, and whatever else a head keeps that it does not save.
 _BESIDE = 256 << 20
@@ -63,7 +69,18 @@ def read_network(spec: DataSpec, config: ModelConfig, file: Path, head: HeadSpec
 def _since(network: SSSDNetwork, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Tensors that a file of before they were thought of does not have, as they begin: they then change nothing."""
     own = network.state_dict()
-    return {name: tensor for name, tensor in own.items() if name.startswith(LATER) and name not in weights}
+    return {name: own[name] for name in _later(own, weights) if name not in weights}
+
+
+def _later(wanted: Iterable[str], found: Iterable[str]) -> set[str]:
+    """Names of ``wanted`` that a file with those ``found`` may lack: of parts that it has nothing of."""
+    names, there = list(wanted), list(found)
+    lacking = [
+        all_of_it
+        for first, all_of_it in _LATER.items()
+        if not any(name.startswith(first) for name in there) and any(name.startswith(first) for name in names)
+    ]
+    return {name for name in names if any(name.startswith(part) for part in lacking)}
 
 
 def tensor_shapes(file: Path) -> Shapes:
@@ -112,9 +129,9 @@ def load_tensors(file: Path, remedy: str = REMEDY) -> dict[str, Tensor]:
 
 
 def _check_fit(found: Shapes, wanted: Shapes, file: Path) -> None:
-    older = not any(name.startswith(LATER) for name in found)
+    later = _later(wanted, found)
     for name, shape in wanted.items():
-        if older and name.startswith(LATER):
+        if name not in found and name in later:
             continue
         if name not in found:
             raise SSSDError(f"{file} does not fit its config.json (it lacks {name}): {REMEDY}")

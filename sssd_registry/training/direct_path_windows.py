@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sssd_registry.data.origins import Origins
+from sssd_registry.data.windows import TOLD
 from sssd_registry.model.batches import Batch, TrainingData, evenly_spaced, make_batch
 from sssd_registry.model.direct_path import DirectPath
 from sssd_registry.model.normalizer import WindowNormalizer
@@ -78,6 +79,15 @@ def farthest_deviation(normalizer: WindowNormalizer, direct: DirectPath, data: T
         batch = make_batch(data, origins.take(slice(first, first + _AT_ONCE)), (1,), CPU)
         sizes.append(_size(normalizer, direct.window(batch.values)[2], batch).flatten())
     return _TIMES_TYPICAL * float(torch.cat(sizes).median())
+
+
+def known_numbers(data: TrainingData) -> Tensor:
+    """What is known of the base bars of training windows, ``(n, P)``."""
+    origins, parts = evenly_spaced(data.split.train, _VALIDATED), []
+    for first in range(0, len(origins), _AT_ONCE):
+        batch = make_batch(data, origins.take(slice(first, first + _AT_ONCE)), (1,), CPU)
+        parts.append(batch.values[TOLD].flatten(0, 1))
+    return torch.cat(parts)
 
 
 def validation_origins(data: TrainingData) -> Origins:

@@ -23,6 +23,7 @@ from sssd_registry.training.direct_path_windows import (
     DirectPathFit,
     farthest_deviation,
     gaussian_crps,
+    known_numbers,
     moved_in,
     validation_batches,
     validation_origins,
@@ -48,6 +49,8 @@ def fit_direct_path(network: SSSDNetwork, data: TrainingData, tell: Told | None 
     if direct is None:
         raise ValueError("this network has no direct path")
     farthest = farthest_deviation(normalizer, direct, data)
+    if data.spec.known:
+        direct.set_typical(known_numbers(data))
     fit = DirectPathFit(normalizer, direct, data, validation_origins(data), farthest)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sssd_registry.config import load_config
+from sssd_registry.data.windows import TOLD
+from sssd_registry.errors import SSSDError
 from sssd_registry.model.batches import TrainingData, make_batch, training_data
 from sssd_registry.model.network import SSSDNetwork
 from sssd_registry.plugin_api.make_network import make_network
+from sssd_registry.storage.weights import read_network
+from sssd_registry.training.direct_path_windows import known_numbers
 
 CPU = torch.device("cpu")
 
@@ -116,3 +123,61 @@ def test_months_have_no_hours() -> None:
     batch = make_batch(data, data.split.train.take(slice(0, 2)), (1, 12), CPU)
     location, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
     assert torch.isfinite(location).all()
+
+
+def with_known() -> tuple[SSSDNetwork, TrainingData]:
+    """Hours with a day, and two numbers that are known ahead; weights are drawn."""
+    random = np.random.default_rng(1)
+    times = pd.date_range("2024-01-01", periods=700, freq="h")
+    frame = pd.DataFrame({"time": times, "y": random.normal(size=700).cumsum(), "load": random.normal(size=700)})
+    frame["work"] = (times.dayofweek < 5).astype(float)
+    settings = ['data.timeframes={"1h" = 48}', "data.horizons=[1, 24]", 'data.known=["load", "work"]', "data.targets=y"]
+    config = load_config(None, [*settings, "model.feature_size=8"])
+    data = training_data(frame, config.data)
+    network = make_network(data.spec, config.model)
+    direct = network.normalizer.direct
+    assert direct is not None
+    torch.manual_seed(0)
+    for name in direct.weight_names():
+        direct.get_buffer(name).normal_(std=0.1)
+    direct.set_typical(known_numbers(data))
+    direct.use(1.0, torch.ones(1))
+    return network.eval(), data
+
+
+def test_what_is_known_of_a_bar_and_of_its_season_before_takes_part() -> None:
+    """Beside its effect, which is a sum; what is known of bars that are not asked for does not."""
+    network, data = with_known()
+    direct = network.normalizer.direct
+    assert direct is not None
+    assert direct.lags == (24,), "a week does not fit in the window"
+    batch = make_batch(data, data.split.train.take(slice(0, 3)), (1, 24), CPU)
+    before, _ = network.normalizer.location_scale(batch.values, batch.times, batch.horizons)
+    lookback = data.spec.base.lookback
+    for place, changed in ((lookback, [True, False]), (lookback - 24, [True, False]), (lookback + 23, [False, True]),
+                           (lookback + 5, [False, False])):  # fmt: skip
+        told = batch.values[TOLD].clone()
+        told[:, place] += 1.0
+        after, _ = network.normalizer.location_scale(batch.values | {TOLD: told}, batch.times, batch.horizons)
+        assert ((after - before).abs().amax(dim=(0, 2)) > 1e-4).tolist() == changed, place
+
+
+def test_a_model_of_before_it_was_told_what_is_known_reads_as_it_was(tmp_path: Path) -> None:
+    network, data = with_known()
+    direct = network.normalizer.direct
+    assert direct is not None
+    direct.get_buffer("trunk_known").zero_()
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    older = {name: one for name, one in weights.items() if "known_" not in name and "trunk_known" not in name}
+    assert len(older) == len(weights) - 3
+    save_file(older, tmp_path / "w.safetensors")
+    config = load_config(None, ["model.feature_size=8"]).model
+    read = read_network(data.spec, config, tmp_path / "w.safetensors").eval()
+    batch = make_batch(data, data.split.train.take(slice(0, 3)), (1, 24), CPU)
+    for one, two in zip(*(net.normalizer.location_scale(batch.values, batch.times, batch.horizons)
+                          for net in (network, read)), strict=True):  # fmt: skip
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+    del older["normalizer.direct.enter"]
+    save_file(older, tmp_path / "w.safetensors")
+    with pytest.raises(SSSDError, match=r"lacks normalizer\.direct\.enter"):
+        read_network(data.spec, config, tmp_path / "w.safetensors")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from cli_runner import error_line, sssd
 
 from sssd_registry import SSSDPipeline, evaluate, open_forecaster, train
@@ -94,7 +95,15 @@ def test_an_engine_knows_the_same(tmp_path: Path, kind: str) -> None:
 
     frame = rows(kind)
     frame.loc[frame.index % 9 == 0, "y"] = np.nan  # and has holes
-    train(frame, load_config(None, settings(f"data.target_kind={kind}")), tmp_path / "m")
+    more = [f"data.target_kind={kind}", "model.location_scale=direct"]
+    pipe = train(frame, load_config(None, settings(*more)), tmp_path / "m")
+    direct = pipe.network.normalizer.direct
+    assert direct is not None
+    torch.manual_seed(0)
+    for name in direct.weight_names():  # so that what is known counts for much
+        direct.get_buffer(name).normal_(std=0.1)
+    direct.use(0.5, torch.ones(1))
+    pipe.save_pretrained(tmp_path / "m")
     config = (tmp_path / "m" / "config.json").read_text().replace('"best_step": 0', '"best_step": 2')
     (tmp_path / "m" / "config.json").write_text(config)
     sign_model(tmp_path / "m")
