@@ -1,9 +1,9 @@
 """A folder with a page that runs an engine in the browser: static files, for any server.
 
-    DIR/index.html, *.css, *.js      the page, as it is in this package
-    DIR/page.json                    the engine's name, and what was written
-    DIR/engine/                      the engine's manifest and graphs, unchanged
-    DIR/vendor/                      ONNX Runtime for browsers
+DIR/index.html, *.css, *.js      the page, as it is in this package
+DIR/page.json                    the engine's name, and what was written
+DIR/engine/                      the engine folder's files, unchanged
+DIR/vendor/                      ONNX Runtime for browsers
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ def write_page(engine: Path, out: Path) -> int:
 
 
 def _fill(folder: Path, name: str, engine: Path, manifest: Mapping[str, Any]) -> None:
-    for file in files("sssd_export.web").joinpath("page").iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
+    for source in files("sssd_export.web").joinpath("page").iterdir():
+        (folder / source.name).write_bytes(source.read_bytes())
     for room in ("engine", "vendor"):
         (folder / room).mkdir()
-    for graph in (MANIFEST, *(part["graph"] for part in manifest["parts"])):
-        shutil.copyfile(engine / graph, folder / "engine" / graph)
+    for file in (MANIFEST, *manifest["files"]):
+        shutil.copyfile(engine / file, folder / "engine" / file)
     bring_runtime(folder / "vendor")
-    written = {str(file.relative_to(folder)): None for file in sorted(folder.rglob("*")) if file.is_file()}
+    written = {str(one.relative_to(folder)): None for one in sorted(folder.rglob("*")) if one.is_file()}
     (folder / PAGE.marker).write_text(json.dumps({"page": "sssd-export web", "name": name, "files": written}, indent=1))
 
 
@@ -65,7 +65,7 @@ def check_engine(engine: Path, manifest: Mapping[str, Any]) -> None:
     Raises:
         SSSDError: it cannot; says why, and what could.
     """
-    parts = manifest["parts"] if "parts" in manifest else ()
+    parts = manifest.get("parts", ())
     if not parts or any(part["runtime"] != "onnxruntime" for part in parts):
         runtime = ", ".join(sorted({part["runtime"] for part in parts}))
         of = f"target {manifest['target']!r}" + (f" for {runtime}" if runtime else "")

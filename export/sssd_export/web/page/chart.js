@@ -1,6 +1,6 @@
 // The fan as SVG: history, nested intervals from the last known value on, the median, and some paths.
 
-import { isoOf } from "./times.js";
+import { shortOf } from "./times.js";
 
 const MARGIN = { left: 64, right: 14, top: 10, bottom: 40 };
 
@@ -23,7 +23,7 @@ export function drawFan(box, { history, times, places, fan, levels, paths }) {
       element("text", { x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, text),
     ]),
     ...timeTicks(times, width).flatMap(({ at, lines }) => lines.map((text, row) => (
-      element("text", { x: x(first + at), y: height - MARGIN.bottom + 18 + 14 * row, "text-anchor": "middle" }, text)
+      element("text", { x: Math.min(x(first + at), width - 36), y: height - MARGIN.bottom + 18 + 14 * row, "text-anchor": "middle" }, text)
     ))),
     ...[[0.05, 0.95, 90], [0.1, 0.9, 80], [0.25, 0.75, 50]].map(([from, to, share]) => (
       element("polygon", { class: `band band-${share}`, points: points([...ahead(column(from)), ...ahead(column(to)).reverse()]) })
@@ -70,9 +70,9 @@ function timeTicks(times, width) {
   let before = "";
   return times.flatMap((time, at) => {
     if ((times.length - 1 - at) % every || at < every / 3) return [];
-    const [date, clock] = isoOf(time).split(" ");
+    const [date, clock] = shortOf(time, days).split(" ");
     const shown = date === before || days ? [] : [date];
     before = date;
-    return [{ at, lines: days ? [date] : [clock.slice(0, 5), ...shown] }];
+    return [{ at, lines: days ? [date] : [clock, ...shown] }];
   });
 }

@@ -87,7 +87,7 @@ export async function forecast(engine, series, { samples, seed = 0, noise = null
     const taken = Object.fromEntries(part.inputs.map((name) => [name, known[name]]));
     Object.assign(known, await part.session.run(taken));
   }
-  const steps = futureTimes(series.times, spec.bar_seconds, horizons.at(-1), spec.weekdays ?? []);
+  const steps = futureTimes(series.times, spec.bar_seconds, Math.max(...horizons), spec.weekdays ?? []);
   const made = new Paths(known.samples.data, known.samples.dims);
   spec.targets.forEach((target, at) => {
     const column = series.values.map((row) => row[spec.columns.indexOf(target)]).filter((value) => !Number.isNaN(value));

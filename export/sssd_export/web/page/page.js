@@ -4,8 +4,8 @@ import * as ort from "./vendor/ort.wasm.bundle.min.mjs";
 import { drawFan } from "./chart.js";
 import { DataError } from "./csv.js";
 import { LEVELS, forecast, openEngine, readText } from "./forecast.js";
-import { lengthOf } from "./bars.js";
-import { isoOf } from "./times.js";
+import { DAY, lengthOf } from "./bars.js";
+import { isoOf, shortOf } from "./times.js";
 
 const $ = (id) => document.getElementById(id);
 const PATHS = 20;
@@ -43,6 +43,7 @@ async function start() {
 const numbers = (list) => (list.length > 8 ? `${list.slice(0, 3).join(", ")}, … ${list.at(-1)}` : list.join(", "));
 
 function listen() {
+  $("file").addEventListener("click", () => ($("file").value = "")); // so that a file that was mended can be chosen again
   $("file").addEventListener("change", () => $("file").files.length && open($("file").files[0]));
   const drop = $("drop");
   ["dragover", "dragleave", "drop"].forEach((kind) => document.addEventListener(kind, (event) => {
@@ -117,6 +118,7 @@ async function attempt(action, before = "") {
   }
 }
 
+const shown = (time) => shortOf(time, state.engine.manifest.spec.bar_seconds % DAY === 0);
 const chosen = () => Number($("target").value);
 const label = () => {
   const { spec } = state.engine.manifest;
@@ -127,7 +129,7 @@ const label = () => {
 function show() {
   const { steps, series } = state.made;
   $("result").hidden = false;
-  $("title").textContent = `${label()}, after ${isoOf(series.times.at(-1))} UTC`;
+  $("title").textContent = `${label()}, after ${shown(series.times.at(-1))} UTC`;
   $("legend").lastElementChild.hidden = !$("show-paths").checked;
   drawChart();
   drawTable();
@@ -165,7 +167,7 @@ function drawTable() {
   const places = Number.isFinite(spread) ? Math.min(12, Math.max(0, 2 - Math.floor(Math.log10(spread)))) : 6;
   horizons.forEach((horizon, k) => {
     const line = body.insertRow();
-    [horizon, isoOf(times[k]), ...rows[k].map((value) => value.toFixed(places))].forEach((text, at) => {
+    [horizon, shown(times[k]), ...rows[k].map((value) => value.toFixed(places))].forEach((text, at) => {
       const cell = line.insertCell();
       cell.textContent = text;
       if (at === 2 + LEVELS.indexOf(0.5)) cell.className = "middle";
