@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -117,6 +118,15 @@ def test_numbers_are_pythons(
             assert error.max() <= 1e-5, (name, sorted(asked))
         times = expected.to_frame()["time"].drop_duplicates()
         assert made["times"] == times.astype("datetime64[s]").astype(int).tolist()
+
+
+def test_the_modules_are_used_as_the_documents_say(window: Browser, tiny_engine: Path, tiny_csv: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "web.md").read_text()
+    code = text.partition("```javascript\n")[2].partition("```")[0]
+    code = re.sub(r"^import (?:\* as )?(.*) from (.*);$", r"const \1 = await import(\2);", code, flags=re.MULTILINE)
+    made = window.run(f"(async (text) => {{ {code}; return [...paths.data] }})({json.dumps(tiny_csv.read_text())})")
+    expected = load_engine(tiny_engine)(tiny_csv, 100, seed=0).samples
+    np.testing.assert_allclose(made, expected.ravel(), atol=1e-5 * expected.std())
 
 
 def test_a_file_is_forecast_drawn_and_saved(
