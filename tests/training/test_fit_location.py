@@ -119,3 +119,12 @@ def test_rows_that_are_missed_by_far_say_little() -> None:
     plain = weights_of(data, penalties)
     again = weights_of(reweighted(data, left_out_residuals(data, summed(data), penalties)), penalties)
     assert (again - truth).abs().max() < 0.5 * (plain - truth).abs().max()
+
+
+def test_rows_weigh_as_the_formula_says_however_many_there_are() -> None:
+    """Some horizons, then some rows are looked at at a time: neither end with a round number here."""
+    data, _ = regression(rows=4100)
+    residual = torch.randn(4100, 71, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    size = residual.abs()
+    expected = (0.5 + (size / size.mean(dim=0)).mean(dim=1)) ** -2
+    torch.testing.assert_close(reweighted(data, residual).row_weights, expected / expected.mean(dim=0))
