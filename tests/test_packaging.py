@@ -95,7 +95,9 @@ def test_the_wheels_hold_the_packages_and_nothing_else(wheel: Path, engine_wheel
     kinds = (".py", "/py.typed", ".py.txt", ".md.txt", ".toml.txt")  # the last three: templates of `sssd new-plugin`
     page = tuple(f"sssd_registry/report/page.{kind}" for kind in ("html", "css", "js"))
     assert set(page) <= seen
-    assert all(name.endswith((*kinds, *page)) for name in seen)
+    of_engines = tuple(name for name in seen if name.startswith("sssd_export/web/page/"))
+    assert {name.rpartition(".")[2] for name in of_engines} == {"html", "css", "js"}
+    assert all(name.endswith((*kinds, *page, *of_engines)) for name in seen)
 
 
 def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:

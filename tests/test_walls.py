@@ -95,6 +95,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_export.inspection": {"sssd_engine", "sssd_export.engine_errors", "sssd_export.forecaster",
                                "sssd_registry.data", "sssd_registry.errors", "sssd_registry.storage"},
     "sssd_export.triton": {"sssd_engine", "sssd_export.engine_errors", "sssd_registry.errors", "sssd_registry.files"},
+    "sssd_export.web": {"sssd_engine", "sssd_export.engine_errors", "sssd_export.forecaster", "sssd_registry.data",
+                        "sssd_registry.errors", "sssd_registry.files"},
     "sssd_export.auto": {*_MODEL, "sssd_engine", "sssd_export.build", "sssd_export.forecaster", "sssd_export.request",
                          "sssd_registry.comparison", "sssd_registry.evaluation", "sssd_registry.extras",
                          "sssd_registry.plots"},

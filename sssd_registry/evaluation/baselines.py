@@ -194,14 +194,14 @@ def _lag_one_correlation(changes: Array) -> Array:
     return result
 
 
-def choose_random_walk_window(
+def random_walk_scores(
     history: Array,
     futures: Array,
     horizons: Sequence[float],
     candidates: Sequence[int] = WINDOWS,
     log: bool = False,
-) -> int:
-    """The ``window`` of :func:`random_walk` with the lowest mean CRPS, in closed form, on ``futures``.
+) -> dict[int, float]:
+    """Mean CRPS of :func:`random_walk`, in closed form, on ``futures`` for each of its windows.
 
     Args:
         history: levels up to and including the origins, ``(B, H, C)``.
@@ -214,8 +214,10 @@ def choose_random_walk_window(
     y = np.log(futures / history[:, -1:]) if log else futures  # (B, K, C)
     longest = history.shape[1] - 1
     fitting = [window for window in candidates if window <= longest] or [longest]
-    scores = [gaussian_crps(*random_walk_moments(history, horizons, window, log), y).mean() for window in fitting]
-    return fitting[int(np.argmin(scores))]
+    return {
+        window: float(gaussian_crps(*random_walk_moments(history, horizons, window, log), y).mean())
+        for window in fitting
+    }
 
 
 def gaussian_crps(mean: npt.ArrayLike, sigma: npt.ArrayLike, y: npt.ArrayLike) -> Array:

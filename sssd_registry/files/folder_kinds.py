@@ -78,3 +78,9 @@ ENGINE = Kind(
     is_ours=lambda tree: isinstance(tree.get("format"), int) and isinstance(tree.get("files"), dict)
     and isinstance(tree.get("target"), str),
 )  # fmt: skip
+PAGE = Kind(
+    noun="page",
+    marker="page.json",
+    names=frozenset({"page.json"}),
+    is_ours=lambda tree: tree.get("page") == "sssd-export web",
+)

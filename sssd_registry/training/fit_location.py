@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import pairwise
 from operator import add
 
@@ -32,7 +32,7 @@ _MUCH_EXPLAINED = 0.1
 _SILENT = 0.5
 # In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
-_AT_ONCE, _FOLDS = 2048, 4
+_AT_ONCE, _HORIZONS_AT_ONCE, _FOLDS = 2048, 32, 4
 # Penalties are chosen by so many of the horizons, evenly spaced.
 _CHOSEN_BY = 40
 
@@ -56,18 +56,6 @@ class Regression:
     plain: int
     row_weights: Tensor
     folds: Sequence[Fold]
-
-    @cached_property
-    def sums(self) -> Sums:
-        """Each row is looked at once, but for the few that are near a fold and not in it."""
-        scores = [moments(self, fold.score) for fold in self.folds]
-        whole = reduce(add, scores) if scores else moments(self, slice(0, len(self.moved)))
-        fits = [
-            whole - score - moments(self, slice(fold.near.start, fold.score.start))
-            - moments(self, slice(fold.score.stop, fold.near.stop))
-            for fold, score in zip(self.folds, scores, strict=True)
-        ]  # fmt: skip
-        return Sums(whole, fits, scores)
 
 
 @dataclass(frozen=True)
@@ -137,21 +125,36 @@ class Sums:
     scores: Sequence[Moments]
 
 
+def summed(data: Regression) -> Sums:
+    """Sums over rows, each of which is looked at once, but for the few that are near a fold and not in it."""
+    scores = [moments(data, fold.score) for fold in data.folds]
+    whole = reduce(add, scores) if scores else moments(data, slice(0, len(data.moved)))
+    fits = [
+        whole - score - moments(data, slice(fold.near.start, fold.score.start))
+        - moments(data, slice(fold.score.stop, fold.near.stop))
+        for fold, score in zip(data.folds, scores, strict=True)
+    ]  # fmt: skip
+    return Sums(whole, fits, scores)
+
+
 def fit_location(data: Regression) -> tuple[Tensor, Tensor] | None:
     """Weights ``(G, P, C)`` and what they leave of rows they were not fitted on, ``(n, G, C)``, float64.
 
     As much as the latter will be left of new data. ``None``: no location is better than the last value.
     """
-    penalties = best_penalties(data)
+    sums = summed(data)
+    penalties = best_penalties(data, sums)
     if penalties is not None:
-        data = reweighted(data, left_out_residuals(data, penalties))
-        penalties = best_penalties(data)
+        data = reweighted(data, left_out_residuals(data, sums, penalties))
+        del sums  # a quarter of a gigabyte, which those of the new weights need
+        sums = summed(data)
+        penalties = best_penalties(data, sums)
     if penalties is None:
         return None
-    return ridge(data.sums.whole, data, penalties), left_out_residuals(data, penalties)
+    return ridge(sums.whole, data, penalties), left_out_residuals(data, sums, penalties)
 
 
-def best_penalties(data: Regression) -> Penalties | None:
+def best_penalties(data: Regression, sums: Sums) -> Penalties | None:
     """Choose by the squared error of left-out blocks; ``None``: too little of them is explained, or there are none.
 
     Some of each has to be: in a few hundred rows of a random walk the best of many fits explains some of the whole.
@@ -162,8 +165,8 @@ def best_penalties(data: Regression) -> Penalties | None:
         return None
     explained: dict[Penalties, list[float]] = {}  # by fold, as shares of the whole variance
     points = torch.linspace(0, data.moved.shape[1] - 1, min(_CHOSEN_BY, data.moved.shape[1])).round().long()
-    whole = data.sums.whole.at(points).square.clamp(min=1e-12)
-    for fit, score in zip(data.sums.fits, data.sums.scores, strict=True):
+    whole = sums.whole.at(points).square.clamp(min=1e-12)
+    for fit, score in zip(sums.fits, sums.scores, strict=True):
         left_out = score.at(points)
         for penalties, weights in _candidates(fit.at(points), data):
             gain = (left_out.square - left_out.squared_error(weights)) / whole
@@ -175,10 +178,10 @@ def best_penalties(data: Regression) -> Penalties | None:
     return best if total > _LEAST_EXPLAINED and (worst > 0 or (total > _MUCH_EXPLAINED and second > 0)) else None
 
 
-def left_out_residuals(data: Regression, penalties: Penalties) -> Tensor:
+def left_out_residuals(data: Regression, sums: Sums, penalties: Penalties) -> Tensor:
     """Return what the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
     residual = data.moved.clone()
-    for fold, fit in zip(data.folds, data.sums.fits, strict=True):
+    for fold, fit in zip(data.folds, sums.fits, strict=True):
         location = ridge(fit, data, penalties)
         for rows in _chunks(fold.score):
             residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
@@ -190,9 +193,16 @@ def reweighted(data: Regression, residual: Tensor) -> Regression:
 
     The average row's q is 1.
     """
-    size = residual.abs()
-    typical = (data.row_weights.unsqueeze(1) * size).mean(dim=0, keepdim=True).clamp(min=1e-12)
-    row_weights = data.row_weights * (_FAR + (size / typical).mean(dim=1)) ** -2  # (n, C)
+    # Some horizons, then some rows at a time: another array of that size would be a quarter of a gigabyte.
+    weights = data.row_weights.unsqueeze(1)
+    means = [
+        (weights * residual[:, first : first + _HORIZONS_AT_ONCE].abs()).mean(dim=0, keepdim=True)
+        for first in range(0, residual.shape[1], _HORIZONS_AT_ONCE)
+    ]
+    typical = torch.cat(means, dim=1).clamp(min=1e-12)  # (1, G, C)
+    rows = _chunks(slice(0, len(residual)))
+    missed = torch.cat([(residual[some].abs() / typical).mean(dim=1) for some in rows])  # (n, C)
+    row_weights = data.row_weights * (_FAR + missed) ** -2
     return replace(data, row_weights=row_weights / row_weights.mean(dim=0))
 
 

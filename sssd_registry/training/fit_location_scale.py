@@ -29,7 +29,7 @@ _STILL_IN_SCALE = 0.3
 # Nothing that came to be counts for more than this many times what all but a fiftieth of the windows stay below: the
 # squares of one wrong reading of 1e9, or of a change from kWh to Wh, would be all that is fitted.
 _FARTHEST_MOVE, _NEARLY_ALL, _LOOKED_AT = 4.0, 0.98, 4096
-_PRODUCTS_AT_ONCE = 4096
+_PRODUCTS_AT_ONCE, _HORIZONS_AT_ONCE = 4096, 32
 _SCALE_PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)
 _CPU = torch.device("cpu")
 
@@ -92,7 +92,8 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
     horizons = tuple(int(h) for h in linear.location_horizons)
     most = min(_MAX_ROWS, _MAX_VALUES // len(horizons)) // len(data.spec.targets)
     origins = evenly_spaced(data.split.train, max(1, most))
-    lags, waves, features, moved, weights, observed = [], [], [], [], [], []
+    lags, waves, features, weights, observed = [], [], [], [], []
+    moved = torch.empty(len(origins), len(horizons), len(data.spec.targets), dtype=torch.float64)  # (n, G, C)
     for first in range(0, len(origins), _AT_ONCE):
         chunk = origins.take(np.arange(first, min(first + _AT_ONCE, len(origins))))
         batch = make_batch(data, chunk, horizons, _CPU)
@@ -101,27 +102,34 @@ def _gather(network: SSSDNetwork, linear: LinearLocationScale, data: TrainingDat
         waves.append(linear.waves(batch.times))
         features.append(linear.features(batch.values, unit, waves[-1]))
         since = normalizer.origin(batch.values).unsqueeze(1)
-        moved.append(normalizer.movement.between(since, batch.future) / unit)
+        moved[first : first + len(chunk)] = normalizer.movement.between(since, batch.future) / unit
         weights.append(normalizer.weight(batch.values, full=1.0))  # errors are squared: as in data units
         observed.append(torch.ones_like(weights[-1]).unsqueeze(1) if batch.observed is None else batch.observed)
     share = len(origins) / len(data.split.train)
     gap = int(max(horizons) * len(data.source.lengths) * share) + 1
     moves = torch.cat(weights).sum(dim=0) > 0
     counted = _mean_one(torch.cat(weights))
-    whole = _bounded(torch.cat(moved), counted)
-    regression = _regression(linear, torch.cat(lags), torch.cat(waves), whole, counted, gap)
+    _bound(moved, counted)
+    regression = _regression(linear, torch.cat(lags), torch.cat(waves), moved, counted, gap)
     return _Sample(regression, torch.cat(features).double(), counted, torch.cat(observed), moves, gap)
 
 
-def _bounded(moved: Tensor, weights: Tensor) -> Tensor:
-    """``moved (n, G, C)`` without what is far beyond nearly all of it; windows of no ``weights (n, C)`` do not say."""
+def _bound(moved: Tensor, weights: Tensor) -> None:
+    """Bring what is far beyond nearly all of ``moved (n, G, C)`` nearer; windows of no ``weights (n, C)`` do not say.
+
+    In place, and some horizons at a time: it is the largest array of a fit.
+    """
     every = -(-len(moved) // _LOOKED_AT)
-    size = moved[::every].abs()
-    none = (size == 0) | (weights[::every] == 0).unsqueeze(1)
-    ordered = size.masked_fill(none, torch.inf).sort(dim=0).values
-    last = (_NEARLY_ALL * ((~none).sum(dim=0, keepdim=True) - 1).clamp(min=0)).long()
-    limit = _FARTHEST_MOVE * ordered.gather(0, last)  # (1, G, C), infinite where nothing moved
-    return torch.minimum(torch.maximum(moved, -limit), limit)
+    silent = (weights[::every] == 0).unsqueeze(1)
+    for first in range(0, moved.shape[1], _HORIZONS_AT_ONCE):
+        some = moved[:, first : first + _HORIZONS_AT_ONCE]
+        size = some[::every].abs()
+        none = (size == 0) | silent
+        ordered = size.masked_fill(none, torch.inf).sort(dim=0).values
+        last = (_NEARLY_ALL * ((~none).sum(dim=0, keepdim=True) - 1).clamp(min=0)).long()
+        limit = _FARTHEST_MOVE * ordered.gather(0, last)  # (1, G, C), infinite where nothing moved
+        torch.maximum(some, -limit, out=some)
+        torch.minimum(some, limit, out=some)
 
 
 def _mean_one(weights: Tensor) -> Tensor:

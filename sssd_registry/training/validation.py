@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from sssd_registry.data.origins import Origins
 from sssd_registry.data.windows import futures_at, history_at, observed_at
-from sssd_registry.evaluation.baselines import choose_random_walk_window
+from sssd_registry.evaluation.baselines import random_walk_scores
 from sssd_registry.evaluation.encoded_windows import encode_windows
 from sssd_registry.evaluation.multivariate import energy_score
 from sssd_registry.evaluation.scores import Array, crps, without_missing
@@ -19,6 +20,8 @@ from sssd_registry.sampling.tableau import SolverTableau
 from sssd_registry.training.processes import ALONE, Processes
 
 _SAMPLES = 48
+# Windows whose history is looked at together: that of all of a long file's would be gigabytes.
+_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,12 @@ def relative_sizes(scale: Array, origins: Origins) -> Array:
 def random_walk_window(data: TrainingData) -> int:
     """The random walk's volatility window, in bars, that does best on the validation part."""
     origins, spec = data.split.validation, data.spec
-    history = history_at(data.source, origins, spec.base.lookback)
-    futures = futures_at(data.source, origins, spec.horizons)
-    return choose_random_walk_window(history, futures, spec.horizons, log=spec.target_kind == "log-return")
+    log = spec.target_kind == "log-return"
+    total: dict[int, float] = defaultdict(float)
+    for first in range(0, len(origins), _AT_ONCE):
+        some = origins.take(slice(first, first + _AT_ONCE))
+        history = history_at(data.source, some, spec.base.lookback)
+        futures = futures_at(data.source, some, spec.horizons)
+        for window, score in random_walk_scores(history, futures, spec.horizons, log=log).items():
+            total[window] += len(some) * score
+    return min(total, key=total.__getitem__)

@@ -129,7 +129,7 @@ def test_python_blocks_run(page: Path, prepared: Path) -> None:
 
 def test_every_kind_of_block_is_seen() -> None:
     languages = {block.language for page in pages() for block in blocks(page)}
-    assert languages == {"bash", "python", "toml", "text", "mermaid"}
+    assert languages == {"bash", "python", "toml", "text", "mermaid", "javascript"}
     fences = sum(page.read_text().count("\n```") for page in pages())
     assert fences == 2 * sum(len(blocks(page)) for page in pages())
 

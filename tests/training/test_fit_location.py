@@ -20,6 +20,7 @@ from sssd_registry.training.fit_location import (
     moments,
     reweighted,
     ridge,
+    summed,
 )
 
 PLAIN = 3
@@ -41,7 +42,7 @@ def regression(
 
 
 def weights_of(data: Regression, penalties: Penalties, without: slice | None = None) -> torch.Tensor:
-    whole = data.sums.whole
+    whole = summed(data).whole
     return ridge(whole if without is None else whole - moments(data, without), data, penalties)
 
 
@@ -83,7 +84,7 @@ def test_what_is_left_out_plays_no_part() -> None:
 def test_residuals_are_those_of_folds_not_fitted_on() -> None:
     data, _ = regression()
     penalties = Penalties(turning=False, shared=0.1, own=1.0)
-    residual = left_out_residuals(data, penalties)
+    residual = left_out_residuals(data, summed(data), penalties)
     fold = data.folds[2]
     location = weights_of(data, penalties, without=fold.near)
     assert not location[:, PLAIN:].any(), "terms that turn have no weight"
@@ -95,7 +96,7 @@ def test_residuals_are_those_of_folds_not_fitted_on() -> None:
 def test_targets_are_alike_as_far_as_they_are(common: float, own: float) -> None:
     """Weights that all share are kept where all do the same, and left where each does something else."""
     data, _ = regression(rows=1200, targets=4, common=common, noise=4.0 * common + 0.1)
-    penalties = best_penalties(data)
+    penalties = best_penalties(data, summed(data))
     assert penalties is not None
     assert penalties.own == own
 
@@ -103,7 +104,7 @@ def test_targets_are_alike_as_far_as_they_are(common: float, own: float) -> None
 def test_noise_has_no_location_and_too_few_rows_have_none() -> None:
     data, _ = regression()
     noise = replace(data, moved=torch.randn_like(data.moved))
-    assert best_penalties(noise) is None
+    assert best_penalties(noise, summed(noise)) is None
     assert fit_location(noise) is None
     assert fit_location(data) is not None
     assert fit_location(replace(data, folds=[])) is None
@@ -116,5 +117,14 @@ def test_rows_that_are_missed_by_far_say_little() -> None:
     data = replace(data, moved=wild)
     penalties = Penalties(turning=True, shared=1e-3, own=0.1)
     plain = weights_of(data, penalties)
-    again = weights_of(reweighted(data, left_out_residuals(data, penalties)), penalties)
+    again = weights_of(reweighted(data, left_out_residuals(data, summed(data), penalties)), penalties)
     assert (again - truth).abs().max() < 0.5 * (plain - truth).abs().max()
+
+
+def test_rows_weigh_as_the_formula_says_however_many_there_are() -> None:
+    """Some horizons, then some rows are looked at at a time: neither end with a round number here."""
+    data, _ = regression(rows=4100)
+    residual = torch.randn(4100, 71, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    size = residual.abs()
+    expected = (0.5 + (size / size.mean(dim=0)).mean(dim=1)) ** -2
+    torch.testing.assert_close(reweighted(data, residual).row_weights, expected / expected.mean(dim=0))

@@ -14,6 +14,7 @@ from sssd_export.cli.old_spelling import Commands
 from sssd_export.cli.refit import refit
 from sssd_export.cli.targets import targets
 from sssd_export.cli.triton import triton
+from sssd_export.cli.web import web
 from sssd_registry.cli.exit_status import run_app
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Compile a trained model, its whole sampling loop included, to an engine that needs no torch.",
 )
-for command in (build, auto, refit, triton, inspect, targets):
+for command in (build, auto, refit, triton, web, inspect, targets):
     app.command()(command)
 
 

@@ -1,0 +1,1 @@
+"""An engine as a page that runs it in the browser."""
