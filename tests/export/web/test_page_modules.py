@@ -191,6 +191,7 @@ def _csv(frame: pd.DataFrame) -> str:
 
 
 GOOD = _csv(frame_of(EVERY_HOUR[:200], 2))
+FIFTEEN = "\n".join(GOOD.splitlines()[:16])
 
 
 def line(number: int, text: str) -> str:
@@ -215,7 +216,7 @@ def line(number: int, text: str) -> str:
         (line(7, "2024-01-01 05:00,,1.3"), "line 7, column x: it is empty, and this model knows of no missing values"),
         (line(7, "2024-01-01 05:00,-1,1.3"), "line 7, column x: -1 is outside of its bounds, 0 to ∞"),
         (line(7, "2024-01-01 05:00,\"1.2,1.3"), "line 7 opens a quote and does not close it"),
-        ("\n".join(GOOD.splitlines()[:16]), "too few rows: a window takes the last 24 complete bars of 1 h, and there are 15"),
+        (FIFTEEN, "too few rows: a window takes the last 24 complete bars of 1 h, and there are 15"),
         (_csv(frame_of(pd.date_range("2024-01-01", periods=200, freq="5min"), 2)), "rows are 5 min apart, and the"),
         (GOOD.replace("x,y", "x,x"), "two columns are named “x”: rename one"),
     ],
