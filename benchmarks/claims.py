@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "benchmarks" / "accuracy"))
 
 from documents import BENCHMARKS, CLAIMS_PAGE, fill, fill_headline  # noqa: E402
 from goals import BASELINE, DECILES, FROM_WALK, GOALS, gain_over, steps_ratios, within_one_percent  # noqa: E402
+from goals_of_defaults import goals_of_defaults  # noqa: E402
 from markdown_table import table  # noqa: E402
 from report import path_tables, tables  # noqa: E402
 from summary import best_of_ours, mean_score, read_summary, spread_over_seeds  # noqa: E402
@@ -38,7 +39,7 @@ def main() -> None:
     # A suite that was stopped may have peers alone on some tasks: their tables show, but nothing follows from them.
     ours = {task: one for task, one in summary.items() if any(name.startswith("sssd") for name in one["forecasters"])}
     rows = [row for claim in CLAIMS for row in claim(ours, bench, compared)]
-    rows_of_goals = [row for goal in GOALS for row in goal(ours)]
+    rows_of_goals = [row for goal in GOALS for row in goal(ours)] + goals_of_defaults(summary)
     goals = table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals])
     fill(BENCHMARKS, {"accuracy": tables(summary), "paths": path_tables(summary), "goals": goals})
     fill(CLAIMS_PAGE, {"claims": table(["claim", "measured", "on", "verdict"], [list(row) for row in rows])})

@@ -26,6 +26,7 @@ def accuracy() -> Iterator[Any]:
         import classical
         import direct_paths
         import goals
+        import goals_of_defaults
         import losses
         import measure
         import path_peers
@@ -43,6 +44,7 @@ def accuracy() -> Iterator[Any]:
             classical,
             direct_paths,
             goals,
+            goals_of_defaults,
             losses,
             measure,
             path_peers,
