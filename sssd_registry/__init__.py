@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sssd_registry.model_or_engine import open_forecaster as open_forecaster
     from sssd_registry.pipeline import SSSDPipeline as SSSDPipeline
     from sssd_registry.plugin_api.hookspecs import HeadSpec as HeadSpec
+    from sssd_registry.plugin_api.hookspecs import MetricSpec as MetricSpec
     from sssd_registry.plugin_api.hookspecs import NoOptions as NoOptions
     from sssd_registry.plugin_api.hookspecs import SamplerOptions as SamplerOptions
     from sssd_registry.plugin_api.hookspecs import SamplerSpec as SamplerSpec
@@ -58,6 +59,7 @@ _HOME = {
     "TargetSpec": "plugin_api.hookspecs",
     "TrackedRun": "plugin_api.hookspecs",
     "TrackerSpec": "plugin_api.hookspecs",
+    "MetricSpec": "plugin_api.hookspecs",
     "hookimpl": "plugin_api.hookspecs",
     "SSSDPipeline": "pipeline",
     "SSSDForecaster": "estimator",

@@ -22,6 +22,7 @@ PACKAGES = {
     "sssd_schedulers": ROOT / "plugins" / "sssd_schedulers",
     "sssd_heads": ROOT / "plugins" / "sssd_heads",
     "sssd_trackers": ROOT / "plugins" / "sssd_trackers",
+    "sssd_metrics": ROOT / "plugins" / "sssd_metrics",
     "sssd_export": ROOT / "export" / "sssd_export",
 }
 ENGINE = ROOT / "engine" / "sssd_engine"
@@ -108,7 +109,13 @@ def test_the_wheel_declares_scripts_plugins_and_licence(wheel: Path) -> None:
         assert any(name.endswith("/licenses/LICENSE") for name in archive.namelist())
     assert dict(parser["console_scripts"]) == {"sssd": "sssd_registry.cli:main", "sssd-export": "sssd_export.cli:main"}
     targets = {f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx", "torch_aot")}
-    assert set(parser["sssd_registry"].values()) == {"sssd_schedulers", "sssd_heads", "sssd_trackers", *targets}
+    assert set(parser["sssd_registry"].values()) == {
+        "sssd_schedulers",
+        "sssd_heads",
+        "sssd_trackers",
+        "sssd_metrics",
+        *targets,
+    }
 
 
 def test_the_installed_wheel_is_what_runs(elsewhere: Path, tmp_path: Path) -> None:

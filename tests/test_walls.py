@@ -15,6 +15,7 @@ PACKAGES = {
     "sssd_engine": ROOT / "engine" / "sssd_engine",
     "sssd_heads": ROOT / "plugins" / "sssd_heads",
     "sssd_trackers": ROOT / "plugins" / "sssd_trackers",
+    "sssd_metrics": ROOT / "plugins" / "sssd_metrics",
     "sssd_schedulers": ROOT / "plugins" / "sssd_schedulers",
 }
 
@@ -56,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
                             "sssd_registry.model_or_engine"},
     "sssd_registry.check_model": _MODEL,
     "sssd_registry.evaluation": {*_BASE, *_FACES, "sssd_registry.data", "sssd_registry.sampling",
-                                 "sssd_registry.model"},
+                                 "sssd_registry.model", "sssd_registry.plugin_api"},
     "sssd_registry.training": {*_MODEL, "sssd_registry.evaluation"},
     "sssd_registry.estimator": {*_MODEL, *_FACES, "sssd_registry.training"},
     "sssd_registry.imputing": {*_MODEL, *_FACES},
@@ -81,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sssd_registry.testing": {"sssd_registry", "sssd_export"},  # what plugins' authors run asks whether all compiles
     "sssd_heads": {*_BASE, "sssd_registry.plugin_api.hookspecs"},
     "sssd_trackers": {"sssd_registry.plugin_api.hookspecs"},
+    "sssd_metrics": {"sssd_registry.plugin_api.hookspecs", "sssd_registry.evaluation.scores"},
     "sssd_schedulers": {*_BASE, "sssd_registry.plugin_api.hookspecs", "sssd_registry.sampling"},
     "sssd_export.engine_errors": {"sssd_engine", "sssd_registry.errors"},
     # The model's way to fill holes serves engines that know of none.
@@ -139,7 +141,7 @@ def _room(module: str) -> str:
     parts = module.split(".")
     return (
         parts[0]
-        if parts[0] in ("sssd_engine", "sssd_heads", "sssd_schedulers", "sssd_trackers")
+        if parts[0] in ("sssd_engine", "sssd_heads", "sssd_schedulers", "sssd_trackers", "sssd_metrics")
         else ".".join(parts[:2])
     )
 
@@ -219,5 +221,5 @@ def test_the_core_knows_no_plugin_and_no_exporter() -> None:
             assert not [
                 other
                 for other in others
-                if _within(other, {"sssd_export", "sssd_heads", "sssd_schedulers", "sssd_trackers"})
+                if _within(other, {"sssd_export", "sssd_heads", "sssd_schedulers", "sssd_trackers", "sssd_metrics"})
             ]

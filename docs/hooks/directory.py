@@ -16,19 +16,21 @@ _TITLES = {
     "sampler": "Loop samplers",
     "target": "Export targets",
     "tracker": "Experiment trackers",
+    "metric": "Metrics",
 }
 _ASKED = {
     "head": "`sssd train … --set model.head=NAME`",
     "scheduler": "`--scheduler NAME`, or `NAME:option=value,…`",
     "sampler": "`--scheduler NAME`, as schedulers are",
     "tracker": "`sssd train … --set 'training.trackers=[\"NAME\"]'`, or `NAME:option=value`",
+    "metric": "`sssd evaluate … --metric NAME`, or `NAME:option=value`",
     "target": "`sssd-export build … --target NAME`, or `NAME:option=value,…`",
 }
 
 ABOUT = """\
 # Plugins
 
-Schedulers, loop samplers, noise heads, export targets and experiment trackers are plugins, ours like anyone's.
+Schedulers, loop samplers, noise heads, export targets, experiment trackers and metrics are plugins, ours like anyone's.
 `sssd plugins` lists what is installed beside you, and why something cannot be used.
 [Writing one](tutorials/write-a-plugin.md) takes a module and an entry point.
 

@@ -11,6 +11,7 @@ PACKAGES = {
     "sssd_schedulers": "plugins",
     "sssd_heads": "plugins",
     "sssd_trackers": "plugins",
+    "sssd_metrics": "plugins",
     "sssd_export": "export",
     "sssd_engine": "engine",
 }

@@ -39,6 +39,10 @@ def evaluate(
     start: FirstOrigin = None,
     strict: Strict = False,
     max_windows: Annotated[int | None, typer.Option(min=1, help="score so many windows, evenly spaced")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="score by a plugin's metric, too: NAME or NAME:option=value; repeatable"),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="draw calibration: PIT, and coverage by horizon (.png)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
@@ -66,6 +70,7 @@ def evaluate(
             num_samples=samples,
             seed=seed,
             max_windows=max_windows,
+            metrics=metric or (),
             report=report,
         )
     if plot is not None:

@@ -12,7 +12,7 @@ from sssd_registry.errors import SSSDError, near_matches
 
 def new_plugin(
     name: Annotated[str, typer.Argument(help="of the distribution, and of what it offers: small letters and hyphens")],
-    kind: Annotated[str, typer.Option(help="scheduler, sampler, head, target or tracker")] = "scheduler",
+    kind: Annotated[str, typer.Option(help="scheduler, sampler, head, target, tracker or metric")] = "scheduler",
     out: Annotated[Path, typer.Option(help="folder to put it in")] = Path(),
 ) -> None:
     """Write a complete plugin: a working example, the conformance suite as its tests, and a README."""

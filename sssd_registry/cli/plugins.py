@@ -52,7 +52,7 @@ def plugins(
         str | None, typer.Option(metavar="NAME", help="show in full what is wrong with a plugin, or what it offers")
     ] = None,
 ) -> None:
-    """List schedulers, samplers, noise heads, export targets and trackers, and plugins that could not be loaded."""
+    """List schedulers, samplers, heads, export targets, trackers and metrics, and plugins that could not be loaded."""
     from sssd_registry.plugin_api.registry import registry
 
     if why is not None:

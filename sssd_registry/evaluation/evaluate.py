@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.evaluation.calibration import Calibration, calibration
 from sssd_registry.evaluation.path_scores import PathScores, path_scores
+from sssd_registry.evaluation.plugin_metrics import AskedMetric, MetricScore, find_metrics, metric_score
 from sssd_registry.evaluation.rivals import Rivals, forecast_rivals
 from sssd_registry.evaluation.scores import Scores, score
 from sssd_registry.forecaster import Forecaster
@@ -31,6 +32,7 @@ class Evaluation:
         start: the first origin.
         end: the last.
         horizons: in bars.
+        metrics: by metric that was asked for, and forecaster.
     """
 
     scores: dict[str, Scores]
@@ -40,6 +42,7 @@ class Evaluation:
     start: np.datetime64
     end: np.datetime64
     horizons: tuple[int, ...]
+    metrics: dict[str, dict[str, MetricScore]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entries for JSON."""
@@ -50,11 +53,20 @@ class Evaluation:
             "horizons": list(self.horizons),
             "calibration": self.calibration.to_dict(),
             "scores": {name: scores.to_dict() | self.paths[name].to_dict() for name, scores in self.scores.items()},
+            **({"metrics": self._metrics()} if self.metrics else {}),
         }
+
+    def _metrics(self) -> dict[str, Any]:
+        return {name: {of: asdict(one) for of, one in scores.items()} for name, scores in self.metrics.items()}
 
     def rows(self) -> dict[str, dict[str, str]]:
         """Forecaster -> label -> text, for a table."""
-        return {name: scores.rows() | self.paths[name].rows() for name, scores in self.scores.items()}
+        return {
+            name: scores.rows()
+            | self.paths[name].rows()
+            | {metric: str(found[name]) for metric, found in self.metrics.items()}
+            for name, scores in self.scores.items()
+        }
 
 
 def evaluate(
@@ -66,6 +78,7 @@ def evaluate(
     num_samples: int | None = None,
     seed: int = 0,
     max_windows: int | None = None,
+    metrics: Sequence[str] = (),
     report: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Forecast from every origin after ``start`` and score.
@@ -79,11 +92,13 @@ def evaluate(
         num_samples: S; default: the forecaster's.
         seed: of the noise, and of the baselines' samples.
         max_windows: score only that many origins, evenly spaced.
+        metrics: of plugins, to be scored besides: ``NAME`` or ``NAME:option=value``.
         report: told windows done and windows in all.
 
     Raises:
         SSSDError: unusable data, or none after ``start``, or a fraction of a bar.
     """
+    asked = find_metrics(metrics)  # a wrong name should not cost the forecasts
     made = forecast_rivals(
         forecaster,
         data,
@@ -94,11 +109,11 @@ def evaluate(
         max_windows=max_windows,
         report=report,
     )
-    return score_rivals(made)
+    return score_rivals(made, asked)
 
 
-def score_rivals(made: Rivals) -> Evaluation:
-    """Score forecasts that were made."""
+def score_rivals(made: Rivals, asked: Sequence[AskedMetric] = ()) -> Evaluation:
+    """Score forecasts that were made, by the metrics ``asked`` for as well."""
     spec, places, bars = made.source.spec, made.places, made.horizons
     ends = made.origins.take(np.array([0, len(made.origins) - 1]))
     begin, end = origin_times(made.source, ends).astype("datetime64[s]")
@@ -113,4 +128,8 @@ def score_rivals(made: Rivals) -> Evaluation:
         start=begin,
         end=end,
         horizons=bars,
+        metrics={
+            one.text: {name: metric_score(one, samples, made.y, bars, places) for name, samples in drawn}
+            for one in asked
+        },
     )

@@ -17,7 +17,7 @@ from sssd_registry.plugin_api.check_spec import TUNED
 from sssd_registry.plugin_api.discovery import asked_as
 from sssd_registry.plugin_api.registry import registry
 
-Kind = Literal["scheduler", "sampler", "head", "target", "tracker"]
+Kind = Literal["scheduler", "sampler", "head", "target", "tracker", "metric"]
 
 
 def new_plugin(name: str, kind: Kind, folder: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from sssd_registry.plugin_api.hookspecs import (
     HeadSpec,
+    MetricSpec,
     SamplerOptions,
     SamplerSpec,
     SchedulerSpec,
@@ -15,7 +16,7 @@ from sssd_registry.plugin_api.hookspecs import (
     TrackerSpec,
 )
 
-AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec | TrackerSpec
+AnySpec = SchedulerSpec | SamplerSpec | HeadSpec | TargetSpec | TrackerSpec | MetricSpec
 
 # The scheduler that a model has of its own (sssd_registry.storage.sampling_defaults), never a plugin's.
 TUNED = "tuned"

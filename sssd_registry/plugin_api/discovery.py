@@ -25,6 +25,7 @@ from sssd_registry.plugin_api.hookspecs import (
     PROJECT,
     HeadSpec,
     Hooks,
+    MetricSpec,
     SamplerSpec,
     SchedulerSpec,
     TargetSpec,
@@ -36,7 +37,7 @@ GROUP = "sssd_registry"
 OURS = "sssd-registry"
 DISABLE_VARIABLE = "SSSD_DISABLE_PLUGINS"
 
-Kind = Literal["scheduler", "sampler", "head", "target", "tracker", "plugin"]
+Kind = Literal["scheduler", "sampler", "head", "target", "tracker", "metric", "plugin"]
 
 _HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
     "register_schedulers": ("scheduler", SchedulerSpec),
@@ -44,6 +45,7 @@ _HOOKS: Mapping[str, tuple[Kind, type[AnySpec]]] = {
     "register_heads": ("head", HeadSpec),
     "register_targets": ("target", TargetSpec),
     "register_trackers": ("tracker", TrackerSpec),
+    "register_metrics": ("metric", MetricSpec),
 }
 
 

@@ -257,6 +257,32 @@ class TrackerSpec:
     unavailable: Callable[[], str] = always
 
 
+# Samples float64 (B, S, K, C) and what came to be (B, K, C), NaN where it is missing, to scores (B,).
+Metric = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A score of forecasts, beside those of ``sssd evaluate``.
+
+    Attributes:
+        name: what ``--metric`` calls it.
+        summary: one line for ``sssd plugins``.
+        factory: ``(options) -> metric``, where a metric is a function of samples float64 ``(B, S, K, C)`` and of what
+            came to be ``(B, K, C)``, NaN where it is missing, in data units (log-returns where these are forecast). It
+            returns a score for each window, ``(B,)``, the lower the better, and NaN where nothing of a window was
+            observed. It is given some windows at a time, and arrays that it cannot write to.
+        options: frozen dataclass of what can be set.
+        unavailable: as for schedulers.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[[Any], Metric]
+    options: type = NoOptions
+    unavailable: Callable[[], str] = always
+
+
 class Hooks:
     """The functions a plugin may have. Each takes nothing and returns a list."""
 
@@ -279,3 +305,7 @@ class Hooks:
     @hookspec
     def register_trackers(self) -> list[TrackerSpec]:  # type: ignore[empty-body]
         """Experiment trackers to add."""
+
+    @hookspec
+    def register_metrics(self) -> list[MetricSpec]:  # type: ignore[empty-body]
+        """Scores of forecasts to add."""

@@ -14,9 +14,9 @@ from typing import Generic, TypeVar
 
 from sssd_registry.errors import SSSDError, UnknownNameError, near_matches
 from sssd_registry.plugin_api.discovery import DISABLE_VARIABLE, GROUP, Entry, Kind, asked_as, find_entries
-from sssd_registry.plugin_api.hookspecs import HeadSpec, SchedulerSpec, TargetSpec, TrackerSpec
+from sssd_registry.plugin_api.hookspecs import HeadSpec, MetricSpec, SchedulerSpec, TargetSpec, TrackerSpec
 
-Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec, TrackerSpec)
+Spec = TypeVar("Spec", SchedulerSpec, HeadSpec, TargetSpec, TrackerSpec, MetricSpec)
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,10 @@ class Registry:
     @property
     def trackers(self) -> Catalogue[TrackerSpec]:
         return Catalogue("tracker", self.entries)
+
+    @property
+    def metrics(self) -> Catalogue[MetricSpec]:
+        return Catalogue("metric", self.entries)
 
 
 @functools.cache

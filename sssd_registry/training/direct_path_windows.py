@@ -82,7 +82,7 @@ def farthest_deviation(normalizer: WindowNormalizer, direct: DirectPath, data: T
 
 
 def known_numbers(data: TrainingData) -> Tensor:
-    """What is known of the base bars of training windows, ``(n, P)``."""
+    """Gather what is known of the base bars of training windows, ``(n, P)``."""
     origins, parts = evenly_spaced(data.split.train, _VALIDATED), []
     for first in range(0, len(origins), _AT_ONCE):
         batch = make_batch(data, origins.take(slice(first, first + _AT_ONCE)), (1,), CPU)

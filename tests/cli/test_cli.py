@@ -257,7 +257,8 @@ def test_evaluate_prints_every_score_beside_the_baselines(tiny_model: Path, tiny
 
 
 def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
-    outcome = sssd("evaluate", tiny_model, tiny_csv, "--max-windows", 3, "--samples", 8, "--steps", 2)
+    few = ["--max-windows", 3, "--samples", 8, "--steps", 2]
+    outcome = sssd("evaluate", tiny_model, tiny_csv, *few, "--metric", "wis", "--metric", "twcrps:above=1.0")
     assert (outcome.code, outcome.words) == (0, "")
     text = " ".join(outcome.out.split())
     for word in (
@@ -271,6 +272,8 @@ def test_evaluate_prints_a_table(tiny_model: Path, tiny_csv: Path) -> None:
         "MAE",
         "energy",
         "range",
+        "wis",
+        "twcrps:above=1.0",
     ):
         assert word in text
 
@@ -367,7 +370,7 @@ def test_plugins_lists_everything() -> None:
     for row in rows:
         assert set(row) == {"kind", "name", "distribution", "version", "status", "summary", "options"}
         assert row["name"] in table.out
-    assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target", "tracker"}
+    assert {row["kind"] for row in rows} == {"scheduler", "sampler", "head", "target", "tracker", "metric"}
 
 
 def test_plugins_tells_why() -> None:

@@ -84,6 +84,7 @@ def test_every_module_has_a_page(written: ModuleType) -> None:
         "plugins/sssd_heads",
         "plugins/sssd_schedulers",
         "plugins/sssd_trackers",
+        "plugins/sssd_metrics",
         "export/sssd_export",
     ):
         top = ROOT / place

@@ -22,6 +22,7 @@ from sssd_registry.plugin_api.registry import registry
         pytest.param("head", 35, marks=pytest.mark.long),
         pytest.param("target", 10, marks=pytest.mark.long),
         pytest.param("tracker", 7, marks=pytest.mark.long),
+        pytest.param("metric", 9, marks=pytest.mark.long),
     ],
 )
 def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_it_installs_and_passes_its_own_tests(kind: str, at_least: int, tmp_path
 
 
 def test_every_file_of_it_is_filled_in(tmp_path: Path) -> None:
-    for kind in ("scheduler", "sampler", "head", "target", "tracker"):
+    for kind in ("scheduler", "sampler", "head", "target", "tracker", "metric"):
         assert sssd("new-plugin", f"a-{kind}", "--kind", kind, "--out", tmp_path).code == 0
         files = {path.relative_to(tmp_path / f"a-{kind}").as_posix() for path in tmp_path.rglob(f"a-{kind}/**/*.*")}
         module = f"a_{kind}"

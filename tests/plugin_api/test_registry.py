@@ -23,6 +23,7 @@ OURS = {
     "sssd_schedulers",
     "sssd_heads",
     "sssd_trackers",
+    "sssd_metrics",
     *(f"sssd_export.targets.{name}" for name in ("onnx", "openvino", "tensorrt", "tensorrt_rtx", "torch_aot")),
 }
 
