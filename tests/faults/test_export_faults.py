@@ -18,7 +18,7 @@ from cli_runner import error_line, sssd_export
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
-from sssd_engine import EngineError, load_engine
+from sssd_engine import load_engine
 from sssd_engine.fields import FILE
 from sssd_engine.manifest import sha256
 from sssd_export.build import assemble as builder
