@@ -89,9 +89,9 @@ class Workload:
         return {**engine_inputs(self.windows), "noise": self.noise.paths.numpy()}
 
 
-def session(model: ir.Model) -> onnxruntime.InferenceSession:
+def session(model: ir.Model, threads: int | None = None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
     proto = ir.to_proto(model).SerializeToString()
     return onnxruntime.InferenceSession(proto, sess_options=options, providers=["CPUExecutionProvider"])
 

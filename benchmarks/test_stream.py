@@ -1,7 +1,8 @@
 """Cost of the encoder for one new bar: of a stream, which remembers what it needs, against that of a window.
 
 At the reference's sizes, with a model that is streamable. A bar of the finest timeframe comes with its share of the
-coarser ones: over one bar of the coarsest, each advances as often as it does then.
+coarser ones: over one bar of the coarsest, each advances as often as it does then. The network has a say: what training
+begins with at zero is filled. A stream's parts have one thread, as in an engine; the window's encoder has all.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def encoders() -> Encoders:
     tableau = read_tableau(make_scheduler("ddim", network.schedule), 2)
     frames = data.spec.timeframes
     stream = StreamEncoder(
-        {name: OnnxPart(session(model)) for name, model in trace_stream(network, pieces.normalise).items()},
+        {name: OnnxPart(session(graph, threads=1)) for name, graph in trace_stream(network, pieces.normalise).items()},
         {tf.name: seen_bars(tf) for tf in frames},
         {tf.name: memory_shape(network, tf) for tf in frames},
         done=1,

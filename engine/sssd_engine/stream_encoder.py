@@ -55,16 +55,16 @@ class StreamEncoder:
 
     def advanced(self, state: Arrays, name: str, which: npt.NDArray[np.bool_]) -> Arrays:
         """The same state after the last bar of a timeframe, of ``which`` series."""
-        part, bars = self.parts[f"advance_{name}"], self.bars[name]
-        feed = {f"{kind}_{name}": state[f"{kind}_{name}"][which, -bars:] for kind in ("values", "times")}
-        made = part({**feed, f"memory_{name}": state[f"memory_{name}"][which]})
-        tokens = state["tokens"].copy()
-        tokens[which, list(self.bars).index(name)] = made["token"]
-        memory = made["memory"]
-        if not which.all():
-            memory = state[f"memory_{name}"].copy()
-            memory[which] = made["memory"]
-        return state | {f"memory_{name}": memory, "tokens": tokens}
+        part, bars, memory = self.parts[f"advance_{name}"], self.bars[name], f"memory_{name}"
+        some = slice(None) if which.all() else which  # all of them without a copy
+        feed = {f"{kind}_{name}": state[f"{kind}_{name}"][some, -bars:] for kind in ("values", "times")}
+        made = part({**feed, memory: state[memory][some]})
+        tokens, kept = state["tokens"].copy(), made["memory"]
+        tokens[some, list(self.bars).index(name)] = made["token"]
+        if some is which:
+            kept = state[memory].copy()
+            kept[which] = made["memory"]
+        return state | {memory: kept, "tokens": tokens}
 
     def context(self, windows: Mapping[str, npt.NDArray[Any]], tokens: npt.NDArray[Any]) -> Arrays:
         """Inputs of the engine's other parts: ``condition``, ``location`` and ``scale``."""
@@ -87,8 +87,8 @@ def stream_encoder(engine: Engine) -> StreamEncoder | None:
         raise EngineError("this engine is of no folder, and so has no parts for a stream: save it, and load that")
     with opened(engine.origin.folder) as folder:
         engine.origin.check_unchanged()
-        threads = int(dict(engine.origin.options)["threads"])
-        parts = {name: open_part(folder, entry, threads) for name, entry in entries.items()}
+        # A bar is too little to share: threads that wait for each other cost more than they save.
+        parts = {name: open_part(folder, entry, threads=1) for name, entry in entries.items()}
     ports = {name: {port["name"]: port["shape"] for port in entry["inputs"]} for name, entry in entries.items()}
     names = [timeframe["name"] for timeframe in engine.manifest["spec"]["timeframes"]]
     done = next(at for at, part in enumerate(engine.parts) if "noise" in part.inputs)

@@ -73,12 +73,24 @@ class WindowNormalizer(ExactBuffers):
         return {tf.name: self.timeframe_features(tf, values[tf.name], times[tf.name]) for tf in self.spec.timeframes}
 
     def timeframe_features(self, timeframe: Timeframe, values: Tensor, times: Tensor) -> Tensor:
-        """The same of one timeframe; where they are streamable, also of a window's last bars alone."""
+        """The same of one timeframe."""
         if self.streamable:
             made = own_features(self.movement, values, statistics_bars(timeframe.lookback))
         else:
             made = self._value_features(values)
         return torch.cat([made, _calendar_features(times, timeframe.seconds, self.spec.periods)], dim=-1)
+
+    def last_features(self, timeframe: Timeframe, values: Tensor, times: Tensor) -> Tensor:
+        """The same of the last bar alone, ``(B, 1, F)``, of a model that is streamable.
+
+        Args:
+            timeframe: with M bars in a unit.
+            values: its last 1 + M, or all of a window that has fewer.
+            times: of these.
+        """
+        made = own_features(self.movement, values, statistics_bars(timeframe.lookback), last=True)
+        calendar = _calendar_features(times[:, -2:], timeframe.seconds, self.spec.periods)
+        return torch.cat([made, calendar[:, -1:]], dim=-1)
 
     def _value_features(self, values: Tensor) -> Tensor:
         """Changes, their size and the distance to the last bar, each in units of the window's own movement.

@@ -35,7 +35,7 @@ def layer_reach(lookback: int, num_layers: int) -> int:
     return 1 + max(0, lookback - 1 - statistics_bars(lookback)) // num_layers
 
 
-def own_features(movement: Changes, values: Tensor, span: int) -> Tensor:
+def own_features(movement: Changes, values: Tensor, span: int, last: bool = False) -> Tensor:
     """Changes, their size and the distance to the mean, each in units of the M bars up to its own; as many as usual.
 
     Highs and lows are told relative to their bar's close, volumes relative to the same M bars. A window's first bars
@@ -45,11 +45,12 @@ def own_features(movement: Changes, values: Tensor, span: int) -> Tensor:
         movement: the normaliser's.
         values: float64 ``(B, L, V)``; ``2 V`` with masks.
         span: M.
+        last: of the last bar only, whose 1 + M bars, or as many as a window has, are all of L.
 
     Returns:
-        float32 ``(B, L, F but for the calendar)``.
+        float32 ``(B, L, F but for the calendar)``, or ``(B, 1, …)`` of the last bar.
     """
-    mean = functools.partial(_mean, span=span)
+    mean = functools.partial(_last_mean if last else _mean, span=span)
     columns = movement.columns("open", "close", "value")
     levels = values[..., columns]  # (B, L, V of levels)
     unit = movement.own_units(levels, columns, mean)
@@ -63,7 +64,7 @@ def own_features(movement: Changes, values: Tensor, span: int) -> Tensor:
         features.append(_standardised(values[..., volumes].clamp(min=0).log1p(), span))
     if movement.spec.holes:
         features.append(values[..., len(movement.spec.columns) :])
-    return torch.cat(features, dim=-1).float()
+    return torch.cat([feature[:, -1:] if last else feature for feature in features], dim=-1).float()
 
 
 def _standardised(column: Tensor, span: int) -> Tensor:
@@ -71,6 +72,11 @@ def _standardised(column: Tensor, span: int) -> Tensor:
     mean = _mean(column, span)
     spread = (_mean(column.square(), span) - mean.square()).clamp(min=0).sqrt()
     return (column - mean) / spread.clamp(min=_STILL)
+
+
+def _last_mean(values: Tensor, span: int) -> Tensor:
+    """Mean of the last M bars of ``(B, L, V)``, ``(B, 1, V)``; of all, where there are fewer."""
+    return values[:, -span:].mean(dim=1, keepdim=True)
 
 
 def _mean(values: Tensor, span: int) -> Tensor:

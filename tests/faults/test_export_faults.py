@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_runner import error_line, sssd, sssd_export
+from cli_runner import error_line, sssd_export
 
 pytest.importorskip("onnxruntime", reason="the export extra is not installed")
 
-from sssd_engine import EngineError, load_engine
+from sssd_engine import load_engine
 from sssd_engine.fields import FILE
 from sssd_engine.manifest import sha256
 from sssd_export.build import assemble as builder
@@ -237,35 +237,3 @@ def test_names_that_windows_keeps_for_itself(name: str) -> None:
     assert FILE.holds("model.onnx")
     assert FILE.holds("console.onnx")
     assert FILE.holds("com10.bin")
-
-
-@pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("target", ["onnx", "openvino", pytest.param("torch-aot", marks=pytest.mark.long)])
-@pytest.mark.slow
-def test_commands_take_the_engines_of_every_target(
-    tiny_model: Path, tiny_csv: Path, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sssd_registry.plugin_api.registry import registry
-
-    if target not in registry().targets:
-        pytest.skip(f"target {target} is not installed")
-    out = tmp_path / "engine"
-    built = sssd_export("build", tiny_model, "--out", out, "--target", target, "--steps", "2", "--samples", "8")
-    assert built.code == 0, built.err
-    if target == "torch-aot":
-        assert "trust_native_code" in error_line(sssd("evaluate", out, tiny_csv))
-        with pytest.raises(EngineError, match="trust_native_code"):
-            load_engine(out)
-        monkeypatch.setenv("SSSD_TRUST_NATIVE_CODE", "1")
-    shown = sssd_export("inspect", out)
-    assert f"{target} engine" in shown.out
-    assert "ms for one window" in shown.out
-    scored = sssd("evaluate", out, tiny_csv, "--max-windows", "4")
-    assert scored.code == 0, scored.err
-    made = sssd("forecast", out, tiny_csv)
-    assert made.code == 0, made.err
-    again = sssd_export("refit", tiny_model, out)
-    if target == "torch-aot":
-        assert "whose weights are compiled in: export" in error_line(again)
-    else:
-        assert again.code == 0, again.err

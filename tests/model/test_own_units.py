@@ -62,6 +62,16 @@ def test_features_of_a_bar_stay_what_they_are(network: SSSDNetwork, tiny_frame: 
             assert torch.equal(short[:, -1], whole[:, end - 1])
 
 
+def test_features_of_the_last_bar_alone(network: SSSDNetwork, tiny_frame: pd.DataFrame) -> None:
+    """Of its 1 + M bars, without those of the others: sums are of the same numbers, in another order."""
+    values, times = windows(network, tiny_frame)
+    for timeframe in network.spec.timeframes:
+        v, t, bars = values[timeframe.name], times[timeframe.name], 1 + statistics_bars(timeframe.lookback)
+        expected = network.normalizer.timeframe_features(timeframe, v, t)[:, -1:]
+        seen = network.normalizer.last_features(timeframe, v[:, -bars:], t[:, -bars:])
+        assert torch.allclose(seen, expected, rtol=1e-6, atol=1e-6)
+
+
 def test_units_are_those_of_the_bars_before(network: SSSDNetwork, tiny_frame: pd.DataFrame) -> None:
     """Against sums written out: changes have a mean square of 1 over the M bars in units of the last."""
     values, _ = windows(network, tiny_frame)

@@ -48,16 +48,19 @@ class Advance(nn.Module):
         self.register_buffer("weights", torch.stack([_taps(block, reach) for block in stack.blocks]))
 
     def forward(self, values: Tensor, times: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Last bars ``(B, 1 + M, V)`` and ``(B, 1 + M)``, ``memory (B, layers, R, H)`` to token ``(B, H)``, memory."""
-        features = self.normalizer.timeframe_features(self.timeframe, values, times)
-        x = self.stack.project(features[:, -1:])  # (B, 1, H)
-        kept = []
+        """Last bars ``(B, 1 + M, V)`` and ``(B, 1 + M)``, ``memory (B, layers, R, H)`` to token ``(B, H)``, memory.
+
+        What each layer has kept is weighed for all of them at once: only what is new has to wait for the layer before.
+        """
+        x = self.stack.project(self.normalizer.last_features(self.timeframe, values, times))  # (B, 1, H)
+        before = memory[:, :, 1:]
+        known = (before * self.weights[:, :-1]).sum(dim=2)  # (B, layers, H)
+        new = []
         for number, block in enumerate(self.stack.blocks):
             assert isinstance(block, S4Block)
-            inputs = torch.cat([memory[:, number, 1:], block.norm(x)], dim=1)  # (B, R, H)
-            x = block.after(x, (inputs * self.weights[number]).sum(dim=1, keepdim=True))
-            kept.append(inputs)
-        return self.stack.norm(x[:, 0]), torch.stack(kept, dim=1)
+            new.append(block.norm(x))
+            x = block.after(x, known[:, number : number + 1] + new[-1] * self.weights[number, -1])
+        return self.stack.norm(x[:, 0]), torch.cat([before, torch.stack(new, dim=1)], dim=2)
 
 
 def _taps(block: nn.Module, reach: int) -> Tensor:

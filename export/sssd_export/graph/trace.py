@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from sssd_export.graph.keep_constants import optimise
-from sssd_export.graph.plain_slices import TRANSLATIONS
+from sssd_export.graph.lean_export import lean_export
 from sssd_export.graph.real_numbers import with_real_numbers
 from sssd_export.graph.s4_forms import is_transform, without_fft
 from sssd_export.graph.stages import UNITS, Decode, Encode, Normalise, feature_names, raw_names, value_names
+from sssd_export.graph.translations import TRANSLATIONS
 from sssd_export.graph.widen_norms import widen_norms
 from sssd_registry.data.windows import KNOWN, Windows
 from sssd_registry.errors import SSSDError
@@ -184,16 +185,25 @@ def export_module(
     """
     with quiet():
         try:
-            program = torch.onnx.export(
-                module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False,
-                input_names=names, output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False,
-                custom_translation_table=TRANSLATIONS,
-            )  # fmt: skip
+            try:
+                with lean_export():
+                    program = _exported(module, inputs, names, outputs, dynamic)
+            except torch.onnx.OnnxExporterError:  # perhaps one of its operators has to be taken apart after all
+                program = _exported(module, inputs, names, outputs, dynamic)
         except torch.onnx.OnnxExporterError as error:
             raise SSSDError(f"the {what} cannot be exported: {_reason(error)}") from error
         if program is None:
             raise RuntimeError("torch.onnx.export gave no program")
         return optimise(what, program)
+
+
+def _exported(
+    module: nn.Module, inputs: list[Any], names: list[str], outputs: list[str], dynamic: list[Any]
+) -> torch.onnx.ONNXProgram | None:
+    return torch.onnx.export(
+        module.eval(), tuple(inputs), dynamo=True, opset_version=OPSET, verbose=False, input_names=names,
+        output_names=outputs, dynamic_shapes=tuple(dynamic), optimize=False, custom_translation_table=TRANSLATIONS,
+    )  # fmt: skip
 
 
 def _reason(error: BaseException) -> str:

@@ -41,6 +41,11 @@ def build(request: ExportRequest, folder: Path) -> dict[str, Any]:
     elif request.options.provider == "cuda":
         if request.precision != "fp32":
             raise SSSDError(f"onnx:provider=cuda is for fp32, not {request.precision}: its products are the CPU's")
+        if request.loop == "loop":
+            raise SSSDError(
+                "onnx:provider=cuda replays CUDA graphs, and ONNX Runtime records none of a graph with a Loop: leave"
+                " --loop out, or take --loop step"
+            )
         # Of whole numbers, and of float64, little is on the GPU, and a CUDA graph has to be there whole.
         compiler = Compiler("onnxruntime-cuda", save, float64=False, build_only_reason=why_no_gpu() or _why_no_cuda())
     else:

@@ -88,6 +88,19 @@ def test_the_engine_can_be_evaluated(found: tuple[Path, dict[str, Any]], tiny_cs
     assert np.isfinite(scored.scores["model"].crps)
 
 
+def test_the_engine_can_be_inspected_and_refitted(found: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    out, manifest = Path(shutil.copytree(found[0], tmp_path / "engine")), found[1]
+    assert "ms for one window" in sssd_export("inspect", out).out
+    outcome = sssd_export("refit", found[0].parent / "model", out)
+    assert outcome.code == 0, outcome.err
+    after = read_manifest(out)
+    for name in ("precision", "scheduler", "num_inference_steps", "num_samples"):
+        assert after[name] == manifest[name]
+    assert {part["graph"]: after["files"][part["graph"]] for part in after["parts"]} == {
+        part["graph"]: manifest["files"][part["graph"]] for part in manifest["parts"]
+    }
+
+
 def test_what_is_too_strict_is_said_and_writes_nothing(
     model: Path, tiny_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ def test_the_manifest_tells_what_was_built(tiny_engine: Path) -> None:
     assert 0 < manifest["parity"]["max_error"] <= manifest["parity"]["tolerance"] == 1e-4
     assert manifest["parity"]["windows"] >= 2
     assert {"torch", "diffusers", "onnx", "numpy", "sssd-registry"} <= set(manifest["versions"])
-    assert list(manifest["files"]) == ["model.onnx"]
+    assert list(manifest["files"]) == ["correlation.bin", "model.onnx"]
     assert all("close" in output["meaning"] for output in manifest["outputs"])
 
 

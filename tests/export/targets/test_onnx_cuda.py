@@ -98,6 +98,12 @@ def test_what_cannot_be_had_is_said(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_loop_that_no_cuda_graph_holds_is_refused(working_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(SSSDError, match="records none of a graph with a Loop: leave --loop out"):
+        export_model(working_model, tmp_path / "engine", "onnx:provider=cuda", steps=2, loop="loop")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(bool(why_no_gpu()), reason=f"needs a GPU: {why_no_gpu()}")
 def test_on_a_gpu_it_forecasts_what_the_model_forecasts(
