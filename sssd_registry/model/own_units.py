@@ -15,6 +15,7 @@ window a bar stands, and nothing is ever subtracted again.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -61,17 +62,29 @@ def own_features(movement: Changes, values: Tensor, span: int, last: bool = Fals
         unit = movement.own_units(close, closes, mean)
         features.append(movement.between(close, values[..., extremes]) / unit)
     if volumes := movement.columns("volume"):
-        features.append(_standardised(values[..., volumes].clamp(min=0).log1p(), span))
+        in_order = functools.partial(_last_mean_in_order if last else _mean, span=span)
+        features.append(_standardised(values[..., volumes].clamp(min=0).log1p(), in_order))
     if movement.spec.holes:
         features.append(values[..., len(movement.spec.columns) :])
     return torch.cat([feature[:, -1:] if last else feature for feature in features], dim=-1).float()
 
 
-def _standardised(column: Tensor, span: int) -> Tensor:
-    """Zero mean and unit variance over the M bars up to each; zero where nothing varies."""
-    mean = _mean(column, span)
-    spread = (_mean(column.square(), span) - mean.square()).clamp(min=0).sqrt()
-    return (column - mean) / spread.clamp(min=_STILL)
+def _standardised(column: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+    """Zero mean and unit variance over the M bars up to each; zero where nothing varies.
+
+    Squares cancel where little does: ``mean`` has to add in the order of :func:`_mean`.
+    """
+    middle, square = mean(torch.cat([column, column.square()], dim=-1)).chunk(2, dim=-1)
+    spread = (square - middle.square()).clamp(min=0).sqrt()
+    return (column - middle) / spread.clamp(min=_STILL)
+
+
+def _last_mean_in_order(values: Tensor, span: int) -> Tensor:
+    """Mean of the last M bars of ``(B, L, V)``, ``(B, 1, V)``, to the bit as :func:`_mean` has it; L is M or more."""
+    total = values[:, -span:]
+    while total.shape[1] > 1:
+        total = total[:, ::2] + total[:, 1::2]
+    return total / span
 
 
 def _last_mean(values: Tensor, span: int) -> Tensor:

@@ -70,6 +70,11 @@ def test_features_of_the_last_bar_alone(network: SSSDNetwork, tiny_frame: pd.Dat
         expected = network.normalizer.timeframe_features(timeframe, v, t)[:, -1:]
         seen = network.normalizer.last_features(timeframe, v[:, -bars:], t[:, -bars:])
         assert torch.allclose(seen, expected, rtol=1e-6, atol=1e-6)
+        nearly_still = v.clone()
+        nearly_still[..., -1] = 1e8 + nearly_still[..., -1]  # squares of its logarithm cancel
+        expected = network.normalizer.timeframe_features(timeframe, nearly_still, t)[:, -1:]
+        seen = network.normalizer.last_features(timeframe, nearly_still[:, -bars:], t[:, -bars:])
+        assert torch.allclose(seen, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_units_are_those_of_the_bars_before(network: SSSDNetwork, tiny_frame: pd.DataFrame) -> None:
