@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from goals import DECILES, Goal, reached
-from summary import DEFAULTS, change_of_paths, mean_score
+from summary import DEFAULTS, change_of_paths, mean_score, signed
 
 from sssd_registry.evaluation.path_scores import SCORED
 
@@ -99,7 +99,7 @@ def _paths_beside_peers(entries: Trees) -> Iterator[Goal]:
                 compared += 1
                 share, half = change_of_paths(entry, scores[f"{score} by window"], run["scores"][f"{score} by window"])
                 if share < 0:
-                    lost.append(f"{task}, {name} ({share:+.1%} ± {half:.1%})")
+                    lost.append(f"{task}, {name} ({signed(share, half)})")
         if compared:
             text = f"{compared - len(lost)} of {compared}" + (f"; not below {', '.join(lost)}" if lost else "")
             yield f"defaults: {score} score below every peer that draws paths", text, reached(not lost)

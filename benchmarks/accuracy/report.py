@@ -21,6 +21,7 @@ from summary import (
     mean_score,
     paired,
     same_seeds,
+    signed,
     spread_over_seeds,
     standard_error_of,
     variant_of,
@@ -72,7 +73,7 @@ def _beside(entry: Mapping[str, Any], scores: Mapping[str, Any], ours: Mapping[s
     if scores is ours:
         return f"{scores[name]:.4g}"
     share, half = change_of_paths(entry, scores[f"{name} by window"], ours[f"{name} by window"])
-    return f"{scores[name]:.4g} ({share:+.1%} ± {half:.1%})"
+    return f"{scores[name]:.4g} ({signed(share, half)})"
 
 
 def _ordered(entry: Mapping[str, Any], *path: str) -> list[tuple[str, Any]]:

@@ -108,12 +108,19 @@ def gain_at(entry: Mapping[str, Any], name: str, horizon: str) -> tuple[float, f
 def change_of_paths(entry: Mapping[str, Any], scores: Sequence[float], others: Sequence[float]) -> tuple[float, float]:
     """Return by what share paths' scores are above others', window by window, and half of its 95 % interval.
 
-    Windows that overlap within the farthest horizon count as fewer.
+    Windows that overlap within the farthest horizon count as fewer; of a single window it is NaN.
     """
     theirs = np.asarray(others)
+    difference = np.asarray(scores) - theirs
     longest = max(map(int, entry["forecasters"][WALK][0]["scores"]["CRPS by horizon"]))
-    difference, error = _mean_and_error(entry, np.asarray(scores) - theirs, str(longest))
-    return difference / float(theirs.mean()), _Z * error / float(theirs.mean())
+    places = one_series(len(theirs), int(entry["data"].get("stride", longest)))
+    error = standard_error(difference[:, None, None], (float(longest),), places) if len(theirs) > 1 else np.nan
+    return float(difference.mean() / theirs.mean()), float(_Z * error / theirs.mean())
+
+
+def signed(share: float, half: float) -> str:
+    """Write a change and half of its interval, where that is known."""
+    return f"{share:+.1%}" + (f" ± {half:.1%}" if np.isfinite(half) else "")
 
 
 def _at_horizon(entry: Mapping[str, Any], name: str, horizon: str) -> Any:
