@@ -36,14 +36,21 @@ Trees = Mapping[str, Any]
 def main() -> None:
     summary = read_summary()
     bench, compared = (_read(ROOT / "runs" / name) for name in ("bench.json", "compare.json"))
-    # A suite that was stopped may have peers alone on some tasks: their tables show, but nothing follows from them.
-    ours = {task: one for task, one in summary.items() if any(name.startswith("sssd") for name in one["forecasters"])}
-    rows = [row for claim in CLAIMS for row in claim(ours, bench, compared)]
-    rows_of_goals = [row for goal in GOALS for row in goal(ours)] + goals_of_defaults(summary)
-    goals = table(["goal", "measured", "verdict"], [list(row) for row in rows_of_goals])
+    rows = [row for claim in CLAIMS for row in claim(_with_heads(summary), bench, compared)]
+    goals = table(["goal", "measured", "verdict"], [list(row) for row in goal_rows(summary)])
     fill(BENCHMARKS, {"accuracy": tables(summary), "paths": path_tables(summary), "goals": goals})
     fill(CLAIMS_PAGE, {"claims": table(["claim", "measured", "on", "verdict"], [list(row) for row in rows])})
     fill_headline()
+
+
+def goal_rows(summary: Trees) -> list[tuple[str, str, str]]:
+    """Goals of our heads and of the defaults, each with what was measured and the verdict."""
+    return [row for goal in GOALS for row in goal(_with_heads(summary))] + goals_of_defaults(summary)
+
+
+def _with_heads(summary: Trees) -> dict[str, Any]:
+    """Tasks that our heads were trained on: where there are peers alone, or the defaults, nothing follows for heads."""
+    return {task: one for task, one in summary.items() if any(name.startswith("sssd") for name in one["forecasters"])}
 
 
 def _read(file: Path) -> Any:
