@@ -73,15 +73,10 @@ def find_known(frame: pd.DataFrame, columns: Sequence[str], holidays: str | None
     check_columns(frame, columns, "data.known")
     found: list[Known] = []
     for column in columns:
-        labels = labels_of(frame[column])
+        labels = few_labels(frame, column, "data.known")
         if labels is None:
             found.append(Known(column=column))
             continue
-        if len(labels) > MOST_LABELS:
-            raise SSSDError(
-                f"{source_name(frame)}: column {column!r} (data.known) has {len(labels)} labels, such as"
-                f" {some(labels, 3)}; up to {MOST_LABELS} can be told apart: group them, or leave it out"
-            )
         found += [Known(column=column, level=label) for label in labels[1:]]  # the first is what the others differ from
     for country in (holidays or "").replace(" ", "").split(","):
         if country:
@@ -146,6 +141,21 @@ def _calendar(country: str, year: int) -> list[object]:
         return list(holidays.country_holidays(country, years=year))
     except NotImplementedError:
         raise SSSDError(f"data.holidays: no calendar of {country!r}; give an ISO code such as US, DE or GB") from None
+
+
+def few_labels(frame: pd.DataFrame, column: str, setting: str) -> list[str] | None:
+    """Return the labels of a column that ``setting`` names; None for numbers.
+
+    Raises:
+        SSSDError: there are more than can be told apart.
+    """
+    labels = labels_of(frame[column])
+    if labels is not None and len(labels) > MOST_LABELS:
+        raise SSSDError(
+            f"{source_name(frame)}: column {column!r} ({setting}) has {len(labels)} labels, such as {some(labels, 3)};"
+            f" up to {MOST_LABELS} can be told apart: group them, or leave it out"
+        )
+    return labels
 
 
 def labels_of(column: pd.Series) -> list[str] | None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sssd_registry.data.frame import check_columns, source_name
-from sssd_registry.data.known import MOST_LABELS, Known, labels_of
+from sssd_registry.data.known import Known, few_labels
 from sssd_registry.data.order import SeriesRows
 from sssd_registry.data.reading import row_name
 from sssd_registry.errors import SSSDError, some
@@ -48,12 +48,7 @@ def find_static(frame: pd.DataFrame, columns: Sequence[str], name: str | None) -
     check_columns(frame, columns, "data.static")
     found: list[Known] = []
     for column in columns:
-        labels = labels_of(frame[column])
-        if labels is not None and len(labels) > MOST_LABELS:
-            raise SSSDError(
-                f"{source_name(frame)}: column {column!r} (data.static) has {len(labels)} labels, such as"
-                f" {some(labels, 3)}; up to {MOST_LABELS} can be told apart: group them, or leave it out"
-            )
+        labels = few_labels(frame, column, "data.static")
         levels: list[str | None] = [*labels] if labels else [None]
         found += [Known(column=column, level=level, static=True) for level in levels]
     return tuple(found)

@@ -81,6 +81,19 @@ def settings_of(config: Config) -> dict[str, bool | int | float | str]:
     }
 
 
+def told_both(
+    first: Callable[[Progress, float], None], second: Callable[[Progress, float], None] | None
+) -> Callable[[Progress, float], None]:
+    """Join two that are told of every step, the second where there is one."""
+
+    def tell(progress: Progress, loss: float) -> None:
+        first(progress, loss)
+        if second is not None:
+            second(progress, loss)
+
+    return tell
+
+
 class _Tracker:
     """A tracker that is let go when it fails: a service that is down must not cost a training."""
 

@@ -36,7 +36,7 @@ from sssd_registry.training.score_validation_paths import score_validation_paths
 from sssd_registry.training.selection import choose_weights, validate
 from sssd_registry.training.shared_dropout import SharedDropout
 from sssd_registry.training.state import Run, at_end, is_finished, restore, run_state, start_run
-from sssd_registry.training.tracking import find_trackers, followed
+from sssd_registry.training.tracking import find_trackers, followed, told_both
 from sssd_registry.training.validation import validation_scores
 
 Report = Callable[[Progress, float], None]
@@ -92,20 +92,9 @@ def train(
     tableau = solver_tableau(scheduler, run.network.schedule, config.training.validation_steps)
     with place_of(run, out) as checkpoint:
         with followed(run, config, out) as tell_trackers:
-            learn(run, denoise, tableau, checkpoint, resume, both(tell_trackers, report))
+            learn(run, denoise, tableau, checkpoint, resume, told_both(tell_trackers, report))
         pipeline = SSSDPipeline(run.network, scheduler, training_record(run, config, tableau), examples(run))
         return save(run, pipeline, out, checkpoint)
-
-
-def both(first: Report, second: Report | None) -> Report:
-    """Tell two."""
-
-    def tell(progress: Progress, loss: float) -> None:
-        first(progress, loss)
-        if second is not None:
-            second(progress, loss)
-
-    return tell
 
 
 def denoise(run: Run, batch: Batch, generator: torch.Generator) -> torch.Tensor:
