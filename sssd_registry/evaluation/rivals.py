@@ -15,9 +15,10 @@ from sssd_registry.data.other_frames import Data
 from sssd_registry.data.panel import Panel
 from sssd_registry.data.read_windows import read_scored_windows
 from sssd_registry.data.split import origins_from
-from sssd_registry.data.windows import WindowSource, futures_at, history_at, observed_at, windows_at
+from sssd_registry.data.windows import WindowSource, history_at, windows_at
 from sssd_registry.errors import SSSDError
 from sssd_registry.evaluation.baselines import random_walk, seasonal_naive
+from sssd_registry.evaluation.scored_values import scored_values
 from sssd_registry.forecaster import Forecaster
 from sssd_registry.horizons import check_horizons
 
@@ -76,15 +77,11 @@ def forecast_rivals(
     samples = _forecasts(forecaster, source, origins, bars, count, seed, report)
     # The seasonal baseline needs more than a season before its season, whatever the model looks back to.
     history = history_at(source, origins, max(spec.base.lookback, 2 * spec.season + 1))  # (B, H, C)
-    future = futures_at(source, origins, bars)  # (B, K, C)
     log = spec.target_kind == "log-return"
-    last = history[:, -1]  # (B, C)
-    y, origin = (np.log(future / last[:, None]), np.zeros_like(last)) if log else (future, last)
     walk = random_walk(history, bars, count, np.random.default_rng(seed), window=forecaster.random_walk_window, log=log)
     seasonal = seasonal_naive(history, bars, count, np.random.default_rng(seed), season=spec.season, log=log)
     drawn = {"model": samples, "random walk": walk, "seasonal naive": seasonal}
-    y = np.where(observed_at(source, origins, bars), y, np.nan)
-    return Rivals(drawn, y, origin, tuple(bars), source, origins)
+    return Rivals(drawn, *scored_values(source, origins, bars), tuple(bars), source, origins)
 
 
 def _whole(horizon: float) -> int:

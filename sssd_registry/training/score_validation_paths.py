@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from sssd_registry.data.origins import Origins, window_places
-from sssd_registry.data.windows import futures_at, history_at, observed_at, windows_at
+from sssd_registry.data.windows import windows_at
 from sssd_registry.evaluation.path_scores import FunctionalScores, path_scores
+from sssd_registry.evaluation.scored_values import scored_values
 from sssd_registry.evaluation.scores import Array, crps, without_missing
 from sssd_registry.model.batches import TrainingData, evenly_spaced
 from sssd_registry.model.network import SSSDNetwork
@@ -39,11 +40,7 @@ def score_validation_paths(
     of_one = _SAMPLES * len(horizons) * len(spec.targets)
     chosen = evenly_spaced(origins, max(2, min(_WINDOWS, _MOST_NUMBERS // of_one)))
     samples = _forecasts(network, tableau, data, chosen)  # (B, S, K, C)
-    last = history_at(data.source, chosen, spec.base.lookback)[:, -1]  # (B, C)
-    future = futures_at(data.source, chosen, horizons)  # (B, K, C)
-    log = spec.target_kind == "log-return"
-    y, origin = (np.log(future / last[:, None]), np.zeros_like(last)) if log else (future, last)
-    y = np.where(observed_at(data.source, chosen, horizons), y, np.nan)
+    y, origin = scored_values(data.source, chosen, horizons)
     places = window_places(data.source, chosen)
     found = path_scores(samples, y, origin, horizons, spec.targets, places=places)
     by_target = without_missing(crps(samples, y)).mean(axis=(0, 1))
