@@ -31,12 +31,14 @@ def summary(frame: pd.DataFrame, spec: DataSpec, split: tuple[int, int] | None =
         split: starts of the validation and of the test part, seconds since 1970 UTC.
     """
     rows = series_rows(frame, spec.time, spec.id, broken={})
+    told = [one.column for one in spec.known if one.country is None]
     parts = [
         f"{source_name(frame)}: {len(frame):,} rows" + (f" of {len(rows):,} series ({spec.id})" if spec.id else ""),
         _time(frame, spec, rows),
         _bars(spec, [one.times for one in rows]),
         *_missing(frame, spec),
-        _columns(spec, left_out(frame, (*spec.columns, spec.time, spec.id))),
+        _columns(spec, left_out(frame, (*spec.columns, *told, spec.time, spec.id))),
+        *_known(spec),
         f"forecast: {some(spec.targets, _SHOWN)} {_ahead(spec.horizons)} bars ahead",
     ]
     if split is not None:
@@ -87,6 +89,16 @@ def _columns(spec: DataSpec, omitted: Mapping[str, str]) -> str:
         return text
     reasons = [f"{name} ({why})" for name, why in omitted.items()]
     return f"{text}; left out: {some(reasons, _SHOWN, length=100)}"
+
+
+def _known(spec: DataSpec) -> list[str]:
+    """Words on what is known ahead, and on what is constant within a series."""
+    ahead = [one.column for one in spec.known if one.country is None and not one.static]
+    holidays = [f"holidays of {one.country}" for one in spec.known if one.country is not None]
+    named = list(dict.fromkeys([*ahead, *holidays]))
+    constant = list(dict.fromkeys(one.column for one in spec.known if one.static))
+    found = [("known ahead", named), ("constant within a series", constant)]
+    return [f"{what}: {some(names, _SHOWN)}" for what, names in found if names]
 
 
 def _ahead(horizons: Sequence[int]) -> str:
