@@ -16,7 +16,8 @@ from sssd_registry.files.json_file import read_json
 from sssd_registry.files.staging import is_hidden
 
 SETTINGS, LEFT_OUT = "batch.json", "left_out.csv"
-_PARQUET, _PACKED = (".parquet", ".pq"), (".gz", ".bz2", ".xz", ".zst", ".zip")
+_TABLES = (".parquet", ".pq", ".arrow", ".feather", ".ipc")
+_PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def is_pattern(data: Path) -> bool:
@@ -57,9 +58,9 @@ def find_parts(pattern: Path, out: Path) -> dict[Path, Path]:
 
 
 def _target_name(part: Path) -> str:
-    """``a.parquet`` of ``a.parquet``; ``a.csv`` of ``a.csv``, ``a.csv.gz`` and ``a.txt``."""
+    """``a.parquet`` of ``a.parquet`` and ``a.arrow``; ``a.csv`` of ``a.csv``, ``a.csv.gz`` and ``a.txt``."""
     plain = part.with_suffix("") if part.suffix.lower() in _PACKED else part
-    return f"{plain.stem}{'.parquet' if plain.suffix.lower() in _PARQUET else '.csv'}"
+    return f"{plain.stem}{'.parquet' if plain.suffix.lower() in _TABLES else '.csv'}"
 
 
 def settle_folder(out: Path, settings: Mapping[str, Any]) -> None:

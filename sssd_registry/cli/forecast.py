@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def forecast(
     model: ModelOrEngine,
     data: Annotated[
-        Path, typer.Argument(help="CSV or Parquet; forecasts start after its last row. Or many: 'parts/*.parquet'")
+        Path,
+        typer.Argument(help="CSV, Parquet or Arrow; forecasts start after its last row. Or many: 'parts/*.parquet'"),
     ],
     horizons: Annotated[
         str | None, typer.Option(help="bars or durations, such as 1,4,24 or 15min,1h; 1:24 for a range")

@@ -20,6 +20,7 @@ _KINDS = {
     b"PK\x03\x04": "a spreadsheet or another zip archive; save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet of old; save the sheet as CSV",
     b"PAR1": "Parquet; give it a name that ends in .parquet",
+    b"ARROW1": "Arrow; give it a name that ends in .arrow",
     b"%PDF": "a PDF; get the table as CSV",
 }
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sssd_registry.data.arrow_file import SUFFIXES, read_arrow
 from sssd_registry.data.csv_file import ID_NAMES, read_csv
 from sssd_registry.data.intervals import interval_starts
 from sssd_registry.data.joined_time import join_time
@@ -40,7 +41,7 @@ _UNREADABLE = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfil
 def read_frame(source: Data, how: object = None) -> pd.DataFrame:
     """The rows of ``source``, the time column as ``datetime64[ns, UTC]``, texts that are numbers as numbers.
 
-    Reads CSV (also compressed; any usual delimiter, decimal mark and notation of dates), Parquet, or a frame, of
+    Reads CSV (also compressed; any usual delimiter, decimal mark and notation of dates), Parquet, Arrow, or a frame, of
     pandas or of another library, whose time is a column or the index. Rows keep their order, but for files with the
     newest first. What was understood is in :func:`sssd_registry.data.reading.reading_of`; the index has the rows as
     they are in the file, from 0. Reading its own result again changes nothing.
@@ -115,7 +116,7 @@ def _is_result(frame: pd.DataFrame, settings: ReadSettings) -> bool:
 
 def _read_file(path: Path, settings: ReadSettings) -> pd.DataFrame:
     if path.is_dir():
-        raise SSSDError(f"{path} is a directory; expected a CSV or Parquet file")
+        raise SSSDError(f"{path} is a directory; expected a CSV, Parquet or Arrow file")
     if not path.exists():
         raise SSSDError(f"no such file: {path}")
     if path.stat().st_size == 0:
@@ -126,6 +127,8 @@ def _read_file(path: Path, settings: ReadSettings) -> pd.DataFrame:
             return pd.read_parquet(path, engine="pyarrow")
         except Exception as error:  # pyarrow has no common kind for what a damaged file may raise
             raise SSSDError(f"{path} is not readable as Parquet: {_reason(error)}") from None
+    if path.suffix.lower() in SUFFIXES:
+        return read_arrow(path)
     try:
         return _without_counter(read_csv(path, settings))
     except SSSDError:
@@ -163,6 +166,8 @@ def _with_names(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _index_to_column(frame: pd.DataFrame, time: str | None) -> pd.DataFrame:
     """An index of times, or with names, becomes columns; a bare row counter is dropped."""
     index = frame.index
+    if isinstance(index, pd.RangeIndex) and index.name is None and (index.start, index.step) == (0, 1):
+        return frame  # to number the rows anew would copy them
     if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex) and (time is None or time not in frame.columns):
         name = time or str(index.name or "time")
         return frame.reset_index(names=name, drop=name in frame.columns)
