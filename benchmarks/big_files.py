@@ -3,8 +3,8 @@
 python benchmarks/big_files.py             prints a table
 python benchmarks/big_files.py --document  writes it into docs/benchmarks.md
 
-Half an hour on a core, nearly all of it for the last row, whose direct path is fitted as by default. The network is small
-and trained for 20 steps: what grows with the rows is reading, windows, fits and validation.
+Half an hour on a core, nearly all of it for the last row, whose direct path is fitted as by default. The network is
+small and trained for 20 steps: what grows with the rows is reading, windows, fits and validation.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow with a time column")],
     out: Annotated[Path, typer.Option(help="folder for tables and models; finished folds in it are kept")],
     folds: Annotated[int, typer.Option(min=1, help="stretches of time to forecast, the last ones of the data")] = 5,
     refit: Annotated[

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def compare(
     model: Annotated[Path, typer.Argument(help="model folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow, with the history that the windows need")],
     schedulers: Annotated[
         list[str] | None,
         typer.Option(help="all, or NAME,NAME, or NAME:option=value,…; repeatable"),

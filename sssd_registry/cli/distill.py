@@ -10,7 +10,7 @@ import typer
 
 def distill(
     model: Annotated[Path, typer.Argument(help="model folder; it stays as it is")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet, the model's training data")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow, the model's training data")],
     out: Annotated[Path, typer.Option(help="folder of the distilled model")],
     scheduler: Annotated[
         str | None, typer.Option(help="deterministic, NAME or NAME:option=value,…; default: ddim, or flow-euler")

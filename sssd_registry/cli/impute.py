@@ -10,7 +10,7 @@ import typer
 
 def impute(
     model: Annotated[Path, typer.Argument(help="model or engine folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet with missing values")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow with missing values")],
     out: Annotated[Path, typer.Option(help="table of what was missing, with quantiles (.csv or .parquet)")],
     samples: Annotated[int, typer.Option(min=2, help="samples of each missing value")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same samples")] = 0,

@@ -18,7 +18,7 @@ _SHOWN = 10
 
 
 def search(
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow with a time column")],
     trials: Annotated[int, typer.Option(min=1, help="trials in all, those of other workers and of before among them")],
     storage: Annotated[Path | None, typer.Option(help="SQLite file of trials; default: DATA.search.db")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file; what it sets is not searched")] = None,

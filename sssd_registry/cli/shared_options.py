@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 ModelOrEngine = Annotated[Path, typer.Argument(help="model folder or engine folder")]
-History = Annotated[Path, typer.Argument(help="CSV or Parquet, with the history that the windows need")]
+History = Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow, with the history that the windows need")]
 TrainedHorizons = Annotated[str | None, typer.Option(help="bars or durations; default: as trained")]
 Unit = Annotated[str, typer.Option(help="what plain numbers in --horizons count: bars or min")]
 SchedulerName = Annotated[str | None, typer.Option(help="NAME or NAME:option=value,…; see `sssd plugins`")]

@@ -11,7 +11,7 @@ from sssd_registry.cli.shared_options import Strict, Unit
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet with a time column")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow with a time column")],
     out: Annotated[Path, typer.Option(help="model folder to write")],
     config: Annotated[Path | None, typer.Option(help="TOML file with [data], [model] and [training]")] = None,
     set_: Annotated[

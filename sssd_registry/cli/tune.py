@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def tune(
     model: Annotated[Path, typer.Argument(help="model folder")],
-    data: Annotated[Path, typer.Argument(help="CSV or Parquet, with the model's validation data")],
+    data: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow, with the model's validation data")],
     steps: Annotated[int, typer.Option(min=2, help="network calls of the solver")] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
