@@ -78,9 +78,9 @@ def check_engine(engine: Path, manifest: Mapping[str, Any]) -> None:
 
 def _unreadable(spec: DataSpec) -> str:
     """Tell what of the data a page does not read, or nothing."""
-    if spec.known:
-        names = ", ".join(one.name for one in spec.known)
-        return f"is told what is known ahead ({names})"
+    if any(one.country or one.static for one in spec.known):
+        names = ", ".join(dict.fromkeys(one.name for one in spec.known if one.country or one.static))
+        return f"is told of holidays, or of what is constant within a series ({names})"
     if spec.bar_months:
         return f"has bars of {spec.bar}, and follows the calendar's months"
     if spec.step_length:

@@ -140,7 +140,17 @@ def with_holes() -> pd.DataFrame:
     return frame.drop(index=[100, 101, 480, 481, 482])
 
 
+def known_ahead() -> pd.DataFrame:
+    """Hours with numbers, truths and labels beside them, a few rows missing, and 40 rows that are to come."""
+    random = np.random.default_rng(2)
+    sky = random.choice(["clear", "rain", "snow"], 500)
+    frame = frame_of(EVERY_HOUR, heat=random.normal(size=500).round(3), work=random.random(500) < 0.5, sky=sky)
+    frame.loc[460:, "x"] = np.nan
+    return frame.drop(index=[100, 101, 440])
+
+
 HOURS = 'data.timeframes={"1h" = 24, "4h" = 5}'
+KNOWN = 'data.known=["heat", "work", "sky"]'
 CASES = {
     "market": (ohlcv(a_market()), [HOURS]),
     "five minutes": (ohlcv(a_market("5min", 30)), ['data.timeframes={"1h" = 12, "1d" = 3, "1w" = 2}']),
@@ -151,6 +161,10 @@ CASES = {
     "weeks": (frame_of(pd.date_range("2020-01-05", periods=150, freq="W")), ['data.timeframes={"1w" = 10}']),
     "panel": (panel(), ['data.timeframes={"1d" = 10, "1w" = 3}', "data.id=shop", "data.targets=all"]),
     "holes": (with_holes(), [HOURS, "data.targets=all"]),
+    "known": (known_ahead(), [HOURS, KNOWN]),
+    "known, coarser": (
+        known_ahead(), ['data.timeframes={"2h" = 12, "4h" = 5}', KNOWN, "data.horizons=[1, 12]", "data.bar=1h"]
+    ),
     "newest first": (frame_of(EVERY_HOUR[:300])[::-1], [HOURS]),
     "offsets": (frame_of(pd.date_range("2024-01-01", periods=300, freq="h", tz="UTC+05:30")), [HOURS]),
     "milliseconds": (frame_of(EVERY_HOUR[:300]).assign(time=1_704_067_200_000 + 3_600_000 * np.arange(300)), [HOURS]),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from chromium import Browser, browser, find_chromium
 from cli_runner import sssd_export
 from pages_served import served
@@ -24,6 +25,8 @@ from sssd_engine import load_engine
 from sssd_engine.noise import draw_noise
 from sssd_export.request import export_model
 from sssd_export.web.runtime import PACKAGE
+from sssd_registry.config import load_config
+from sssd_registry.training.train import train
 
 CHROMIUM = find_chromium()
 FAN, FAN_IN_THE_DARK = (0, 114, 178), (86, 180, 233)
@@ -118,6 +121,41 @@ def test_numbers_are_pythons(
             assert error.max() <= 1e-5, (name, sorted(asked))
         times = expected.to_frame()["time"].drop_duplicates()
         assert made["times"] == times.astype("datetime64[s]").astype(int).tolist()
+
+
+def test_what_is_known_ahead_counts_as_in_python(window: Browser, site: tuple[str, Path], tmp_path: Path) -> None:
+    """Effects, and a direct path that is told; what is known otherwise is forecast otherwise."""
+    random, rows = np.random.default_rng(0), 400
+    sky = random.choice(["clear", "rain"], rows)
+    frame = pd.DataFrame(
+        {"time": pd.date_range("2024-01-01", periods=rows, freq="h"), "heat": random.normal(size=rows)}
+    )
+    frame = frame.assign(sky=sky, y=(50 + 3 * frame["heat"] - 4 * (sky == "rain") + random.normal(size=rows)).round(4))
+    settings = ['data.known=["heat", "sky"]', "data.horizons=[1, 3]", 'data.timeframes={"1h" = 48}']
+    settings += ["training.max_steps=1", "training.validate_every=1", "model.feature_size=8"]
+    pipe = train(frame, load_config(None, settings), tmp_path / "m")
+    direct = pipe.network.normalizer.direct
+    assert direct is not None
+    torch.manual_seed(0)
+    for name in direct.weight_names():
+        direct.get_buffer(name).normal_(std=0.1)
+    direct.use(0.5, torch.ones(1))
+    pipe.save_pretrained(tmp_path / "m")
+    export_model(tmp_path / "m", tmp_path / "e", samples=16)
+    shutil.copytree(tmp_path / "e", site[1] / "known" / "engine")
+    frame.loc[rows - 3 :, "y"] = np.nan
+    made = []
+    for weather in (["rain", "clear", "rain"], ["clear", "clear", "clear"]):
+        frame.loc[rows - 3 :, "sky"] = weather
+        frame.to_csv(tmp_path / "coming.csv", index=False)
+        expected = load_engine(tmp_path / "e")(tmp_path / "coming.csv", 25, seed=7).samples
+        text = json.dumps((tmp_path / "coming.csv").read_text())
+        ours = window.run(FORECAST % (f"{site[0]}/known", text, json.dumps({"samples": 25, "seed": 7})))["samples"]
+        made.append(np.array(ours).reshape(expected.shape))
+        assert (np.abs(made[-1] - expected) / expected.std(axis=1, keepdims=True)).max() <= 1e-5
+    assert np.abs(made[0] - made[1]).min() > 0.1
+    with pytest.raises(AssertionError, match="1 of the 3 rows to be forecast are missing; heat, sky have to be known"):
+        window.run(FORECAST % (f"{site[0]}/known", json.dumps(frame.iloc[:-1].to_csv(index=False)), "{}"))
 
 
 def test_the_modules_are_used_as_the_documents_say(window: Browser, tiny_engine: Path, tiny_csv: Path) -> None:

@@ -1,21 +1,23 @@
 // A table of a CSV file as series of bars, by the data specification of an engine's manifest: what is wrong with a file
-// is said here. A series has `id`, `times` (starts of bars, seconds since 1970 UTC) and `values`, a row for each bar.
+// is said here. A series has `id`, `times` (starts of bars, seconds since 1970 UTC) and `values`, a row for each bar: the
+// columns, then what is known ahead; and `coming`, what is known of the bars after the last.
 
 import { DataError, isEmpty, numbersOf, shown } from "./csv.js";
+import { carriedOn, knownColumns, knownNumbers } from "./known.js";
 import { secondsOf } from "./times.js";
 
 export const DAY = 86400, WEEK = 7 * DAY, MONDAY = 4 * DAY; // 1970-01-05
 export const modulo = (a, b) => ((a % b) + b) % b;
 
 export function readSeries(table, spec) {
-  const wanted = [spec.time, ...(spec.id === null ? [] : [spec.id]), ...spec.columns];
+  const wanted = [spec.time, ...(spec.id === null ? [] : [spec.id]), ...spec.columns, ...knownColumns(spec)];
   const lacking = wanted.filter((name) => !table.columns.has(name));
   if (lacking.length) {
     const there = [...table.columns.keys()].join(", ");
     throw new DataError(`no column ${lacking.map(shown).join(", ")} in the file, which has ${there}`);
   }
   const times = secondsOf(table, spec.time, spec.zone ?? null);
-  const columns = spec.columns.map((name) => numbersOf(table, name, spec.decimal));
+  const columns = [...spec.columns.map((name) => numbersOf(table, name, spec.decimal)), ...knownNumbers(table, spec)];
   const rowsOf = new Map();
   times.forEach((_, row) => {
     const id = spec.id === null ? "" : table.columns.get(spec.id)[row];
@@ -41,16 +43,27 @@ function toBars(id, rows, allTimes, columns, table, spec) {
   checkStep(rows.map((row) => allTimes[row]), spec, of);
   checkValues(everything, rows, table, spec);
   const end = spec.timestamps === "end" ? spec.source_seconds : 0;
-  let bars = observed({ times: rows.map((row) => allTimes[row] - end), values: everything });
-  if (!bars.times.length) throw new DataError(`${of}no row has a value`);
+  const count = spec.columns.length;
+  let bars = { times: rows.map((row) => allTimes[row] - end), values: everything };
+  let seen = observed(bars, count);
+  if (!seen) throw new DataError(`${of}no row has a value`);
+  if (!spec.known?.length) bars = cut(bars, 0, seen); // the others are to come, and nothing is known of them
   if (spec.bar_seconds !== spec.source_seconds) {
-    const last = bars.times[bars.times.length - 1] + spec.source_seconds;
-    bars = resample(bars, spec.roles, spec.bar_seconds, spec.source_seconds);
-    bars = upTo(bars, last - spec.bar_seconds); // a bar that is not over is not known
+    const over = (row) => bars.times[row] + spec.source_seconds - spec.bar_seconds;
+    const [last, end] = [over(seen - 1), over(bars.times.length - 1)];
+    bars = upTo(resample(bars, rolesOf(spec), spec.bar_seconds, spec.source_seconds), end);
+    bars.times.forEach((time, row) => time > last && bars.values[row].fill(NaN, 0, count)); // not over: not known
   }
   if (spec.gaps === "missing") bars = withMissingRows(bars, spec.bar_seconds);
-  return { id, ...bars };
+  carriedOn(bars.values, count);
+  seen = observed(bars, count);
+  return { id, ...cut(bars, 0, seen), coming: cut(bars, seen).values.map((row) => row.slice(count)) };
 }
+
+// How columns become those of coarser bars; of what is known ahead, the last.
+export const rolesOf = (spec) => [...spec.roles, ...(spec.known ?? []).map(() => "value")];
+
+const cut = ({ times, values }, from, to) => ({ times: times.slice(from, to), values: values.slice(from, to) });
 
 function checkStep(times, spec, of) {
   if (times.length < 4) return;
@@ -65,9 +78,9 @@ function checkStep(times, spec, of) {
 
 // As sssd_engine's checks have it: no missing value where the model knows of none, and no value that it cannot take.
 function checkValues(values, rows, table, spec) {
-  const last = values.findLastIndex((row) => row.some((value) => !Number.isNaN(value)));
+  const last = observed({ values }, spec.columns.length) - 1;
   const bounds = new Map((spec.bounds ?? []).map((ends, at) => [spec.columns.indexOf(spec.targets[at]), ends]));
-  values.slice(0, last + 1).forEach((row, at) => row.forEach((value, column) => {
+  values.slice(0, last + 1).forEach((row, at) => row.slice(0, spec.columns.length).forEach((value, column) => {
     const [low, high] = bounds.get(column) ?? [null, null];
     let wrong = "";
     if (Number.isNaN(value)) wrong = spec.holes ? "" : "it is empty, and this model knows of no missing values";
@@ -80,10 +93,9 @@ function checkValues(values, rows, table, spec) {
   }));
 }
 
-// Rows up to the last in which anything was observed: the others are to come.
-function observed(bars) {
-  const last = bars.values.findLastIndex((row) => row.some((value) => !Number.isNaN(value)));
-  return { times: bars.times.slice(0, last + 1), values: bars.values.slice(0, last + 1) };
+// Number of rows up to the last in which any of the first `count` columns was observed: the others are to come.
+function observed({ values }, count) {
+  return values.findLastIndex((row) => row.slice(0, count).some((value) => !Number.isNaN(value))) + 1;
 }
 
 // Bars that begin no later than `start`.

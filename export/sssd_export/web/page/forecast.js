@@ -1,8 +1,9 @@
 // From a file to a forecast: the last window of each series, the engine's graphs, and what is read off the samples.
 
 import { DataError, readCsv, shown } from "./csv.js";
-import { lengthOf, readSeries, resample, upTo } from "./bars.js";
+import { lengthOf, readSeries, resample, rolesOf, upTo } from "./bars.js";
 import { textNumber } from "./blake2b.js";
+import { knownColumns } from "./known.js";
 import { futureTimes } from "./calendar.js";
 import { drawNoise } from "./noise.js";
 
@@ -31,7 +32,7 @@ export async function openEngine(ort, read) {
 // Series of a file's text that have a whole window, and why the others have none.
 export function readText(text, manifest) {
   const { spec } = manifest;
-  const all = readSeries(readCsv(text), spec).map((series) => ({ series, lacks: whatLacks(series, spec) }));
+  const all = readSeries(readCsv(text), spec).map((series) => ({ series, lacks: whatLacks(series, manifest) }));
   const series = all.filter((one) => !one.lacks).map((one) => one.series);
   const leftOut = all.filter((one) => one.lacks).map((one) => `${one.series.id ? `series ${shown(one.series.id)}: ` : ""}${one.lacks}`);
   if (!series.length) throw new DataError(leftOut[0]);
@@ -42,15 +43,22 @@ export function readText(text, manifest) {
 function lastBars(series, timeframe, spec) {
   if (timeframe.seconds === spec.bar_seconds) return series;
   const now = series.times[series.times.length - 1] + spec.bar_seconds;
-  return upTo(resample(series, spec.roles, timeframe.seconds, spec.bar_seconds), now - timeframe.seconds);
+  return upTo(resample(series, rolesOf(spec), timeframe.seconds, spec.bar_seconds), now - timeframe.seconds);
 }
 
-function whatLacks(series, spec) {
+// Bars after a window that have to be known.
+const ahead = ({ horizons, spec }) => Math.max(...(horizons ?? spec.horizons));
+
+function whatLacks(series, manifest) {
+  const { spec } = manifest;
   for (const timeframe of spec.timeframes) {
     const count = lastBars(series, timeframe, spec).times.length;
     if (count < timeframe.lookback) {
       return `too few rows: a window takes the last ${timeframe.lookback} complete bars of ${lengthOf(timeframe.seconds)}, and there are ${count}`;
     }
+  }
+  if (spec.known?.length && series.coming.length < ahead(manifest)) {
+    return `${ahead(manifest) - series.coming.length} of the ${ahead(manifest)} rows to be forecast are missing; ${knownColumns(spec).join(", ")} have to be known of each: add rows after the last one, with ${spec.targets.join(", ")} left empty`;
   }
   const { lookback } = spec.timeframes[0];
   for (const target of spec.targets) {
@@ -63,12 +71,16 @@ function whatLacks(series, spec) {
 
 // A series' window as tensors of one window, by the engine's names.
 export function windowOf(series, manifest) {
-  const made = {};
+  const made = {}, known = (manifest.spec.known ?? []).length;
   for (const timeframe of manifest.spec.timeframes) {
     const { times, values } = lastBars(series, timeframe, manifest.spec);
     const count = timeframe.lookback;
-    made[`values_${timeframe.name}`] = { data: values.slice(-count).flat(), dims: [1, count, manifest.spec.columns.length] };
+    made[`values_${timeframe.name}`] = { data: values.slice(-count).flat(), dims: [1, count, manifest.spec.columns.length + known] };
     made[`times_${timeframe.name}`] = { data: times.slice(-count).map(BigInt), dims: [1, count] };
+  }
+  if (known) {
+    const bars = ahead(manifest);
+    made.values_known = { data: series.coming.slice(0, bars).flat(), dims: [1, bars, known] };
   }
   return made;
 }

@@ -5,6 +5,7 @@ import { drawFan } from "./chart.js";
 import { DataError } from "./csv.js";
 import { LEVELS, forecast, openEngine, readText } from "./forecast.js";
 import { DAY, lengthOf } from "./bars.js";
+import { knownColumns } from "./known.js";
 import { isoOf, shortOf } from "./times.js";
 
 const $ = (id) => document.getElementById(id);
@@ -30,7 +31,8 @@ async function start() {
   $("about").textContent = `Forecasts ${spec.targets.join(", ")}, ${numbers(horizons)} bars of ${lengthOf(seconds)} ahead; `
     + (inUse ? `${scheduler}, ${calls} network calls.` : "in closed form.");
   $("wanted").textContent = `A header, then rows ${lengthOf(spec.step_seconds || spec.source_seconds)} apart. Columns: `
-    + `${[spec.time, ...(spec.id === null ? [] : [spec.id]), ...spec.columns].join(", ")}. `
+    + `${[spec.time, ...(spec.id === null ? [] : [spec.id]), ...spec.columns, ...knownColumns(spec)].join(", ")}. `
+    + (spec.known?.length ? `Rows to be forecast have ${knownColumns(spec).join(", ")}, and ${spec.columns.join(", ")} left empty. ` : "")
     + `A window takes the last ${spec.timeframes.map((one) => `${one.lookback} bars of ${lengthOf(one.seconds)}`).join(", ")}.`;
   $("samples").value = samples;
   fill("target", spec.targets);
