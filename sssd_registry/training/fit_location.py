@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from operator import add
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -32,9 +33,12 @@ _MUCH_EXPLAINED = 0.1
 _SILENT = 0.5
 # In units of the average row's miss: a row that is missed by this much counts for a quarter of one that is hit.
 _FAR = 0.5
-_AT_ONCE, _HORIZONS_AT_ONCE, _FOLDS = 2048, 32, 4
+_AT_ONCE, _FOLDS = 2048, 4
 # Penalties are chosen by so many of the horizons, evenly spaced.
 _CHOSEN_BY = 40
+
+# Some rows, and what is left of them, float64 (n, G, C).
+LeftOut: TypeAlias = tuple[slice, Tensor]
 
 
 @dataclass(frozen=True)
@@ -137,21 +141,23 @@ def summed(data: Regression) -> Sums:
     return Sums(whole, fits, scores)
 
 
-def fit_location(data: Regression) -> tuple[Tensor, Tensor] | None:
-    """Weights ``(G, P, C)`` and what they leave of rows they were not fitted on, ``(n, G, C)``, float64.
+def fit_location(data: Regression, points: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Weights ``(G, P, C)`` and what they leave of rows they were not fitted on, at ``points`` of the G horizons.
 
-    As much as the latter will be left of new data. ``None``: no location is better than the last value.
+    Float64, the latter ``(n, points, C)``: as much will be left of new data. ``None``: no location is better than the
+    last value.
     """
     sums = summed(data)
     penalties = best_penalties(data, sums)
     if penalties is not None:
-        data = reweighted(data, left_out_residuals(data, sums, penalties))
+        data = reweighted(data, partial(left_out, data, sums, penalties))
         del sums  # a quarter of a gigabyte, which those of the new weights need
         sums = summed(data)
         penalties = best_penalties(data, sums)
     if penalties is None:
         return None
-    return ridge(sums.whole, data, penalties), left_out_residuals(data, sums, penalties)
+    residual = torch.cat([left[:, points] for _, left in left_out(data, sums, penalties)])
+    return ridge(sums.whole, data, penalties), residual
 
 
 def best_penalties(data: Regression, sums: Sums) -> Penalties | None:
@@ -178,30 +184,25 @@ def best_penalties(data: Regression, sums: Sums) -> Penalties | None:
     return best if total > _LEAST_EXPLAINED and (worst > 0 or (total > _MUCH_EXPLAINED and second > 0)) else None
 
 
-def left_out_residuals(data: Regression, sums: Sums, penalties: Penalties) -> Tensor:
-    """Return what the location leaves of blocks it was not fitted on, ``(n, G, C)``."""
-    residual = data.moved.clone()
+def left_out(data: Regression, sums: Sums, penalties: Penalties) -> Iterator[LeftOut]:
+    """Yield what the location leaves of blocks it was not fitted on, some rows after the others."""
     for fold, fit in zip(data.folds, sums.fits, strict=True):
         location = ridge(fit, data, penalties)
         for rows in _chunks(fold.score):
-            residual[rows] -= torch.einsum("gpc,npc->ngc", location, data.terms(rows))
-    return residual
+            yield rows, data.moved[rows] - torch.einsum("gpc,npc->ngc", location, data.terms(rows))
 
 
-def reweighted(data: Regression, residual: Tensor) -> Regression:
-    """Rows weigh ``1 / (_FAR + q)^2`` times what they did, where q is a row's mean size of ``residual (n, G, C)``.
+def reweighted(data: Regression, residuals: Callable[[], Iterator[LeftOut]]) -> Regression:
+    """Rows weigh ``1 / (_FAR + q)^2`` times what they did, where q is the mean size of a row's residuals.
 
-    The average row's q is 1.
+    The average row's q is 1. Residuals are asked for twice, some rows at a time: whole they would be a quarter of a
+    gigabyte.
     """
-    # Some horizons, then some rows at a time: another array of that size would be a quarter of a gigabyte.
-    weights = data.row_weights.unsqueeze(1)
-    means = [
-        (weights * residual[:, first : first + _HORIZONS_AT_ONCE].abs()).mean(dim=0, keepdim=True)
-        for first in range(0, residual.shape[1], _HORIZONS_AT_ONCE)
-    ]
-    typical = torch.cat(means, dim=1).clamp(min=1e-12)  # (1, G, C)
-    rows = _chunks(slice(0, len(residual)))
-    missed = torch.cat([(residual[some].abs() / typical).mean(dim=1) for some in rows])  # (n, C)
+    total = torch.zeros((), dtype=torch.float64)
+    for rows, left in residuals():
+        total = total + (data.row_weights[rows].unsqueeze(1) * left.abs()).sum(dim=0)  # (G, C)
+    typical = (total / len(data.moved)).clamp(min=1e-12)
+    missed = torch.cat([(left.abs() / typical).mean(dim=1) for _, left in residuals()])  # (n, C)
     row_weights = data.row_weights * (_FAR + missed) ** -2
     return replace(data, row_weights=row_weights / row_weights.mean(dim=0))
 

@@ -63,9 +63,9 @@ def fit_location_scale(network: SSSDNetwork, data: TrainingData) -> None:
         raise ValueError("this network starts from the random walk")
     sample = _gather(network, linear, data)
     regression, weights = sample.regression, sample.weights
-    location, residual = fit_location(regression) or (linear.location, regression.moved)
+    # The scale is fitted at some of the location's horizons.
     points = torch.searchsorted(linear.location_horizons, network.normalizer.growth_horizons)
-    residual = residual[:, points]  # the scale is fitted at some of the location's horizons
+    location, residual = fit_location(regression, points) or (linear.location, regression.moved[:, points])
     observed = sample.observed.expand(-1, len(linear.location_horizons), -1)[:, points]
     moving = weights.unsqueeze(1) * observed  # (n, G, C)
     counted = _mean_one(weights + _STILL_IN_SCALE).unsqueeze(1) * observed

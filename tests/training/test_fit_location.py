@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from sssd_registry.training.fit_location import (
     Regression,
     best_penalties,
     fit_location,
-    left_out_residuals,
+    left_out,
     make_folds,
     moments,
     reweighted,
@@ -81,10 +83,23 @@ def test_what_is_left_out_plays_no_part() -> None:
     assert not torch.allclose(before, weights_of(data, penalties))
 
 
+def residuals_of(data: Regression, penalties: Penalties) -> torch.Tensor:
+    """What is left of all rows, put together."""
+    parts = list(left_out(data, summed(data), penalties))
+    assert [row for rows, _ in parts for row in range(rows.start, rows.stop)] == list(range(len(data.moved)))
+    return torch.cat([left for _, left in parts])
+
+
+def in_parts(residual: torch.Tensor) -> Iterator[tuple[slice, torch.Tensor]]:
+    for first in range(0, len(residual), 1000):
+        rows = slice(first, min(first + 1000, len(residual)))
+        yield rows, residual[rows]
+
+
 def test_residuals_are_those_of_folds_not_fitted_on() -> None:
     data, _ = regression()
     penalties = Penalties(turning=False, shared=0.1, own=1.0)
-    residual = left_out_residuals(data, summed(data), penalties)
+    residual = residuals_of(data, penalties)
     fold = data.folds[2]
     location = weights_of(data, penalties, without=fold.near)
     assert not location[:, PLAIN:].any(), "terms that turn have no weight"
@@ -105,9 +120,10 @@ def test_noise_has_no_location_and_too_few_rows_have_none() -> None:
     data, _ = regression()
     noise = replace(data, moved=torch.randn_like(data.moved))
     assert best_penalties(noise, summed(noise)) is None
-    assert fit_location(noise) is None
-    assert fit_location(data) is not None
-    assert fit_location(replace(data, folds=[])) is None
+    points = torch.arange(data.moved.shape[1])
+    assert fit_location(noise, points) is None
+    assert fit_location(data, points) is not None
+    assert fit_location(replace(data, folds=[]), points) is None
 
 
 def test_rows_that_are_missed_by_far_say_little() -> None:
@@ -117,14 +133,16 @@ def test_rows_that_are_missed_by_far_say_little() -> None:
     data = replace(data, moved=wild)
     penalties = Penalties(turning=True, shared=1e-3, own=0.1)
     plain = weights_of(data, penalties)
-    again = weights_of(reweighted(data, left_out_residuals(data, summed(data), penalties)), penalties)
+    again = weights_of(reweighted(data, partial(left_out, data, summed(data), penalties)), penalties)
     assert (again - truth).abs().max() < 0.5 * (plain - truth).abs().max()
 
 
 def test_rows_weigh_as_the_formula_says_however_many_there_are() -> None:
-    """Some horizons, then some rows are looked at at a time: neither end with a round number here."""
+    """Some are looked at at a time, and they do not end with a round number here."""
     data, _ = regression(rows=4100)
     residual = torch.randn(4100, 71, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     size = residual.abs()
     expected = (0.5 + (size / size.mean(dim=0)).mean(dim=1)) ** -2
-    torch.testing.assert_close(reweighted(data, residual).row_weights, expected / expected.mean(dim=0))
+    torch.testing.assert_close(
+        reweighted(data, lambda: in_parts(residual)).row_weights, expected / expected.mean(dim=0)
+    )
